@@ -1,0 +1,96 @@
+package apikey
+
+// The lengths of a key's parts, in bytes.
+const (
+	IDLength      = 16
+	VersionLength = 3
+	SecretLength  = 43 // 62^43 > 2^256
+	TagLength     = 11 // 62^11 > 2^64
+	CRCLength     = 6  // 62^6 > 2^32
+	BodyLength    = VersionLength + SecretLength + TagLength + CRCLength
+
+	MaxPrefixLength = 32
+
+	// MaxLength is the size above which a text is not looked at. The longest
+	// key has 113 bytes.
+	MaxLength = 256
+
+	// MaxVersion is the last version that three symbols can name: 62³ - 1.
+	MaxVersion = 238327
+)
+
+// From a key's end back to where its parts begin.
+const (
+	crcFromEnd  = CRCLength
+	tagFromEnd  = CRCLength + TagLength
+	bodyFromEnd = BodyLength
+	idFromEnd   = bodyFromEnd + 1 + IDLength
+	minLength   = idFromEnd + 1 + 1
+)
+
+// A Key is the text of one key and the public parts that were read from it.
+// It comes from [Generate] or [Parse]; the zero Key has no text. Setting the
+// fields changes what is shown, never the text.
+//
+// Keys cannot be compared with ==, on purpose: equality of secrets is for
+// constant-time code.
+type Key struct {
+	Prefix  string
+	ID      string
+	Version int
+
+	// text is a function because neither fmt, nor an encoder, nor reflection
+	// can read what a closure holds.
+	text func() string
+}
+
+func newKey(text string) Key {
+	id := len(text) - idFromEnd
+	body := len(text) - bodyFromEnd
+	return Key{
+		Prefix:  text[:id-1],
+		ID:      text[id : body-1],
+		Version: int(number(text[body : body+VersionLength])),
+		text:    func() string { return text },
+	}
+}
+
+// Reveal returns the whole text, or "" for the zero Key. It is the way out for
+// the one answer that shows a key to its holder, and for nothing else.
+func (k Key) Reveal() string {
+	if k.text == nil {
+		return ""
+	}
+	return k.text()
+}
+
+// HashInput returns the text up to the tag, or "" for the zero Key: what
+// Argon2 hashes. It holds the secret and is to be treated as the key itself.
+func (k Key) HashInput() string {
+	if k.text == nil {
+		return ""
+	}
+	text := k.text()
+	return text[:len(text)-tagFromEnd]
+}
+
+// String returns the hint of the key, so that a key in a log line says which
+// one it is and no more. The zero Key is "".
+func (k Key) String() string {
+	if k.text == nil {
+		return ""
+	}
+	return Hint(k.Prefix, k.ID)
+}
+
+// GoString keeps %#v to the hint, too.
+func (k Key) GoString() string { return "apikey.Key(" + k.String() + ")" }
+
+// tag returns the tag as the text carries it, or "" for the zero Key.
+func (k Key) tag() string {
+	if k.text == nil {
+		return ""
+	}
+	text := k.text()
+	return text[len(text)-tagFromEnd : len(text)-crcFromEnd]
+}
