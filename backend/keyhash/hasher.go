@@ -1,0 +1,100 @@
+package keyhash
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// A Hasher computes the hashes of a process. There is one per process, since
+// cores and memory are the process's; it is safe for concurrent use.
+type Hasher struct {
+	slots slots
+
+	// argon2 is argon2.IDKey everywhere but in tests.
+	argon2 func(text, salt []byte, iterations, memoryKiB uint32, parallelism uint8, length uint32) []byte
+}
+
+// A fingerprint stands for one text presented against one hash.
+type fingerprint [sha256.Size]byte
+
+// errParams is returned for costs that no hash may have. It is a fault of the
+// program: configuration is held to Params.Validate, which asks for more.
+var errParams = errors.New("argon2 parameters out of bounds")
+
+// NewHasher returns a hasher for a process that may use this many cores. It
+// leaves one of them to everything else, unless there is but one.
+func NewHasher(cores int) *Hasher {
+	return &Hasher{
+		slots:  slots{atOnce: max(1, cores-1), shared: map[fingerprint]*run{}},
+		argon2: argon2.IDKey,
+	}
+}
+
+// Sum hashes the text of a new key in the mint lane and returns the PHC
+// string. The salt is read from rand. It returns ErrBusy under overload and
+// ctx's error when ctx ends first.
+func (h *Hasher) Sum(ctx context.Context, rand io.Reader, p Params, text string) (string, error) {
+	return h.sum(ctx, mint, rand, p, text)
+}
+
+// Rehash is Sum in the background lane: it starts only when nobody waits in
+// the others, and gives up with ErrBusy after a minute.
+func (h *Hasher) Rehash(ctx context.Context, rand io.Reader, p Params, text string) (string, error) {
+	return h.sum(ctx, background, rand, p, text)
+}
+
+func (h *Hasher) sum(ctx context.Context, l lane, rand io.Reader, p Params, text string) (string, error) {
+	if !p.computable() {
+		return "", errParams
+	}
+	out := phc{params: p}
+	if _, err := io.ReadFull(rand, out.salt[:]); err != nil {
+		return "", fmt.Errorf("read salt: %w", err)
+	}
+	hash, err := h.slots.do(ctx, h.newRun(l, out, text))
+	if err != nil {
+		return "", err
+	}
+	copy(out.hash[:], hash)
+	return out.encode(), nil
+}
+
+// Match reports whether the text is the one that was hashed. The id of the
+// key decides whose turn it is in the check lane, and nothing else.
+//
+// An error never means that the text is wrong: it is ErrMalformed for a hash
+// that cannot be read, ErrBusy under overload, ctx's error when ctx ends
+// first. Calls with the same hash and the same text at the same time share
+// one computation; a text that differs in one byte has its own.
+func (h *Hasher) Match(ctx context.Context, id, phc, text string) (bool, error) {
+	want, err := decode(phc)
+	if err != nil {
+		return false, err
+	}
+	r := h.newRun(check, want, text)
+	r.id = id
+	// A digest, not the text itself: what waits here must not be worth
+	// reading. A PHC string holds no NUL, so no two pairs run together.
+	r.same = sha256.Sum256([]byte(phc + "\x00" + text))
+	got, err := h.slots.do(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	return subtle.ConstantTimeCompare(got, want.hash[:]) == 1, nil
+}
+
+func (h *Hasher) newRun(l lane, p phc, text string) *run {
+	return &run{
+		lane:      l,
+		memoryKiB: p.params.MemoryKiB,
+		compute: func() []byte {
+			return h.argon2([]byte(text), p.salt[:], p.params.Iterations, p.params.MemoryKiB, p.params.Parallelism, hashLength)
+		},
+	}
+}

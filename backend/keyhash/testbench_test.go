@@ -1,0 +1,139 @@
+package keyhash
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const second = time.Second
+
+// A bench is a hasher whose computations take an hour, or until the test ends
+// one, and are written down in the order of their start.
+type bench struct {
+	*Hasher
+	t *testing.T
+
+	mu      sync.Mutex
+	started []string
+	running int
+	most    int
+	end     chan struct{}
+}
+
+func newBench(t *testing.T, cores int) *bench {
+	b := &bench{Hasher: NewHasher(cores), t: t, end: make(chan struct{})}
+	b.argon2 = func(text, salt []byte, _, _ uint32, _ uint8, length uint32) []byte {
+		b.mu.Lock()
+		b.started = append(b.started, string(text))
+		b.running++
+		b.most = max(b.most, b.running)
+		b.mu.Unlock()
+		if string(text) == "panic" {
+			panic(fmt.Sprintf("hashing %s with %s", text, salt))
+		}
+		<-b.end
+		b.mu.Lock()
+		b.running--
+		b.mu.Unlock()
+		return []byte(fmt.Sprintf("%-*.*s", length, length, text))
+	}
+	return b
+}
+
+// finish ends n computations, one after the other.
+func (b *bench) finish(n int) {
+	b.t.Helper()
+	for range n {
+		synctest.Wait()
+		b.end <- struct{}{}
+	}
+	synctest.Wait()
+}
+
+func (b *bench) starts() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Join(b.started, " ")
+}
+
+func (b *bench) wantStarts(want string) {
+	b.t.Helper()
+	synctest.Wait()
+	if got := b.starts(); got != want {
+		b.t.Errorf("started %q, want %q", got, want)
+	}
+}
+
+// A call is a Sum, Match or Rehash that is under way.
+type call struct {
+	ok     bool
+	err    error
+	after  time.Duration
+	done   bool
+	cancel context.CancelFunc
+}
+
+func (b *bench) start(f func(ctx context.Context) (bool, error)) *call {
+	c, begin := &call{}, time.Now()
+	var ctx context.Context
+	ctx, c.cancel = context.WithCancel(b.t.Context())
+	go func() {
+		c.ok, c.err = f(ctx)
+		c.after, c.done = time.Since(begin), true
+	}()
+	synctest.Wait() // calls stand in line in the order in which a test makes them
+	return c
+}
+
+func small(memoryKiB uint32) Params {
+	return Params{MemoryKiB: memoryKiB, Iterations: 1, Parallelism: 1}
+}
+
+func (b *bench) mint(text string, memoryKiB uint32) *call {
+	return b.start(func(ctx context.Context) (bool, error) {
+		phc, err := b.Sum(ctx, rand.Reader, small(memoryKiB), text)
+		return phc != "", err
+	})
+}
+
+func (b *bench) rehash(text string) *call {
+	return b.start(func(ctx context.Context) (bool, error) {
+		phc, err := b.Rehash(ctx, rand.Reader, small(8), text)
+		return phc != "", err
+	})
+}
+
+// check presents text as a key of id whose hash is that of right.
+func (b *bench) check(id, text, right string) *call {
+	h := phc{params: small(8)}
+	copy(h.hash[:], fmt.Sprintf("%-32s", right))
+	return b.start(func(ctx context.Context) (bool, error) {
+		return b.Match(ctx, id, h.encode(), text)
+	})
+}
+
+func (b *bench) wantIdle() {
+	b.t.Helper()
+	synctest.Wait()
+	wantIdle(b.t, &b.slots)
+}
+
+func wantIdle(t *testing.T, s *slots) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.waiting {
+		if q := &s.waiting[l]; q.length != 0 || len(q.byID) != 0 || len(q.turns) != 0 {
+			t.Errorf("lane %d is not empty", l)
+		}
+	}
+	if s.running != 0 || s.memoryKiB != 0 || len(s.shared) != 0 {
+		t.Errorf("%d runs, %d KiB, %d shared are left", s.running, s.memoryKiB, len(s.shared))
+	}
+}
