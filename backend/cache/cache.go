@@ -1,0 +1,180 @@
+// Package cache is a bounded map for values that are read far more often than
+// they change, and whose truth lies elsewhere.
+//
+// Reads of different keys do not wait for each other. When it is full, what was
+// not read lately makes room (the clock algorithm). A value that was loaded from
+// the truth is taken in only if nothing under its lock was changed or dropped
+// since the load began, so that a slow load never brings back what a writer or
+// an invalidation removed meanwhile.
+package cache
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+)
+
+// shardCount is the number of independently locked parts. It is far above the
+// number of cores, so that readers rarely touch the same cache line.
+const shardCount = 64
+
+// Cache is safe for concurrent use; make one with New.
+type Cache[K comparable, V any] struct {
+	seed   maphash.Seed
+	shards [shardCount]shard[K, V]
+}
+
+type shard[K comparable, V any] struct {
+	mu       sync.RWMutex
+	entries  map[K]*entry[K, V]
+	ring     []*entry[K, V] // the entries in the order of the clock's hand
+	hand     int
+	capacity int
+	changes  uint64 // counts what Put, Drop and Clear did
+}
+
+type entry[K comparable, V any] struct {
+	key   K
+	value V
+	at    int         // its place in the ring
+	used  atomic.Bool // read since the hand last passed
+}
+
+// Ticket marks the moment a load began.
+type Ticket struct{ changes uint64 }
+
+// New makes a cache of about size entries: size is split evenly between 64
+// parts and rounded up.
+func New[K comparable, V any](size int) *Cache[K, V] {
+	c := &Cache[K, V]{seed: maphash.MakeSeed()}
+	for i := range c.shards {
+		c.shards[i].entries = make(map[K]*entry[K, V])
+	}
+	c.Resize(size)
+	return c
+}
+
+// Get returns the value of key. When there is none, the ticket is for Fill.
+func (c *Cache[K, V]) Get(key K) (value V, ok bool, ticket Ticket) {
+	s := c.shard(key)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	e, ok := s.entries[key]
+	if !ok {
+		return value, false, Ticket{s.changes}
+	}
+	if !e.used.Load() {
+		e.used.Store(true)
+	}
+	return e.value, true, Ticket{}
+}
+
+// Fill takes in a value that was loaded after Get handed out the ticket, unless
+// something changed since.
+func (c *Cache[K, V]) Fill(key K, value V, ticket Ticket) {
+	s := c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changes == ticket.changes {
+		s.set(key, value)
+	}
+}
+
+// Put sets the value of key. The caller has written it to the truth.
+func (c *Cache[K, V]) Put(key K, value V) {
+	s := c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes++
+	s.set(key, value)
+}
+
+// Drop forgets key and voids every load under way.
+func (c *Cache[K, V]) Drop(key K) {
+	s := c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes++
+	if e, ok := s.entries[key]; ok {
+		s.remove(e)
+	}
+}
+
+// Clear forgets everything and voids every load under way.
+func (c *Cache[K, V]) Clear() {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		s.changes++
+		clear(s.entries)
+		s.ring, s.hand = nil, 0
+		s.mu.Unlock()
+	}
+}
+
+// Resize changes the bound; what is too much goes.
+func (c *Cache[K, V]) Resize(size int) {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		s.capacity = max(1, (size+shardCount-1)/shardCount)
+		for len(s.ring) > s.capacity {
+			s.evict()
+		}
+		s.mu.Unlock()
+	}
+}
+
+// Len is the number of entries.
+func (c *Cache[K, V]) Len() int {
+	n := 0
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.RLock()
+		n += len(s.ring)
+		s.mu.RUnlock()
+	}
+	return n
+}
+
+func (c *Cache[K, V]) shard(key K) *shard[K, V] {
+	return &c.shards[maphash.Comparable(c.seed, key)%shardCount]
+}
+
+func (s *shard[K, V]) set(key K, value V) {
+	if e, ok := s.entries[key]; ok {
+		s.remove(e)
+	}
+	for len(s.ring) >= s.capacity {
+		s.evict()
+	}
+	// A new entry each time: readers hold no lock on the one they found.
+	e := &entry[K, V]{key: key, value: value, at: len(s.ring)}
+	s.entries[key] = e
+	s.ring = append(s.ring, e)
+}
+
+// evict drops the first entry that was not read since the hand passed it last.
+func (s *shard[K, V]) evict() {
+	for {
+		if s.hand >= len(s.ring) {
+			s.hand = 0
+		}
+		e := s.ring[s.hand]
+		if !e.used.Swap(false) {
+			s.remove(e)
+			return
+		}
+		s.hand++
+	}
+}
+
+// remove takes e out of the ring by moving the last entry into its place.
+func (s *shard[K, V]) remove(e *entry[K, V]) {
+	last := s.ring[len(s.ring)-1]
+	s.ring[e.at] = last
+	last.at = e.at
+	s.ring[len(s.ring)-1] = nil
+	s.ring = s.ring[:len(s.ring)-1]
+	delete(s.entries, e.key)
+}
