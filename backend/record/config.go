@@ -1,0 +1,66 @@
+package record
+
+import (
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+)
+
+// Format is the version of the stored form that this code writes, and the only
+// one that it reads.
+const Format = 1
+
+// Config is the mount's configuration.
+type Config struct {
+	Argon2MemoryKiB   uint32  `json:"argon2_memory_kib"`
+	Argon2Iterations  uint32  `json:"argon2_iterations"`
+	Argon2Parallelism uint8   `json:"argon2_parallelism"`
+	RevokedRetention  Seconds `json:"revoked_retention"` // how long an ended key stays readable
+	VerifyCacheSize   int     `json:"verify_cache_size"` // records, and as many proofs, kept in memory
+	AllowKeyInQuery   bool    `json:"allow_key_in_query"`
+	DefaultPrefix     string  `json:"default_prefix"`
+}
+
+// Argon2 is the hashing cost of keys that are minted now.
+func (c Config) Argon2() keyhash.Params {
+	return keyhash.Params{
+		MemoryKiB:   c.Argon2MemoryKiB,
+		Iterations:  c.Argon2Iterations,
+		Parallelism: c.Argon2Parallelism,
+	}
+}
+
+// MaxCacheSize bounds verify_cache_size. At about half a kibibyte for a record
+// and its proof it is several gibibytes, more than any node should give.
+const MaxCacheSize = 10_000_000
+
+// DefaultConfig is what holds until an operator writes another.
+func DefaultConfig() Config {
+	cost := keyhash.DefaultParams()
+	return Config{
+		Argon2MemoryKiB:   cost.MemoryKiB,
+		Argon2Iterations:  cost.Iterations,
+		Argon2Parallelism: cost.Parallelism,
+		RevokedRetention:  72 * 3600,
+		VerifyCacheSize:   65536,
+		DefaultPrefix:     "vak",
+	}
+}
+
+// Check refuses a configuration that the engine cannot or should not run with.
+func (c Config) Check() error {
+	if err := c.Argon2().Validate(); err != nil {
+		return Mistake(err.Error())
+	}
+	if c.VerifyCacheSize < 1 || c.VerifyCacheSize > MaxCacheSize {
+		return Mistakef("verify_cache_size must be between 1 and %d", MaxCacheSize)
+	}
+	return CheckPrefix("default_prefix", c.DefaultPrefix)
+}
+
+// CheckPrefix refuses a prefix outside the key grammar.
+func CheckPrefix(field, prefix string) error {
+	if !apikey.ValidPrefix(prefix) {
+		return Mistakef("%s must be words of lower-case letters and digits joined by '_', begin with a letter, and have at most %d characters", field, apikey.MaxPrefixLength)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package record
+
+import (
+	"vault-plugin-secrets-apikeys/backend/network"
+	"vault-plugin-secrets-apikeys/backend/scope"
+)
+
+// Request is what a caller may ask of a new key. A nil pointer is 'not given',
+// an empty list is 'none'.
+type Request struct {
+	Owner      string
+	Name       string
+	Metadata   map[string]string
+	Scopes     *[]string
+	BoundCIDRs *network.List
+	TTL        Seconds // 0 is 'not given'
+}
+
+// Grant is what the role lets the new key be, without an id, times or versions.
+// Whatever it refuses is the caller's mistake, but for a disabled role.
+func Grant(name string, role Role, want Request) (Key, error) {
+	if role.Disabled {
+		return Key{}, ErrRoleDisabled
+	}
+	if want.Owner == "" && role.RequireOwner {
+		return Key{}, Mistake("the role requires an owner")
+	}
+	if want.Owner != "" {
+		if err := CheckName("owner", want.Owner); err != nil {
+			return Key{}, err
+		}
+	}
+	k := Key{
+		Role:    name,
+		RoleUID: role.UID,
+		Owner:   want.Owner,
+		TTL:     want.TTL,
+		// A role's defaults may have been left behind by a narrower
+		// allowed_scopes; what is still allowed is granted.
+		Scopes: scope.Intersect(role.DefaultScopes, role.AllowedScopes),
+	}
+	change := Change{
+		Name:       &want.Name,
+		Metadata:   &want.Metadata,
+		Scopes:     want.Scopes,
+		BoundCIDRs: want.BoundCIDRs,
+	}
+	if err := change.Apply(&k, role); err != nil {
+		return Key{}, err
+	}
+	return k, nil
+}
+
+// Change is what an update may change of a key. A nil pointer keeps the value.
+type Change struct {
+	Name       *string
+	Metadata   *map[string]string
+	Scopes     *[]string
+	BoundCIDRs *network.List
+	Disabled   *bool
+}
+
+// Apply changes k within its role, or refuses and leaves it unusable for
+// writing.
+func (c Change) Apply(k *Key, role Role) error {
+	if c.Name != nil {
+		if err := CheckText("name", *c.Name, MaxLabel); err != nil {
+			return err
+		}
+		k.Name = *c.Name
+	}
+	if c.Metadata != nil {
+		if err := CheckMetadata(*c.Metadata); err != nil {
+			return err
+		}
+		k.Metadata = *c.Metadata
+	}
+	if c.Scopes != nil {
+		if err := CheckScopes("scopes", *c.Scopes); err != nil {
+			return err
+		}
+		if !scope.Within(*c.Scopes, role.AllowedScopes) {
+			return Mistake("scopes must lie within the role's allowed_scopes")
+		}
+		k.Scopes = *c.Scopes
+	}
+	if c.BoundCIDRs != nil {
+		// No networks of its own leave a key under the role's, which verify
+		// holds it to in any case.
+		if !c.BoundCIDRs.Empty() && !c.BoundCIDRs.Within(role.BoundCIDRs) {
+			return Mistake("bound_cidrs must lie within the role's")
+		}
+		k.BoundCIDRs = *c.BoundCIDRs
+	}
+	if c.Disabled != nil {
+		k.Disabled = *c.Disabled
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package record
+
+import (
+	"maps"
+	"slices"
+
+	"vault-plugin-secrets-apikeys/backend/network"
+)
+
+// Key is one API key through all its versions: its policy, its state, and a
+// hash for each version, never the key itself.
+type Key struct {
+	ID           string            `json:"id"`
+	Prefix       string            `json:"prefix"`
+	Role         string            `json:"role"`
+	RoleUID      string            `json:"role_uid"` // the role it was issued under, not another of its name
+	Owner        string            `json:"owner"`
+	Name         string            `json:"name"`
+	Metadata     map[string]string `json:"metadata"`
+	Scopes       []string          `json:"scopes"`
+	BoundCIDRs   network.List      `json:"bound_cidrs"`
+	TTL          Seconds           `json:"ttl"` // the lifetime that was asked for; 0 if none was
+	Disabled     bool              `json:"disabled"`
+	CreatedAt    Time              `json:"created_at"`
+	CreatedBy    Creator           `json:"created_by"`
+	RevokedAt    Time              `json:"revoked_at"`
+	RevokeReason string            `json:"revoke_reason"`
+	Versions     []Version         `json:"versions"` // newest first; never empty
+}
+
+// Creator says which Vault token asked for a key.
+type Creator struct {
+	DisplayName string `json:"display_name"`
+	EntityID    string `json:"entity_id"`
+}
+
+// Version is one secret of a key.
+type Version struct {
+	Number       int     `json:"number"`
+	Hash         string  `json:"hash"` // PHC form; "" once it was forgotten
+	CreatedAt    Time    `json:"created_at"`
+	ExpiresAt    Time    `json:"expires_at"`
+	Until        Time    `json:"until"`         // the latest to which renewals can move ExpiresAt; what the hints say
+	Lifetime     Seconds `json:"lifetime"`      // granted when it was made; what a renewal without an increment asks for
+	SupersededAt Time    `json:"superseded_at"` // 0 for the newest version
+	ValidUntil   Time    `json:"valid_until"`   // the end of its grace; 0 for the newest version
+	Leased       bool    `json:"leased"`
+	Holder       string  `json:"holder"` // fingerprint of the token that holds the lease; "" without one
+}
+
+// Newest is the version that the last issue or rotation made.
+func (k *Key) Newest() *Version { return &k.Versions[0] }
+
+// Find is the version of this number, or nil when there is none or it was
+// forgotten.
+func (k *Key) Find(number int) *Version {
+	for i := range k.Versions {
+		if k.Versions[i].Number == number {
+			return &k.Versions[i]
+		}
+	}
+	return nil
+}
+
+// Clone is a copy whose fields may be changed.
+func (k Key) Clone() Key {
+	k.Metadata = maps.Clone(k.Metadata)
+	k.Scopes = slices.Clone(k.Scopes)
+	k.Versions = slices.Clone(k.Versions)
+	return k
+}
+
+// RotateBy is the time from which a version of this age is due under the role,
+// or 0 when the role asks for no rotation.
+func (k *Key) RotateBy(role *Role) Time {
+	if role == nil || role.RotationPeriod == 0 {
+		return 0
+	}
+	return k.Newest().CreatedAt.Add(role.RotationPeriod)
+}

@@ -1,0 +1,120 @@
+package record
+
+// Caps are the mount's lease settings, as they are now.
+type Caps struct {
+	Default Seconds
+	Max     Seconds
+}
+
+// Lifetime is how long a new version lives: what was asked for, else the role's
+// ttl, else the mount's default; never longer than the role's max_ttl and the
+// mount's maximum. capped tells that something longer had been asked for.
+func (r Role) Lifetime(asked Seconds, caps Caps) (granted Seconds, capped bool) {
+	granted = asked
+	if granted == 0 {
+		granted = r.TTL
+	}
+	wanted := granted
+	if granted == 0 {
+		granted = caps.Default
+	}
+	granted = min(granted, r.MaxLifetime(caps))
+	return granted, wanted > granted
+}
+
+// MaxLifetime is the most that a version may live after it was made.
+func (r Role) MaxLifetime(caps Caps) Seconds {
+	if r.MaxTTL > 0 {
+		return min(r.MaxTTL, caps.Max)
+	}
+	return caps.Max
+}
+
+// Grace is how long the replaced version works after a rotation: what was asked
+// for, else the role's.
+func (r Role) Grace(asked *Seconds) (Seconds, error) {
+	if asked == nil {
+		return r.GracePeriod, nil
+	}
+	if *asked > r.MaxGracePeriod {
+		return 0, Mistake("grace_period exceeds the role's max_grace_period")
+	}
+	return *asked, nil
+}
+
+// RefreshAfter is when the holder of an unleased version should fetch the next
+// one: at the role's rotation period, and in any case at two thirds of the
+// lifetime, while this one still works.
+func (r Role) RefreshAfter(lifetime Seconds) Seconds {
+	after := lifetime * 2 / 3
+	if r.RotationPeriod > 0 {
+		after = min(after, r.RotationPeriod)
+	}
+	return max(1, after)
+}
+
+// MaxVersions is how many versions of a key are remembered.
+const MaxVersions = 8
+
+// Supersede makes next the newest version and returns the one that it replaced,
+// which works until its grace is over or it expires itself. At most these two
+// work: an earlier grace ends now.
+func (k *Key) Supersede(next Version, grace Seconds, now Time) Version {
+	for i := range k.Versions[1:] {
+		v := &k.Versions[i+1]
+		v.ValidUntil = min(v.ValidUntil, now)
+	}
+	previous := k.Newest()
+	previous.SupersededAt = now
+	previous.ValidUntil = min(now.Add(grace), previous.ExpiresAt)
+	replaced := *previous
+	k.Versions = append([]Version{next}, k.Versions...)
+	if len(k.Versions) > MaxVersions {
+		k.Versions = k.Versions[:MaxVersions]
+	}
+	return replaced
+}
+
+// Forget drops the hashes of superseded versions that stopped working longer
+// ago than retention, and tells whether it dropped any.
+func (k *Key) Forget(retention Seconds, now Time) bool {
+	forgot := false
+	for i := range k.Versions[1:] {
+		v := &k.Versions[i+1]
+		if v.Hash != "" && now >= v.ValidUntil.Add(retention) {
+			v.Hash = ""
+			forgot = true
+		}
+	}
+	return forgot
+}
+
+// Revoke ends the key for good. The first time and reason stay.
+func (k *Key) Revoke(reason string, now Time) error {
+	if k.RevokedAt != 0 {
+		return ErrUnchanged
+	}
+	k.RevokedAt = now
+	k.RevokeReason = reason
+	return nil
+}
+
+// LeaseEnded is the reason of a revocation by the end of a lease.
+const LeaseEnded = "the lease of its newest version was ended"
+
+// EndVersion is what the end of a version's lease does: the newest version's
+// end is the key's, an older one's touches nothing else. An end that the record
+// knows already changes nothing.
+func (k *Key) EndVersion(number int, now Time) error {
+	v := k.Find(number)
+	switch {
+	case v == nil || k.EndedAt(now) != 0:
+		return ErrUnchanged
+	case v.Number == k.Newest().Number:
+		return k.Revoke(LeaseEnded, now)
+	case now >= v.ValidUntil:
+		return ErrUnchanged
+	}
+	v.ValidUntil = now
+	return nil
+}

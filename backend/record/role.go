@@ -1,0 +1,114 @@
+package record
+
+import (
+	"maps"
+
+	"vault-plugin-secrets-apikeys/backend/network"
+	"vault-plugin-secrets-apikeys/backend/scope"
+)
+
+// Role is a living policy: most of it is looked up whenever one of its keys is
+// verified, rotated or renewed, and only Prefix, DefaultScopes and the owner are
+// copied into a key when it is issued.
+type Role struct {
+	UID            string            `json:"uid"` // random; a deleted role's keys do not follow its name
+	Description    string            `json:"description"`
+	Prefix         string            `json:"prefix"` // "" means the mount's default_prefix
+	TTL            Seconds           `json:"ttl"`
+	MaxTTL         Seconds           `json:"max_ttl"`
+	GenerateLease  bool              `json:"generate_lease"`
+	GracePeriod    Seconds           `json:"grace_period"`
+	MaxGracePeriod Seconds           `json:"max_grace_period"`
+	RotationPeriod Seconds           `json:"rotation_period"`
+	AllowedScopes  []string          `json:"allowed_scopes"`
+	DefaultScopes  []string          `json:"default_scopes"`
+	BoundCIDRs     network.List      `json:"bound_cidrs"`
+	Metadata       map[string]string `json:"metadata"`
+	OwnerTemplate  string            `json:"owner_template"`
+	RequireOwner   bool              `json:"require_owner"`
+	Disabled       bool              `json:"disabled"`
+}
+
+// DefaultRole is a role of which nothing was written yet.
+func DefaultRole() Role {
+	return Role{
+		GenerateLease:  true,
+		GracePeriod:    24 * 3600,
+		MaxGracePeriod: 7 * 24 * 3600,
+	}
+}
+
+// LongLease is the lease length above which a role's write warns: each lease
+// costs the active node memory and start-up time for as long as it lives.
+const LongLease Seconds = 30 * 24 * 3600
+
+// Check refuses a role that contradicts itself. wrote names the fields of this
+// write: narrowing allowed_scopes alone must always work, so default_scopes are
+// held against it only when they are written themselves.
+func (r Role) Check(wrote func(field string) bool) error {
+	if r.Prefix != "" {
+		if err := CheckPrefix("prefix", r.Prefix); err != nil {
+			return err
+		}
+	}
+	if r.TTL > 0 && r.MaxTTL > 0 && r.TTL > r.MaxTTL {
+		return Mistake("ttl exceeds max_ttl")
+	}
+	if r.GracePeriod > r.MaxGracePeriod {
+		return Mistake("grace_period exceeds max_grace_period")
+	}
+	if err := CheckText("description", r.Description, MaxDescription); err != nil {
+		return err
+	}
+	if err := CheckMetadata(r.Metadata); err != nil {
+		return err
+	}
+	if err := CheckScopes("allowed_scopes", r.AllowedScopes); err != nil {
+		return err
+	}
+	if err := CheckScopes("default_scopes", r.DefaultScopes); err != nil {
+		return err
+	}
+	if wrote("default_scopes") && !scope.Within(r.DefaultScopes, r.AllowedScopes) {
+		return Mistake("default_scopes must lie within allowed_scopes")
+	}
+	return nil
+}
+
+// maxScopes bounds a list of scopes, so that a verify stays cheap.
+const maxScopes = 128
+
+// CheckScopes refuses a list with a scope outside the grammar.
+func CheckScopes(field string, scopes []string) error {
+	if len(scopes) > maxScopes {
+		return Mistakef("%s has more than %d entries", field, maxScopes)
+	}
+	for i, s := range scopes {
+		if err := scope.Validate(s); err != nil {
+			return Mistakef("%s: entry %d: %v", field, i+1, err)
+		}
+	}
+	return nil
+}
+
+// MergeMetadata is what verify shows: the key's pairs, and the role's where the
+// key has none of that name. It allocates only when both have some.
+func (r Role) MergeMetadata(own map[string]string) map[string]string {
+	if len(r.Metadata) == 0 {
+		return own
+	}
+	if len(own) == 0 {
+		return r.Metadata
+	}
+	merged := maps.Clone(r.Metadata)
+	maps.Copy(merged, own)
+	return merged
+}
+
+// EffectivePrefix is the prefix of the keys that the role issues now.
+func (r Role) EffectivePrefix(c Config) string {
+	if r.Prefix != "" {
+		return r.Prefix
+	}
+	return c.DefaultPrefix
+}
