@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// ErrIDTaken is returned when a new key's random id belongs to another key.
+var ErrIDTaken = errors.New("the key id is taken")
+
+// Key is the record of this id.
+func (s *Store) Key(ctx context.Context, id string) (record.Key, bool, error) {
+	return s.keys.get(ctx, id)
+}
+
+// PeekKey is Key for those who pass over many: it leaves the cache as it is.
+func (s *Store) PeekKey(ctx context.Context, id string) (record.Key, bool, error) {
+	return s.keys.peek(ctx, id)
+}
+
+// CreateKey stores a new key. The caller holds the role.
+//
+// Order: the owner, the hints, the record. A crash in between leaves a hint
+// without a record, which nobody follows and tidy removes.
+func (s *Store) CreateKey(ctx context.Context, k record.Key) error {
+	if k.Owner != "" {
+		lock := s.owners.lock(k.Owner)
+		lock.Lock()
+		defer lock.Unlock()
+		if err := s.ensureOwner(ctx, k.Owner); err != nil {
+			return err
+		}
+	}
+	lock := s.keys.lock(k.ID)
+	lock.Lock()
+	defer lock.Unlock()
+	_, taken, err := s.keys.fresh(ctx, k.ID)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return ErrIDTaken
+	}
+	if err := s.writeHints(ctx, k); err != nil {
+		return err
+	}
+	return s.keys.put(ctx, k.ID, k)
+}
+
+// UpdateKey is the only way in which the record of an existing key changes.
+// change gets what storage holds now and may refuse; ErrUnchanged writes
+// nothing and is no error. A record that is not there is ErrKeyNotFound and is
+// never made. Where the key may now live longer, its hints are written first.
+func (s *Store) UpdateKey(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
+	if !apikey.ValidID(id) {
+		return record.Key{}, record.ErrKeyNotFound
+	}
+	lock := s.keys.lock(id)
+	lock.Lock()
+	defer lock.Unlock()
+	k, found, err := s.keys.fresh(ctx, id)
+	if err != nil {
+		return k, err
+	}
+	if !found {
+		return k, record.ErrKeyNotFound
+	}
+	until := k.Newest().Until
+	err = change(&k)
+	if errors.Is(err, record.ErrUnchanged) {
+		return k, nil
+	}
+	if err != nil {
+		return k, err
+	}
+	if k.Newest().Until > until {
+		if err := s.writeHints(ctx, k); err != nil {
+			return k, err
+		}
+	}
+	return k, s.keys.put(ctx, id, k)
+}
+
+// DeleteKey removes the record and then its hints. keep may refuse under the
+// lock by returning true. What is not there is no error; deleted tells whether
+// there was a record.
+func (s *Store) DeleteKey(ctx context.Context, id string, keep func(record.Key) bool) (deleted record.Key, found bool, err error) {
+	if !apikey.ValidID(id) {
+		return record.Key{}, false, nil
+	}
+	lock := s.keys.lock(id)
+	lock.Lock()
+	defer lock.Unlock()
+	k, found, err := s.keys.fresh(ctx, id)
+	if err != nil || !found || keep(k) {
+		return k, false, err
+	}
+	if err := s.keys.remove(ctx, id); err != nil {
+		return k, false, err
+	}
+	// The key is gone, which is what was asked for; hints that stay behind are
+	// tidy's.
+	_ = s.removeHints(ctx, k)
+	return k, true, nil
+}
+
+// EachKey calls visit with the ids of all keys after the given one, in byte
+// order, until visit answers false.
+func (s *Store) EachKey(ctx context.Context, after string, visit func(id string) (more bool, err error)) error {
+	return s.walk(ctx, keyFolder, after, visit)
+}
+
+// EachKeyOf is EachKey for the keys of one owner. An id without a record may be
+// among them.
+func (s *Store) EachKeyOf(ctx context.Context, owner, after string, visit func(id string) (more bool, err error)) error {
+	return s.walk(ctx, ownerKeys+owner+"/", after, visit)
+}
+
+func keyPath(id string) string { return shardPath(keyFolder, id) }
+
+// shardPath spreads ids over 3,844 folders, so that no folder's listing is large.
+func shardPath(folder, id string) string {
+	return folder + id[:shardIDChars] + "/" + id
+}

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// Role is the role of this name, nil if there is none.
+func (s *Store) Role(ctx context.Context, name string) (*record.Role, error) {
+	r, found, err := s.roles.get(ctx, name)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// HoldRole keeps the role from being changed or deleted until release.
+func (s *Store) HoldRole(name string) (release func()) {
+	lock := s.roles.lock(name)
+	lock.RLock()
+	return lock.RUnlock
+}
+
+// UpdateRole changes the role under its lock; old is nil when it is made anew.
+func (s *Store) UpdateRole(ctx context.Context, name string, change func(old *record.Role) (record.Role, error)) (record.Role, error) {
+	lock := s.roles.lock(name)
+	lock.Lock()
+	defer lock.Unlock()
+	r, found, err := s.roles.fresh(ctx, name)
+	if err != nil {
+		return r, err
+	}
+	var old *record.Role
+	if found {
+		old = &r
+	}
+	changed, err := change(old)
+	if err != nil {
+		return changed, err
+	}
+	return changed, s.roles.put(ctx, name, changed)
+}
+
+// DeleteRole removes the role unless a key of it has not ended. A role that is
+// not there is no error.
+func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time) error {
+	lock := s.roles.lock(name)
+	lock.Lock()
+	defer lock.Unlock()
+	role, found, err := s.roles.fresh(ctx, name)
+	if err != nil || !found {
+		return err
+	}
+	inUse, err := s.hasLiveKey(ctx, name, role, now)
+	if err != nil {
+		return err
+	}
+	if inUse {
+		return record.ErrRoleInUse
+	}
+	return s.roles.remove(ctx, name)
+}
+
+// hasLiveKey looks through the role's hints until one leads to a key that has
+// not ended. A hint whose time has passed is not followed.
+func (s *Store) hasLiveKey(ctx context.Context, name string, role record.Role, now record.Time) (live bool, err error) {
+	folder := roleKeys + name + "/" + role.UID + "/"
+	err = s.walk(ctx, folder, "", func(id string) (more bool, err error) {
+		h, found, err := read[hint](ctx, s.storage, shardPath(folder, id))
+		if err != nil || !found || now >= h.ExpiresAt {
+			return true, err
+		}
+		k, found, err := s.keys.peek(ctx, id)
+		if err != nil || !found {
+			return true, err
+		}
+		live = !k.State(&role, now).Ended()
+		return !live, nil
+	})
+	return live, err
+}
+
+// Roles are the names of all roles, in byte order.
+func (s *Store) Roles(ctx context.Context) ([]string, error) { return s.names(ctx, roleFolder) }
+
+// Owners are the names of all owners that have or had keys, in byte order.
+func (s *Store) Owners(ctx context.Context) ([]string, error) { return s.names(ctx, ownerFolder) }
+
+func (s *Store) names(ctx context.Context, folder string) ([]string, error) {
+	names, err := s.storage.List(ctx, folder)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", folder, err)
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return strings.HasSuffix(n, "/") })
+	slices.Sort(names)
+	return names, nil
+}

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// The folders and single entries of a mount's storage.
+const (
+	configPath   = "config"
+	tagKeyPath   = "tag-key"
+	roleFolder   = "role/"
+	ownerFolder  = "owner/"
+	keyFolder    = "key/"
+	ownerKeys    = "owner-key/"
+	roleKeys     = "role-key/"
+	shardIDChars = 2
+)
+
+// SealWrapped are the entries that Vault Enterprise seal-wraps where the mount
+// asks for it.
+func SealWrapped() []string { return []string{tagKeyPath, keyFolder} }
+
+// Store is the records of one mount. It is safe for concurrent use.
+type Store struct {
+	storage logical.Storage
+	keys    *table[record.Key]
+	roles   *table[record.Role]
+	owners  *table[record.Owner]
+	config  *table[record.Config]
+	tagKey  atomic.Pointer[apikey.TagKey]
+}
+
+// policyCacheSize bounds how many roles and how many owners are kept in memory.
+// They are few beside keys, and small.
+const policyCacheSize = 16384
+
+// New makes the store of a mount. It touches no storage: Vault makes a mount
+// without any to ask for its version.
+func New(storage logical.Storage) *Store {
+	return &Store{
+		storage: storage,
+		keys:    newTable[record.Key](storage, record.DefaultConfig().VerifyCacheSize, false, keyPath),
+		roles:   newTable[record.Role](storage, policyCacheSize, true, func(name string) string { return roleFolder + name }),
+		owners:  newTable[record.Owner](storage, policyCacheSize, true, func(name string) string { return ownerFolder + name }),
+		config:  newTable[record.Config](storage, 1, true, func(string) string { return configPath }),
+	}
+}
+
+// Invalidate forgets what was cached of one storage entry, because another node
+// changed it.
+func (s *Store) Invalidate(path string) {
+	switch folder, name, _ := strings.Cut(path, "/"); folder + "/" {
+	case keyFolder:
+		s.keys.cache.Drop(name[strings.LastIndex(name, "/")+1:])
+	case roleFolder:
+		s.roles.cache.Drop(name)
+	case ownerFolder:
+		s.owners.cache.Drop(name)
+	case ownerKeys, roleKeys:
+		// Hints are not cached.
+	default:
+		// The configuration, the tag key, or what a later version of this
+		// engine writes: rare, so everything goes.
+		s.keys.cache.Clear()
+		s.roles.cache.Clear()
+		s.owners.cache.Clear()
+		s.config.cache.Clear()
+		s.tagKey.Store(nil)
+	}
+}
+
+// ResizeCache changes how many key records are kept in memory.
+func (s *Store) ResizeCache(size int) { s.keys.cache.Resize(size) }
+
+// Config is the mount's configuration: the defaults where none was written.
+func (s *Store) Config(ctx context.Context) (record.Config, error) {
+	c, found, err := s.config.get(ctx, "")
+	if err != nil || found {
+		return c, err
+	}
+	return record.DefaultConfig(), nil
+}
+
+// UpdateConfig changes the configuration under its lock.
+func (s *Store) UpdateConfig(ctx context.Context, change func(*record.Config) error) (record.Config, error) {
+	lock := s.config.lock("")
+	lock.Lock()
+	defer lock.Unlock()
+	c, found, err := s.config.fresh(ctx, "")
+	if err != nil {
+		return c, err
+	}
+	if !found {
+		c = record.DefaultConfig()
+	}
+	if err := change(&c); err != nil {
+		return c, err
+	}
+	return c, s.config.put(ctx, "", c)
+}

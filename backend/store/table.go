@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/cache"
+)
+
+// table is the records of one kind: where they lie, the cache in front of them,
+// and a lock for each name.
+type table[V any] struct {
+	storage logical.Storage
+	path    func(name string) string
+	// absence tells whether to remember that a name has no record. Not for keys:
+	// ids without a record are what an attacker would fill the cache with.
+	absence bool
+	cache   *cache.Cache[string, slot[V]]
+	locks   []*locksutil.LockEntry
+}
+
+type slot[V any] struct {
+	value V
+	found bool
+}
+
+func newTable[V any](storage logical.Storage, size int, absence bool, path func(string) string) *table[V] {
+	return &table[V]{
+		storage: storage,
+		path:    path,
+		absence: absence,
+		cache:   cache.New[string, slot[V]](size),
+		locks:   locksutil.CreateLocks(),
+	}
+}
+
+// lock is the one that stands for name. Two names may share it, so one table's
+// locks are never held two at a time.
+func (t *table[V]) lock(name string) *locksutil.LockEntry {
+	return locksutil.LockForKey(t.locks, name)
+}
+
+// get answers from the cache, else from storage.
+func (t *table[V]) get(ctx context.Context, name string) (V, bool, error) {
+	s, ok, ticket := t.cache.Get(name)
+	if ok {
+		return s.value, s.found, nil
+	}
+	v, found, err := t.fresh(ctx, name)
+	if err == nil && (found || t.absence) {
+		t.cache.Fill(name, slot[V]{v, found}, ticket)
+	}
+	return v, found, err
+}
+
+// peek is get without taking the record into the cache: what walks over all
+// records must not push out those in use.
+func (t *table[V]) peek(ctx context.Context, name string) (V, bool, error) {
+	if s, ok, _ := t.cache.Get(name); ok {
+		return s.value, s.found, nil
+	}
+	return t.fresh(ctx, name)
+}
+
+// fresh answers from storage.
+func (t *table[V]) fresh(ctx context.Context, name string) (V, bool, error) {
+	return read[V](ctx, t.storage, t.path(name))
+}
+
+// put writes the record. The caller holds the lock. After a failure nobody knows
+// what storage holds, so the cache forgets.
+func (t *table[V]) put(ctx context.Context, name string, v V) error {
+	if err := write(ctx, t.storage, t.path(name), v); err != nil {
+		t.cache.Drop(name)
+		return err
+	}
+	t.cache.Put(name, slot[V]{v, true})
+	return nil
+}
+
+// remove deletes the record. The caller holds the lock.
+func (t *table[V]) remove(ctx context.Context, name string) error {
+	err := remove(ctx, t.storage, t.path(name))
+	t.cache.Drop(name)
+	return err
+}

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+)
+
+// ErrNoTagKey is returned when the mount's tag key is missing. Without it no key
+// can be told from a forged one, so this is storage trouble and no verdict.
+var ErrNoTagKey = errors.New("the mount's tag key is missing")
+
+type tagKeyRecord struct {
+	Secret []byte `json:"secret"`
+}
+
+// TagKey is the mount's tag key, from memory once it was read.
+func (s *Store) TagKey(ctx context.Context) (*apikey.TagKey, error) {
+	if tk := s.tagKey.Load(); tk != nil {
+		return tk, nil
+	}
+	stored, found, err := read[tagKeyRecord](ctx, s.storage, tagKeyPath)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, ErrNoTagKey
+	}
+	tk, err := apikey.NewTagKey(stored.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", tagKeyPath, err)
+	}
+	s.tagKey.Store(tk)
+	return tk, nil
+}
+
+// EnsureTagKey makes the tag key of an empty mount. Where it is missing although
+// keys exist it makes none: a new one would turn every key into an invalid one,
+// while the old one may come back with the storage.
+func (s *Store) EnsureTagKey(ctx context.Context, rand io.Reader) error {
+	_, err := s.TagKey(ctx)
+	if !errors.Is(err, ErrNoTagKey) {
+		return err
+	}
+	shards, err := s.storage.List(ctx, keyFolder)
+	if err != nil {
+		return fmt.Errorf("list %s: %w", keyFolder, err)
+	}
+	if len(shards) > 0 {
+		return ErrNoTagKey
+	}
+	secret := make([]byte, apikey.TagKeyLength)
+	if _, err := io.ReadFull(rand, secret); err != nil {
+		return fmt.Errorf("make the tag key: %w", err)
+	}
+	return write(ctx, s.storage, tagKeyPath, tagKeyRecord{secret})
+}
