@@ -1,0 +1,73 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// IssueRequest asks for a new key.
+type IssueRequest struct {
+	Role   string
+	Want   record.Request
+	By     record.Creator
+	Holder string // fingerprint of the asking token
+}
+
+// ErrRoleNotFound is returned when a key is asked of a role that does not exist.
+var ErrRoleNotFound = fmt.Errorf("role %w", record.ErrNotFound)
+
+// Issue mints a key of a role. A key that it answered with verifies.
+func (e *Engine) Issue(ctx context.Context, r IssueRequest) (Minted, error) {
+	config, err := e.Store.Config(ctx)
+	if err != nil {
+		return Minted{}, err
+	}
+	role, _, err := e.grant(ctx, r)
+	if err != nil {
+		return Minted{}, err
+	}
+	id, err := apikey.NewID(e.Random)
+	if err != nil {
+		return Minted{}, fmt.Errorf("make a key id: %w", err)
+	}
+	text, phc, err := e.mint(ctx, role.EffectivePrefix(config), id, 1)
+	if err != nil {
+		return Minted{}, err
+	}
+	if role.GenerateLease {
+		awaitFreshSecond(ctx)
+	}
+	caps := e.Caps()
+
+	defer e.Store.HoldRole(r.Role)()
+	role, key, err := e.grant(ctx, r)
+	if err != nil {
+		return Minted{}, err
+	}
+	now := e.Clock.Now()
+	first, warnings := version(1, phc, role, r.Want.TTL, caps, r.Holder, now)
+	key.ID, key.Prefix = id, text.Prefix
+	key.CreatedAt, key.CreatedBy = now, r.By
+	key.Versions = []record.Version{first}
+	if err := e.Store.CreateKey(ctx, key); err != nil {
+		return Minted{}, err
+	}
+	e.Notify(ctx, Issued, id)
+	return Minted{Text: text, Key: key, Role: role, MaxTTL: role.MaxLifetime(caps), Warnings: warnings}, nil
+}
+
+// grant is what the role, as it is now, lets the new key be.
+func (e *Engine) grant(ctx context.Context, r IssueRequest) (record.Role, record.Key, error) {
+	role, err := e.Store.Role(ctx, r.Role)
+	if err != nil {
+		return record.Role{}, record.Key{}, err
+	}
+	if role == nil {
+		return record.Role{}, record.Key{}, ErrRoleNotFound
+	}
+	key, err := record.Grant(r.Role, *role, r.Want)
+	return *role, key, err
+}

@@ -1,0 +1,114 @@
+package lifecycle
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+const (
+	// rehashQueue bounds how many keys wait for a re-hash, and with them how
+	// many texts are held in memory. What does not fit is offered again by the
+	// key's next verify.
+	rehashQueue = 64
+	// rehashPause paces the writes: a new cost must not become a storm of them.
+	rehashPause = 250 * time.Millisecond
+)
+
+// Rehasher renews hashes of another cost than is configured, in the background,
+// one at a time.
+type Rehasher struct {
+	Engine *Engine
+	// Remember keeps a proof of the new hash, so that a re-hash makes no key
+	// cold.
+	Remember func(text, phc string)
+	// Writable tells whether this node may write.
+	Writable func() bool
+
+	mu      sync.Mutex
+	pending map[string]bool
+	queue   chan rehash
+	worker  worker
+}
+
+type rehash struct {
+	text apikey.Key
+	phc  string
+}
+
+// Offer queues a key that verified, or drops the offer. It never blocks.
+func (r *Rehasher) Offer(text apikey.Key, phc string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pending == nil {
+		r.pending = make(map[string]bool)
+		r.queue = make(chan rehash, rehashQueue)
+	}
+	if r.pending[phc] {
+		return
+	}
+	if !r.worker.start(r.Engine.Logger, "re-hash", r.run) {
+		return
+	}
+	select {
+	case r.queue <- rehash{text, phc}:
+		r.pending[phc] = true
+	default:
+	}
+}
+
+// Stop ends the background work and waits for it for a short while.
+func (r *Rehasher) Stop() { r.worker.stop() }
+
+func (r *Rehasher) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case job := <-r.queue:
+			if err := r.rehash(ctx, job); err != nil && ctx.Err() == nil {
+				r.Engine.Logger.Warn("a key was not re-hashed", "key_id", job.text.ID, "error", err)
+			}
+			r.mu.Lock()
+			delete(r.pending, job.phc)
+			r.mu.Unlock()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(rehashPause):
+		}
+	}
+}
+
+// rehash replaces one hash, if it still is the one that was seen and its key
+// still lives.
+func (r *Rehasher) rehash(ctx context.Context, job rehash) error {
+	e := r.Engine
+	config, err := e.Store.Config(ctx)
+	if err != nil {
+		return err
+	}
+	if !keyhash.NeedsRehash(job.phc, config.Argon2()) || !r.Writable() {
+		return nil
+	}
+	phc, err := e.Hasher.Rehash(ctx, e.Random, config.Argon2(), job.text.HashInput())
+	if err != nil {
+		return err
+	}
+	// Before the record shows it: no verify shall find the new hash unproven.
+	r.Remember(job.text.Reveal(), phc)
+	_, err = e.Store.UpdateKey(ctx, job.text.ID, func(k *record.Key) error {
+		v := k.Find(job.text.Version)
+		if v == nil || v.Hash != job.phc || k.EndedAt(e.Clock.Now()) != 0 {
+			return record.ErrUnchanged
+		}
+		v.Hash = phc
+		return nil
+	})
+	return err
+}

@@ -1,0 +1,84 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// RenewRequest asks for a longer, or shorter, life of one version.
+type RenewRequest struct {
+	ID        string
+	Version   int
+	Increment record.Seconds // 0 when the client named none
+	// Grant is what Vault will make of a lifetime under a maximum: the lease
+	// and the record must agree, so both are computed by the same call.
+	Grant func(lifetime, max record.Seconds) (record.Seconds, error)
+}
+
+// Renewal is what the lease becomes.
+type Renewal struct {
+	TTL       record.Seconds
+	MaxTTL    record.Seconds // counted from the lease's issue
+	Until     record.Time    // when not renewable: the end that no renewal moves
+	Renewable bool
+}
+
+// Renew moves the end of a version. One that has ended stays ended. A superseded
+// version's lease goes on to the end of its grace and no further.
+func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, err error) {
+	k, err := e.Find(ctx, Target{ID: r.ID})
+	if err != nil {
+		return renewal, err
+	}
+	caps := e.Caps()
+	awaitFreshSecond(ctx)
+	defer e.Store.HoldRole(k.Role)()
+	role, err := e.Store.Role(ctx, k.Role)
+	if err != nil {
+		return renewal, err
+	}
+	_, err = e.Store.UpdateKey(ctx, r.ID, func(k *record.Key) error {
+		now := e.Clock.Now()
+		v := k.Find(r.Version)
+		if v == nil {
+			return record.ErrKeyEnded
+		}
+		if s := k.StateOf(v, role, now); s != record.Disabled && s != record.Active {
+			return record.ErrKeyEnded
+		}
+		if v.Number != k.Newest().Number {
+			renewal = renewGrace(v, r.Increment, now)
+			return nil
+		}
+		renewal, err = renewNewest(v, *role, caps, r, now)
+		return err
+	})
+	return renewal, err
+}
+
+func renewNewest(v *record.Version, role record.Role, caps record.Caps, r RenewRequest, now record.Time) (Renewal, error) {
+	limit := role.MaxLifetime(caps)
+	granted, err := r.Grant(v.Lifetime, limit)
+	if err != nil {
+		return Renewal{}, fmt.Errorf("renew: %w", err)
+	}
+	// Vault counts the maximum from the lease's issue, a moment after the
+	// version was made. The record counts from the version.
+	v.ExpiresAt = min(now.Add(granted), v.CreatedAt.Add(limit))
+	if v.ExpiresAt <= now {
+		return Renewal{}, record.ErrKeyEnded
+	}
+	v.Until = max(v.Until, v.ExpiresAt)
+	return Renewal{TTL: v.ExpiresAt.Sub(now), MaxTTL: limit, Renewable: true}, nil
+}
+
+// renewGrace answers the rest of the grace, or less where the client asks for
+// less: Vault will go by its increment, and the record must not outlive the lease.
+func renewGrace(v *record.Version, increment record.Seconds, now record.Time) Renewal {
+	if increment > 0 {
+		v.ValidUntil = min(v.ValidUntil, now.Add(increment))
+	}
+	return Renewal{TTL: v.ValidUntil.Sub(now), Until: v.ValidUntil}
+}

@@ -1,0 +1,105 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// Revoke is the operator's door: it ends the key, all versions, before it
+// answers. Repeated, it changes nothing.
+func (e *Engine) Revoke(ctx context.Context, t Target, reason string) (record.Key, error) {
+	return e.revoke(ctx, t.ID, reason, func(k *record.Key) error {
+		if t.hides(k) {
+			return record.ErrKeyNotFound
+		}
+		return nil
+	})
+}
+
+// RevokeByKey is the holder's door. It takes any version that has not ended by
+// itself: who finds a leaked key may end it. A version whose grace is over may
+// not, so that an old leak is no lever on the key that replaced it.
+func (e *Engine) RevokeByKey(ctx context.Context, text, reason string) (record.Key, error) {
+	p, ok, err := e.Prover.Prove(ctx, text, "")
+	if err != nil {
+		return record.Key{}, err
+	}
+	if !ok {
+		return record.Key{}, record.ErrKeyNotFound
+	}
+	role, err := e.Store.Role(ctx, p.Record.Role)
+	if err != nil {
+		return record.Key{}, err
+	}
+	return e.revoke(ctx, p.Record.ID, reason, func(k *record.Key) error {
+		v := k.Find(p.Version.Number)
+		if v == nil {
+			return record.ErrNotNewest
+		}
+		switch k.StateOf(v, role, e.Clock.Now()) {
+		case record.Revoked:
+			return record.ErrUnchanged
+		case record.Expired:
+			return record.ErrKeyEnded
+		case record.Superseded:
+			return record.ErrNotNewest
+		default:
+			return nil
+		}
+	})
+}
+
+func (e *Engine) revoke(ctx context.Context, id, reason string, allow func(*record.Key) error) (record.Key, error) {
+	if err := record.CheckText("reason", reason, record.MaxReason); err != nil {
+		return record.Key{}, err
+	}
+	revoked := false
+	k, err := e.Store.UpdateKey(ctx, id, func(k *record.Key) error {
+		if err := allow(k); err != nil {
+			return err
+		}
+		err := k.Revoke(reason, e.Clock.Now())
+		revoked = err == nil
+		return err
+	})
+	if err == nil && revoked {
+		e.Notify(ctx, Ended, id)
+	}
+	return k, err
+}
+
+// Delete ends the key and removes its record. What is not there, or is hidden
+// from the target, is no error.
+func (e *Engine) Delete(ctx context.Context, t Target) error {
+	k, deleted, err := e.Store.DeleteKey(ctx, t.ID, func(k record.Key) bool { return t.hides(&k) })
+	if err == nil && deleted {
+		e.Notify(ctx, Deleted, k.ID)
+	}
+	return err
+}
+
+// EndLease is what the end of a version's lease does. It never fails for a
+// version that is gone or has ended, and is safe to repeat.
+func (e *Engine) EndLease(ctx context.Context, id string, version int) error {
+	revoked := false
+	_, err := e.Store.UpdateKey(ctx, id, func(k *record.Key) error {
+		before := k.RevokedAt
+		err := k.EndVersion(version, e.Clock.Now())
+		revoked = err == nil && k.RevokedAt != before
+		return err
+	})
+	if err == nil && revoked {
+		e.Notify(ctx, Ended, id)
+	}
+	return ignoreNotFound(err)
+}
+
+// ignoreNotFound is for work on a key that may have been removed meanwhile.
+func ignoreNotFound(err error) error {
+	if errors.Is(err, record.ErrKeyNotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,167 @@
+package lifecycle
+
+import (
+	"context"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// Target says which key an operation is about.
+type Target struct {
+	ID string
+	// Owner, when set, is whose key it must be: any other is as if it were not
+	// there.
+	Owner string
+}
+
+func (t Target) hides(k *record.Key) bool { return t.Owner != "" && k.Owner != t.Owner }
+
+// RotateRequest asks for a new version. A nil pointer is 'not given'.
+type RotateRequest struct {
+	Grace           *record.Seconds
+	TTL             record.Seconds // 0 is 'not given'
+	ExpectedVersion *int
+	Holder          string // fingerprint of the asking token
+}
+
+// Rotate is the operator's door.
+func (e *Engine) Rotate(ctx context.Context, t Target, r RotateRequest) (Minted, error) {
+	return e.rotate(ctx, t, 0, r)
+}
+
+// RotateByKey is the holder's door: possession of the newest version is proof
+// enough. Who holds a superseded one may use it in its grace, but not make
+// itself the newest again.
+func (e *Engine) RotateByKey(ctx context.Context, text string, r RotateRequest) (Minted, error) {
+	p, ok, err := e.Prover.Prove(ctx, text, "")
+	if err != nil {
+		return Minted{}, err
+	}
+	if !ok {
+		return Minted{}, record.ErrKeyNotFound
+	}
+	return e.rotate(ctx, Target{ID: p.Record.ID}, p.Version.Number, r)
+}
+
+// rotate makes a new version. presented is the version that the caller proved to
+// hold, 0 at the operator's door.
+func (e *Engine) rotate(ctx context.Context, t Target, presented int, r RotateRequest) (Minted, error) {
+	k, err := e.Find(ctx, t)
+	if err != nil {
+		return Minted{}, err
+	}
+	role, err := e.Store.Role(ctx, k.Role)
+	if err != nil {
+		return Minted{}, err
+	}
+	if err := e.mayRotate(&k, role, presented, r); err != nil {
+		return Minted{}, err
+	}
+	number := k.Newest().Number + 1
+	text, phc, err := e.mint(ctx, k.Prefix, k.ID, number)
+	if err != nil {
+		return Minted{}, err
+	}
+	if role.GenerateLease {
+		awaitFreshSecond(ctx)
+	}
+	return e.replace(ctx, t, presented, r, text, phc)
+}
+
+// replace makes the minted version the newest, unless something came between.
+func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateRequest, text apikey.Key, phc string) (Minted, error) {
+	config, err := e.Store.Config(ctx)
+	if err != nil {
+		return Minted{}, err
+	}
+	k, err := e.Find(ctx, t)
+	if err != nil {
+		return Minted{}, err
+	}
+	caps := e.Caps()
+	defer e.Store.HoldRole(k.Role)()
+	role, err := e.Store.Role(ctx, k.Role)
+	if err != nil {
+		return Minted{}, err
+	}
+	minted := Minted{Text: text}
+	minted.Key, err = e.Store.UpdateKey(ctx, k.ID, func(k *record.Key) error {
+		if err := e.mayRotate(k, role, presented, r); err != nil {
+			return err
+		}
+		if k.Newest().Number+1 != text.Version {
+			return record.ErrRotatedAlready
+		}
+		ttl := r.TTL
+		if ttl == 0 {
+			ttl = k.TTL
+		}
+		grace, err := role.Grace(r.Grace)
+		if err != nil {
+			return err
+		}
+		now := e.Clock.Now()
+		next, warnings := version(text.Version, phc, *role, ttl, caps, r.Holder, now)
+		previous := k.Supersede(next, grace, now)
+		k.Forget(config.RevokedRetention, now)
+		minted.Previous = &previous
+		minted.Warnings = append(warnings, rotationWarnings(previous, next, grace)...)
+		return nil
+	})
+	if err != nil {
+		return Minted{}, err
+	}
+	minted.Role, minted.MaxTTL = *role, role.MaxLifetime(caps)
+	e.Notify(ctx, Rotated, k.ID)
+	return minted, nil
+}
+
+// mayRotate refuses a rotation by the state of things. It is asked before the
+// hash, to refuse early, and again under the lock, to be sure.
+func (e *Engine) mayRotate(k *record.Key, role *record.Role, presented int, r RotateRequest) error {
+	newest := k.Newest().Number
+	state := k.State(role, e.Clock.Now())
+	switch {
+	case presented != 0 && presented != newest:
+		return record.ErrNotNewest
+	case state == record.Disabled && role.Disabled:
+		return record.ErrRoleDisabled
+	case state != record.Active:
+		return record.ErrKeyNotActive
+	case r.ExpectedVersion != nil && *r.ExpectedVersion != newest:
+		return record.ErrVersionDiffers
+	case newest == apikey.MaxVersion:
+		return record.ErrLastVersion
+	}
+	_, err := role.Grace(r.Grace)
+	return err
+}
+
+// rotationWarnings are what the caller should know about a rotation that worked.
+func rotationWarnings(previous, next record.Version, grace record.Seconds) (warnings []string) {
+	// A lease's holder renews at about two thirds of it, and learns only then
+	// that the version was superseded.
+	if previous.Leased && 3*grace < 2*previous.Lifetime {
+		warnings = append(warnings, "the grace period is shorter than two thirds of the previous version's lease: its holder may learn of the rotation too late")
+	}
+	if next.Leased && next.Holder != previous.Holder {
+		warnings = append(warnings, "the new version's lease belongs to the token of this request, which does not hold the previous version's lease: the key ends when this token does")
+	}
+	return warnings
+}
+
+// Find is the record of the target.
+func (e *Engine) Find(ctx context.Context, t Target) (record.Key, error) {
+	if !apikey.ValidID(t.ID) {
+		return record.Key{}, record.ErrKeyNotFound
+	}
+	k, found, err := e.Store.Key(ctx, t.ID)
+	if err != nil {
+		return record.Key{}, err
+	}
+	if !found || t.hides(&k) {
+		return record.Key{}, record.ErrKeyNotFound
+	}
+	return k, nil
+}

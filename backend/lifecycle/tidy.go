@@ -1,0 +1,117 @@
+package lifecycle
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// TidyState says what became of the last tidy of this process.
+type TidyState string
+
+// The states of tidy.
+const (
+	TidyNever     TidyState = "never"
+	TidyRunning   TidyState = "running"
+	TidyDone      TidyState = "done"
+	TidyFailed    TidyState = "failed"
+	TidyCancelled TidyState = "cancelled"
+)
+
+// TidyStatus is what tidy did or does.
+type TidyStatus struct {
+	State           TidyState
+	StartedAt       record.Time
+	FinishedAt      record.Time
+	KeysRemoved     int
+	EntriesRepaired int
+	Error           string
+}
+
+// TidyInterval is how often tidy runs by itself.
+const TidyInterval = time.Hour
+
+// Tidier removes what has ended, in the background, one run at a time.
+type Tidier struct {
+	engine *Engine
+	worker worker
+
+	mu     sync.Mutex
+	status TidyStatus
+	last   time.Time // when the last run began, or the mount was made
+}
+
+// NewTidier makes the tidier of a mount. Its first run by itself is due after an
+// interval: a node that takes over has better things to do.
+func NewTidier(e *Engine) *Tidier {
+	return &Tidier{engine: e, status: TidyStatus{State: TidyNever}, last: time.Now()}
+}
+
+// Status is that of the present run, or of the last.
+func (t *Tidier) Status() TidyStatus {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.status
+}
+
+// Start begins a run unless one is under way, and answers the status of the run.
+func (t *Tidier) Start() TidyStatus {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.status.State == TidyRunning {
+		return t.status
+	}
+	before := t.status
+	t.status = TidyStatus{State: TidyRunning, StartedAt: t.engine.Clock.Now()}
+	t.last = time.Now()
+	if !t.worker.start(t.engine.Logger, "tidy", t.run) {
+		t.status = before
+	}
+	return t.status
+}
+
+// StartWhenDue begins a run when the last one began an interval ago.
+func (t *Tidier) StartWhenDue() {
+	t.mu.Lock()
+	due := time.Since(t.last) >= TidyInterval
+	t.mu.Unlock()
+	if due {
+		t.Start()
+	}
+}
+
+// Stop cancels a run and waits for its end for a short while.
+func (t *Tidier) Stop() { t.worker.stop() }
+
+func (t *Tidier) run(ctx context.Context) {
+	s := &sweep{engine: t.engine, count: t.count}
+	// Until proven otherwise, so that a panic does not leave 'running' behind.
+	state, text := TidyFailed, "internal error"
+	defer func() { t.finish(state, text) }()
+	err := s.run(ctx)
+	switch {
+	case ctx.Err() != nil:
+		state, text = TidyCancelled, ""
+	case err != nil:
+		t.engine.Logger.Error("tidy failed", "error", err)
+		text = err.Error()
+	default:
+		state, text = TidyDone, ""
+	}
+}
+
+func (t *Tidier) finish(state TidyState, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.status.State, t.status.Error = state, text
+	t.status.FinishedAt = t.engine.Clock.Now()
+}
+
+func (t *Tidier) count(removed, repaired int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.status.KeysRemoved += removed
+	t.status.EntriesRepaired += repaired
+}

@@ -1,0 +1,69 @@
+package lifecycle
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// stopTime bounds how long an unmount or a step-down waits for background work:
+// Vault holds its state lock meanwhile.
+const stopTime = 2 * time.Second
+
+// worker is one background goroutine that can be stopped for good.
+type worker struct {
+	mu      sync.Mutex
+	cancel  context.CancelFunc
+	done    chan struct{}
+	stopped bool
+}
+
+// start runs work unless it is running, and tells whether it runs now. After
+// stop it never runs again. A panic ends the work, not the process: the process
+// serves every mount.
+func (w *worker) start(logger hclog.Logger, name string, work func(context.Context)) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		return false
+	}
+	if w.done != nil {
+		select {
+		case <-w.done:
+		default:
+			return true
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	w.cancel, w.done = cancel, done
+	go func() {
+		defer close(done)
+		defer cancel()
+		defer func() {
+			if recover() != nil {
+				// What was panicked with may hold a secret.
+				logger.Error("background work ended by a fault in the plugin", "work", name)
+			}
+		}()
+		work(ctx)
+	}()
+	return true
+}
+
+func (w *worker) stop() {
+	w.mu.Lock()
+	w.stopped = true
+	cancel, done := w.cancel, w.done
+	w.mu.Unlock()
+	if cancel == nil {
+		return
+	}
+	cancel()
+	select {
+	case <-done:
+	case <-time.After(stopTime):
+	}
+}
