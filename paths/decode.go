@@ -1,0 +1,266 @@
+package paths
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+type bodyKey struct{}
+
+// WithBody hands the caller's data to the handlers past Vault's framework, which
+// would put values that it cannot convert into errors and logs. The caller of
+// WithBody passes the framework a request without them.
+func WithBody(ctx context.Context, data map[string]any) context.Context {
+	return context.WithValue(ctx, bodyKey{}, data)
+}
+
+func body(ctx context.Context) map[string]any {
+	data, _ := ctx.Value(bodyKey{}).(map[string]any)
+	return data
+}
+
+// input is what a caller sent, decoded: string, int64, bool, []string,
+// map[string]string or record.Seconds by name. A name that is absent was not
+// sent.
+type input map[string]any
+
+// decode reads the data strictly by what the operation takes. captures are the
+// parts of the path. No error holds a value, or a name that could be one.
+func decode(takes fields, data map[string]any, captures map[string]any) (input, error) {
+	in := make(input, len(data)+len(captures))
+	for name, value := range captures {
+		in[name] = value
+	}
+	for name, value := range data {
+		if inPath, ok := captures[name]; ok {
+			if value != inPath {
+				return nil, record.Mistakef("%s stands in the path and, differently, in the data", name)
+			}
+			continue
+		}
+		field, known := takes[name]
+		if !known {
+			return nil, unknownParameter(name)
+		}
+		decoded, err := field.decode(name, value)
+		if err != nil {
+			return nil, err
+		}
+		in[name] = decoded
+	}
+	return in, nil
+}
+
+// parameterName is what a misspelt parameter may look like. Anything else could
+// be a key that was sent in the wrong place, and is not shown.
+var parameterName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+
+func unknownParameter(name string) error {
+	if parameterName.MatchString(name) {
+		return record.Mistakef("unknown parameter %q", name)
+	}
+	return record.Mistake("unknown parameter (its name is no parameter's name, and is not shown)")
+}
+
+func (f field) decode(name string, value any) (any, error) {
+	switch f.kind {
+	case word, text:
+		s, ok := value.(string)
+		if !ok {
+			return nil, record.Mistakef("%s must be a string", name)
+		}
+		if s == "" && f.kind == word {
+			return nil, record.Mistakef("%s must not be empty", name)
+		}
+		return s, nil
+	case duration:
+		return decodeDuration(name, value)
+	case count:
+		return decodeCount(name, value)
+	case flag:
+		return decodeFlag(name, value)
+	case list:
+		return decodeList(name, value)
+	case pairs:
+		return decodePairs(name, value)
+	default:
+		return nil, record.Mistakef("%s cannot be set", name)
+	}
+}
+
+// durationGrammar is a number of seconds or of days, or hours, minutes and
+// seconds in this order: what parses to whole seconds in one way only.
+var durationGrammar = regexp.MustCompile(`^(?:\d{1,9}|\d{1,9}d|(?:\d{1,9}h)?(?:\d{1,9}m)?(?:\d{1,9}s)?)$`)
+
+func decodeDuration(name string, value any) (record.Seconds, error) {
+	mistake := record.Mistakef("%s must be a duration in whole seconds, like 3600, 30s, 24h or 7d, of at most 10 years", name)
+	var seconds int64
+	switch v := value.(type) {
+	case string:
+		if v == "" || !durationGrammar.MatchString(v) {
+			return 0, mistake
+		}
+		if days, ok := strings.CutSuffix(v, "d"); ok {
+			n, _ := strconv.ParseInt(days, 10, 64)
+			seconds = n * 24 * 3600
+		} else if n, err := strconv.ParseInt(v, 10, 64); err == nil {
+			seconds = n
+		} else {
+			d, err := time.ParseDuration(v)
+			if err != nil {
+				return 0, mistake
+			}
+			seconds = int64(d / time.Second)
+		}
+	default:
+		n, ok := wholeNumber(value)
+		if !ok {
+			return 0, mistake
+		}
+		seconds = n
+	}
+	if seconds < 0 || seconds > int64(record.MaxSeconds) {
+		return 0, mistake
+	}
+	return record.Seconds(seconds), nil
+}
+
+// countGrammar has no sign, no leading zero, no other base.
+var countGrammar = regexp.MustCompile(`^(?:0|[1-9]\d{0,17})$`)
+
+func decodeCount(name string, value any) (int64, error) {
+	mistake := record.Mistakef("%s must be a whole number that is not negative", name)
+	if s, ok := value.(string); ok {
+		if !countGrammar.MatchString(s) {
+			return 0, mistake
+		}
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return 0, mistake
+		}
+		return n, nil
+	}
+	n, ok := wholeNumber(value)
+	if !ok || n < 0 {
+		return 0, mistake
+	}
+	return n, nil
+}
+
+// exactFloat is the largest number up to which a float64, as which JSON numbers
+// cross the plugin boundary, holds every whole number.
+const exactFloat = 1 << 53
+
+func wholeNumber(value any) (int64, bool) {
+	switch v := value.(type) {
+	case float64:
+		return int64(v), v == math.Trunc(v) && math.Abs(v) <= exactFloat
+	case json.Number:
+		n, err := v.Int64()
+		return n, err == nil
+	case int:
+		return int64(v), true
+	case int64:
+		return v, true
+	default:
+		return 0, false
+	}
+}
+
+func decodeFlag(name string, value any) (bool, error) {
+	switch v := value.(type) {
+	case bool:
+		return v, nil
+	case string:
+		if b, err := strconv.ParseBool(v); err == nil {
+			return b, nil
+		}
+	}
+	return false, record.Mistakef("%s must be true or false", name)
+}
+
+// decodeList takes a list of strings or, as the CLI sends it, one string with
+// commas. Only a JSON [] says 'none': an unset variable in a script does not.
+func decodeList(name string, value any) ([]string, error) {
+	entries := []string{}
+	switch v := value.(type) {
+	case string:
+		for entry := range strings.SplitSeq(v, ",") {
+			entries = append(entries, strings.TrimSpace(entry))
+		}
+	case []string:
+		entries = append(entries, v...)
+	case []any:
+		for _, e := range v {
+			s, ok := e.(string)
+			if !ok {
+				return nil, record.Mistakef("%s must be a list of strings", name)
+			}
+			entries = append(entries, s)
+		}
+	default:
+		return nil, record.Mistakef("%s must be a list of strings", name)
+	}
+	for _, e := range entries {
+		if strings.TrimSpace(e) == "" {
+			return nil, record.Mistakef("%s has an empty entry; to set none, send the JSON list []", name)
+		}
+	}
+	return entries, nil
+}
+
+// decodePairs takes a map of strings or, as the CLI sends it, one or more
+// key=value strings.
+func decodePairs(name string, value any) (map[string]string, error) {
+	mistake := record.Mistakef("%s must be a map of strings, or key=value", name)
+	decoded := map[string]string{}
+	add := func(pair any) bool {
+		s, _ := pair.(string)
+		k, v, ok := strings.Cut(s, "=")
+		if _, twice := decoded[k]; !ok || twice {
+			return false
+		}
+		decoded[k] = v
+		return true
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		for k, e := range v {
+			s, ok := e.(string)
+			if !ok {
+				return nil, mistake
+			}
+			decoded[k] = s
+		}
+	case map[string]string:
+		for k, s := range v {
+			decoded[k] = s
+		}
+	case string:
+		if !add(v) {
+			return nil, mistake
+		}
+	case []any:
+		for _, e := range v {
+			if !add(e) {
+				return nil, mistake
+			}
+		}
+	case []string:
+		for _, e := range v {
+			if !add(e) {
+				return nil, mistake
+			}
+		}
+	default:
+		return nil, mistake
+	}
+	return decoded, nil
+}

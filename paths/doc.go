@@ -1,0 +1,10 @@
+// Package paths is the HTTP surface of a mount: one file per family of paths.
+//
+// A path is declared with its operations; each operation names the parameters
+// it takes, what it answers, and a handler of one shape: decode, one call into
+// the engine, map the answer. Everything that a caller sent goes through one
+// strict decoder (decode.go), every error through one function (errors.go).
+//
+// Vault's framework never sees the caller's data: it would put values of the
+// wrong type into its errors. Body carries the data around it.
+package paths

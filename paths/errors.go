@@ -1,0 +1,44 @@
+package paths
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
+)
+
+// reply makes Vault's error of ours; it is the only place that does. Only a bare
+// coded error keeps its status on the way to Vault, so none is wrapped.
+//
+// What is neither the caller's mistake nor a state of things goes to the log and
+// nowhere else.
+func (sv *Services) reply(err error) (*logical.Response, error) {
+	var mistake record.Mistake
+	var conflict record.Conflict
+	switch {
+	case errors.As(err, &mistake):
+		return logical.ErrorResponse(string(mistake)), nil
+	case errors.As(err, &conflict):
+		return nil, logical.CodedError(http.StatusConflict, string(conflict))
+	case errors.Is(err, record.ErrKeyNotFound):
+		return nil, logical.CodedError(http.StatusNotFound, record.ErrKeyNotFound.Error())
+	case errors.Is(err, lifecycle.ErrRoleNotFound):
+		return nil, logical.CodedError(http.StatusNotFound, lifecycle.ErrRoleNotFound.Error())
+	case errors.Is(err, keyhash.ErrBusy):
+		return nil, logical.CodedError(http.StatusServiceUnavailable, "busy: too many keys are being hashed; try again")
+	case store.IsReadOnly(err):
+		// A standby: Vault passes the request on to the active node.
+		return nil, logical.ErrReadOnly
+	case errors.Is(err, context.Canceled):
+		sv.Logger.Debug("the client gave up", "error", err)
+	default:
+		sv.Logger.Error("request failed", "error", err)
+	}
+	return nil, logical.CodedError(http.StatusInternalServerError, "internal error")
+}

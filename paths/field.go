@@ -1,0 +1,91 @@
+package paths
+
+import (
+	"maps"
+
+	"github.com/hashicorp/vault/sdk/framework"
+)
+
+// kind is the type of a parameter and how strictly it is read.
+type kind int
+
+const (
+	word     kind = iota // text that is never empty
+	text                 // text that may be empty
+	duration             // whole seconds, 10 years at most
+	count                // a whole number, never negative
+	flag                 // true or false
+	list                 // strings; never with an empty one
+	pairs                // string to string
+	object               // a map, in answers only
+	objects              // a list of maps, in answers only
+)
+
+// frameworkTypes are the types by which Vault documents each kind.
+var frameworkTypes = map[kind]framework.FieldType{
+	word:     framework.TypeString,
+	text:     framework.TypeString,
+	duration: framework.TypeDurationSecond,
+	count:    framework.TypeInt64,
+	flag:     framework.TypeBool,
+	list:     framework.TypeCommaStringSlice,
+	pairs:    framework.TypeKVPairs,
+	object:   framework.TypeMap,
+	objects:  framework.TypeSlice,
+}
+
+// field is one parameter or one field of an answer.
+type field struct {
+	kind kind
+	help string
+	// secret marks a field that holds a key, so that Vault's UI hides it.
+	secret bool
+	// sometimes marks a field that an answer may leave out.
+	sometimes bool
+}
+
+// fields are parameters or an answer, by name.
+type fields map[string]field
+
+// with is the union of two sets of fields.
+func (f fields) with(more fields) fields {
+	union := maps.Clone(f)
+	maps.Copy(union, more)
+	return union
+}
+
+// pick is the fields of these names.
+func (f fields) pick(names ...string) fields {
+	picked := make(fields, len(names))
+	for _, name := range names {
+		picked[name] = f[name]
+	}
+	return picked
+}
+
+// schema is the fields as Vault documents them. inQuery marks those of an
+// operation that has no body.
+func (f fields) schema(inQuery bool) map[string]*framework.FieldSchema {
+	schema := make(map[string]*framework.FieldSchema, len(f))
+	for name, field := range f {
+		schema[name] = &framework.FieldSchema{
+			Type:        frameworkTypes[field.kind],
+			Description: field.help,
+			// A key in a query lands in the audit log, so none is offered.
+			Query: inQuery && !field.secret,
+		}
+		if field.secret {
+			schema[name].DisplayAttrs = &framework.DisplayAttributes{Sensitive: true}
+		}
+	}
+	return schema
+}
+
+// answer is the fields as those of a response.
+func (f fields) answer() map[string]*framework.FieldSchema {
+	schema := f.schema(false)
+	for name := range schema {
+		schema[name].Required = !f[name].sometimes
+	}
+	return schema
+}

@@ -1,0 +1,67 @@
+package paths
+
+import (
+	"vault-plugin-secrets-apikeys/backend/network"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// has tells whether the caller sent the parameter.
+func (in input) has(name string) bool {
+	_, ok := in[name]
+	return ok
+}
+
+// optional is the value that was sent, or nil.
+func optional[V any](in input, name string) *V {
+	if v, ok := in[name].(V); ok {
+		return &v
+	}
+	return nil
+}
+
+// get is the value that was sent, or the zero value.
+func get[V any](in input, name string) V {
+	v, _ := in[name].(V)
+	return v
+}
+
+// set writes the value that was sent, if any, to where it belongs.
+func set[V any](in input, name string, to *V) {
+	if v, ok := in[name].(V); ok {
+		*to = v
+	}
+}
+
+func (in input) word(name string) string { return get[string](in, name) }
+
+func (in input) seconds(name string) record.Seconds { return get[record.Seconds](in, name) }
+
+// required is a word that must have been sent.
+func (in input) required(name string) (string, error) {
+	if !in.has(name) {
+		return "", record.Mistakef("missing parameter %q", name)
+	}
+	return in.word(name), nil
+}
+
+// networks is a list of networks, or nil when none was sent.
+func (in input) networks(name string) (*network.List, error) {
+	entries := optional[[]string](in, name)
+	if entries == nil {
+		return nil, nil
+	}
+	l, err := network.Parse(*entries)
+	if err != nil {
+		return nil, record.Mistakef("%s: %v", name, err)
+	}
+	return &l, nil
+}
+
+// number is a count that must lie within bounds.
+func (in input) number(name string, low, high int64) (int64, error) {
+	n := get[int64](in, name)
+	if n < low || n > high {
+		return 0, record.Mistakef("%s must be between %d and %d", name, low, high)
+	}
+	return n, nil
+}

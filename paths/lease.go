@@ -1,0 +1,102 @@
+package paths
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// leaseType is stored in every lease; renaming it would orphan them.
+const leaseType = "api_key"
+
+// Secrets are the kinds of lease that the mount gives out.
+func Secrets(sv *Services) []*framework.Secret { return []*framework.Secret{sv.lease()} }
+
+func (sv *Services) lease() *framework.Secret {
+	return &framework.Secret{Type: leaseType, Renew: sv.renewLease, Revoke: sv.revokeLease}
+}
+
+// leaseData is what a lease remembers of its version: strings only, because
+// numbers come back from Vault as floating point.
+func leaseData(id string, version int) map[string]any {
+	return map[string]any{"key_id": id, "version": strconv.Itoa(version)}
+}
+
+func leased(r *logical.Request) (id string, version int, err error) {
+	id, _ = r.Secret.InternalData["key_id"].(string)
+	number, _ := r.Secret.InternalData["version"].(string)
+	version, err = strconv.Atoi(number)
+	if id == "" || err != nil {
+		return "", 0, errors.New("the lease names no key")
+	}
+	return id, version, nil
+}
+
+// renewLease answers without data, which scrubs the key's text from the lease.
+// Its errors are plain: Vault shows nothing else well.
+func (sv *Services) renewLease(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	id, version, err := leased(req)
+	if err != nil {
+		return nil, err
+	}
+	issued := req.Secret.IssueTime
+	renewal, err := sv.Engine.Renew(ctx, lifecycle.RenewRequest{
+		ID:        id,
+		Version:   version,
+		Increment: record.InSeconds(req.Secret.Increment),
+		Grant: func(lifetime, max record.Seconds) (record.Seconds, error) {
+			ttl, _, err := framework.CalculateTTL(sv.System(), req.Secret.Increment, lifetime.Std(), 0, max.Std(), 0, issued)
+			return record.InSeconds(ttl), err
+		},
+	})
+	if err != nil {
+		return nil, sv.leaseError("renew", err)
+	}
+	secret := req.Secret
+	secret.TTL = renewal.TTL.Std()
+	secret.MaxTTL = renewal.MaxTTL.Std()
+	secret.Renewable = renewal.Renewable
+	if !renewal.Renewable {
+		// Only the maximum holds against the client's increment, and it is
+		// counted from the lease's issue.
+		secret.MaxTTL = renewal.Until.Std().Sub(issued)
+	}
+	return &logical.Response{Secret: secret}, nil
+}
+
+// revokeLease is asked for when a lease ends, however it ends. An error would be
+// retried, and in the end keep the mount from being disabled; a mount that is
+// going away loses its storage in any case.
+func (sv *Services) revokeLease(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	if sv.System().Tainted() {
+		return nil, nil
+	}
+	id, version, err := leased(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := sv.Engine.EndLease(ctx, id, version); err != nil {
+		return nil, sv.leaseError("revoke", err)
+	}
+	return nil, nil
+}
+
+// leaseError keeps what only the log should see out of the answer.
+func (sv *Services) leaseError(what string, err error) error {
+	var conflict record.Conflict
+	if errors.As(err, &conflict) {
+		return errors.New(string(conflict))
+	}
+	if errors.Is(err, record.ErrKeyNotFound) {
+		return record.ErrKeyNotFound
+	}
+	sv.Logger.Error("lease operation failed", "operation", what, "error", err)
+	return fmt.Errorf("internal error")
+}

@@ -1,0 +1,59 @@
+package paths
+
+import (
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+// Services is what the handlers call. All fields are required.
+type Services struct {
+	Store    *store.Store
+	Verifier *verify.Verifier
+	Engine   *lifecycle.Engine
+	Tidier   *lifecycle.Tidier
+	Clock    verify.Clock
+	Logger   hclog.Logger
+	System   func() logical.SystemView
+	// Configured is called with each new configuration.
+	Configured func(record.Config)
+	Version    string
+	Commit     string
+}
+
+// All are the paths of a mount. The order matters for speed only: the first
+// pattern that matches wins, and verify is what is asked all day.
+func All(sv *Services) []*framework.Path {
+	return []*framework.Path{
+		sv.verifyPath(),
+		sv.verifyRolePath(),
+		sv.issuePath(),
+		sv.issueRolePath(),
+		sv.rotatePath(),
+		sv.rotateIDPath(),
+		sv.revokePath(),
+		sv.revokeIDPath(),
+		sv.keysPath(),
+		sv.keyPath(),
+		sv.ownersPath(),
+		sv.ownerKeysPath(),
+		sv.ownerKeyPath(),
+		sv.ownerRotatePath(),
+		sv.ownerRevokePath(),
+		sv.rolesPath(),
+		sv.rolePath(),
+		sv.configPath(),
+		sv.tidyPath(),
+		sv.tidyStatusPath(),
+		sv.infoPath(),
+	}
+}
+
+// Root are the paths that need sudo. A pattern matches exactly, or by a trailing
+// asterisk; it knows no '+'.
+func Root() []string { return []string{"config", "config/*", "tidy"} }
