@@ -1,0 +1,115 @@
+package backend
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/clock"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/proof"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/paths"
+)
+
+// mount is one mount of the engine: its services and its framework backend.
+type mount struct {
+	*framework.Backend
+	store    *store.Store
+	proofs   *proof.Cache
+	tidier   *lifecycle.Tidier
+	rehasher *lifecycle.Rehasher
+}
+
+// Factory makes mounts that share the process's hash slots. It touches no
+// storage and asks Vault nothing: Vault calls it with an empty configuration
+// just to learn the plugin's version.
+func Factory(hasher *keyhash.Hasher) logical.Factory {
+	return func(ctx context.Context, config *logical.BackendConfig) (logical.Backend, error) {
+		if config == nil {
+			return nil, errors.New("no configuration was passed to the factory")
+		}
+		m := newMount(hasher, config)
+		if err := m.Setup(ctx, config); err != nil {
+			return nil, fmt.Errorf("set up the mount: %w", err)
+		}
+		return &guard{mount: m}, nil
+	}
+}
+
+func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
+	logger := config.Logger
+	if logger == nil {
+		logger = hclog.NewNullLogger()
+	}
+	m := &mount{
+		store:  store.New(config.StorageView),
+		proofs: proof.New(record.DefaultConfig().VerifyCacheSize),
+	}
+	ticks := new(clock.Clock)
+	verifier := &verify.Verifier{
+		Reader:  m.store,
+		Matcher: hasher,
+		Proofs:  m.proofs,
+		Clock:   ticks,
+	}
+	engine := &lifecycle.Engine{
+		Store:  m.store,
+		Prover: verifier,
+		Hasher: hasher,
+		Clock:  ticks,
+		Random: rand.Reader,
+		Logger: logger,
+		Caps:   m.caps,
+		Notify: m.notify,
+	}
+	m.tidier = lifecycle.NewTidier(engine)
+	m.rehasher = &lifecycle.Rehasher{Engine: engine, Remember: m.proofs.Add, Writable: m.writable}
+	verifier.Outdated = m.rehasher.Offer
+	services := &paths.Services{
+		Store:      m.store,
+		Verifier:   verifier,
+		Engine:     engine,
+		Tidier:     m.tidier,
+		Clock:      ticks,
+		Logger:     logger,
+		System:     func() logical.SystemView { return m.System() },
+		Configured: m.configured,
+		Version:    Version(),
+		Commit:     Commit(),
+	}
+	m.Backend = &framework.Backend{
+		Help:           strings.TrimSpace(help),
+		BackendType:    logical.TypeLogical,
+		RunningVersion: Version(),
+		Paths:          paths.All(services),
+		Secrets:        paths.Secrets(services),
+		PathsSpecial: &logical.Paths{
+			Root:            paths.Root(),
+			SealWrapStorage: store.SealWrapped(),
+		},
+		InitializeFunc: m.initialize,
+		PeriodicFunc:   m.periodic,
+		Invalidate:     m.invalidate,
+		Clean:          m.clean,
+	}
+	return m
+}
+
+const help = `
+The API keys secrets engine mints, rotates, revokes and verifies the API keys
+with which customers and services call your APIs. It stores their metadata and
+Argon2id hashes, never the keys.
+
+Write a role, issue a key of it, and let your gateway ask verify/<role> on every
+request.
+`

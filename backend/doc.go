@@ -1,0 +1,19 @@
+// Package backend assembles one mount of the API keys secrets engine.
+//
+// A request comes in through guard, which refuses hostile input, hides the
+// caller's data from Vault's framework and recovers panics. The framework
+// routes it to a handler in package paths, which decodes it strictly and makes
+// one call:
+//
+//	verify     decides about a presented key; it cannot write
+//	lifecycle  issues, rotates, renews, changes and ends keys, and tidies
+//	store      reads and writes records; the only one that knows the layout
+//
+// Below them are plain rules and values that know nothing of Vault: record
+// (what is stored, and the rules over it), proof and cache (what is remembered),
+// clock, and at the bottom apikey, keyhash, scope and network. Imports go
+// downwards only; imports_test.go holds them to it.
+//
+// What is stable is the HTTP surface and the stored form. The Go packages carry
+// no promise of compatibility.
+package backend

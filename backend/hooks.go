@@ -1,0 +1,90 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// initialize runs once after a mount, an unseal or a reload.
+func (m *mount) initialize(ctx context.Context, _ *logical.InitializationRequest) error {
+	m.ensureTagKey(ctx)
+	config, err := m.store.Config(ctx)
+	if err != nil {
+		// Vault would only log it; requests meet the same trouble and say so.
+		m.Logger().Error("the configuration cannot be read", "error", err)
+		return nil
+	}
+	m.configured(config)
+	return nil
+}
+
+// ensureTagKey makes the tag key of an empty mount, on a node that may write. A
+// failure is logged and tried again by the periodic hook; until then the paths
+// that need the tag key fail.
+func (m *mount) ensureTagKey(ctx context.Context) {
+	if !m.writable() {
+		return
+	}
+	if err := m.store.EnsureTagKey(ctx, m.GetRandomReader()); err != nil {
+		m.Logger().Error("the mount has no usable tag key: keys can be neither minted nor verified", "error", err)
+	}
+}
+
+// periodic runs every minute under Vault's state lock, so it starts work and
+// does none.
+func (m *mount) periodic(ctx context.Context, _ *logical.Request) error {
+	if !m.writable() {
+		return nil
+	}
+	m.ensureTagKey(ctx)
+	m.tidier.StartWhenDue()
+	return nil
+}
+
+// invalidate is called where another node changed an entry.
+func (m *mount) invalidate(ctx context.Context, path string) {
+	m.store.Invalidate(path)
+	if path != "config" {
+		return
+	}
+	if config, err := m.store.Config(ctx); err == nil {
+		m.configured(config)
+	}
+}
+
+// clean runs at unmount, seal and step-down.
+func (m *mount) clean(context.Context) {
+	m.tidier.Stop()
+	m.rehasher.Stop()
+}
+
+// configured applies what a new configuration changes in memory.
+func (m *mount) configured(c record.Config) {
+	m.store.ResizeCache(c.VerifyCacheSize)
+	m.proofs.Resize(c.VerifyCacheSize)
+}
+
+// writable tells whether this node may write to the mount's storage.
+func (m *mount) writable() bool { return m.System() != nil && m.WriteSafeReplicationState() }
+
+// caps are the mount's lease settings now.
+func (m *mount) caps() record.Caps {
+	return record.Caps{
+		Default: record.InSeconds(m.System().DefaultLeaseTTL()),
+		Max:     record.InSeconds(m.System().MaxLeaseTTL()),
+	}
+}
+
+// notify sends an event with a key id and nothing else. Servers without an event
+// system answer with an error, which is none of ours.
+func (m *mount) notify(ctx context.Context, what lifecycle.Event, keyID string) {
+	err := logical.SendEvent(ctx, m.Backend, fmt.Sprintf("apikeys/%s", what), "key_id", keyID)
+	if err != nil && m.Logger().IsTrace() {
+		m.Logger().Trace("no event was sent", "event", string(what))
+	}
+}
