@@ -11,13 +11,14 @@ const Format = 1
 
 // Config is the mount's configuration.
 type Config struct {
-	Argon2MemoryKiB   uint32  `json:"argon2_memory_kib"`
-	Argon2Iterations  uint32  `json:"argon2_iterations"`
-	Argon2Parallelism uint8   `json:"argon2_parallelism"`
-	RevokedRetention  Seconds `json:"revoked_retention"` // how long an ended key stays readable
-	VerifyCacheSize   int     `json:"verify_cache_size"` // records, and as many proofs, kept in memory
-	AllowKeyInQuery   bool    `json:"allow_key_in_query"`
-	DefaultPrefix     string  `json:"default_prefix"`
+	Argon2MemoryKiB    uint32  `json:"argon2_memory_kib"`
+	Argon2Iterations   uint32  `json:"argon2_iterations"`
+	Argon2Parallelism  uint8   `json:"argon2_parallelism"`
+	RevokedRetention   Seconds `json:"revoked_retention"`    // how long an ended key stays readable
+	UsageFlushInterval Seconds `json:"usage_flush_interval"` // how often last-used times reach storage
+	VerifyCacheSize    int     `json:"verify_cache_size"`    // records, and as many proofs, kept in memory
+	AllowKeyInQuery    bool    `json:"allow_key_in_query"`
+	DefaultPrefix      string  `json:"default_prefix"`
 }
 
 // Argon2 is the hashing cost of keys that are minted now.
@@ -33,16 +34,21 @@ func (c Config) Argon2() keyhash.Params {
 // and its proof it is several gibibytes, more than any node should give.
 const MaxCacheSize = 10_000_000
 
+// MaxFlushInterval is an hour: what a crash may lose, and for how much longer an
+// idle key may live after one.
+const MaxFlushInterval Seconds = 3600
+
 // DefaultConfig is what holds until an operator writes another.
 func DefaultConfig() Config {
 	cost := keyhash.DefaultParams()
 	return Config{
-		Argon2MemoryKiB:   cost.MemoryKiB,
-		Argon2Iterations:  cost.Iterations,
-		Argon2Parallelism: cost.Parallelism,
-		RevokedRetention:  72 * 3600,
-		VerifyCacheSize:   65536,
-		DefaultPrefix:     "vak",
+		Argon2MemoryKiB:    cost.MemoryKiB,
+		Argon2Iterations:   cost.Iterations,
+		Argon2Parallelism:  cost.Parallelism,
+		RevokedRetention:   72 * 3600,
+		UsageFlushInterval: 30,
+		VerifyCacheSize:    65536,
+		DefaultPrefix:      "vak",
 	}
 }
 
@@ -53,6 +59,9 @@ func (c Config) Check() error {
 	}
 	if c.VerifyCacheSize < 1 || c.VerifyCacheSize > MaxCacheSize {
 		return Mistakef("verify_cache_size must be between 1 and %d", MaxCacheSize)
+	}
+	if c.UsageFlushInterval < 1 || c.UsageFlushInterval > MaxFlushInterval {
+		return Mistakef("usage_flush_interval must be between 1 second and %d seconds", MaxFlushInterval)
 	}
 	return CheckPrefix("default_prefix", c.DefaultPrefix)
 }

@@ -37,9 +37,10 @@ const (
 	ErrKeyEnded       Conflict = "the key has ended"
 	ErrKeyNotActive   Conflict = "the key is not active"
 	ErrRoleDisabled   Conflict = "the role is disabled"
-	ErrRoleInUse      Conflict = "the role still has keys that have not ended; revoke them first"
+	ErrRoleInUse      Conflict = "the role still has keys that have not ended; end them first, all at once with stop/roles"
 	ErrNotNewest      Conflict = "this version of the key is superseded; use the newest version"
 	ErrVersionDiffers Conflict = "expected_version is not the key's newest version"
 	ErrRotatedAlready Conflict = "the key was rotated by another request at the same time"
+	ErrOwnerFull      Conflict = "the owner has as many keys as the role's max_keys_per_owner allows"
 	ErrLastVersion    Conflict = "the key has reached its last version number; issue a new key"
 )

@@ -14,6 +14,16 @@ type Request struct {
 	Scopes     *[]string
 	BoundCIDRs *network.List
 	TTL        Seconds // 0 is 'not given'
+	Limits     LimitsChange
+}
+
+// LimitsChange is what a caller asks of a key's limits. A nil pointer is 'not
+// given'.
+type LimitsChange struct {
+	RateLimit       *int64
+	RateLimitPeriod *Seconds
+	Quota           *int64
+	QuotaPeriod     *Seconds
 }
 
 // Grant is what the role lets the new key be, without an id, times or versions.
@@ -35,15 +45,26 @@ func Grant(name string, role Role, want Request) (Key, error) {
 		RoleUID: role.UID,
 		Owner:   want.Owner,
 		TTL:     want.TTL,
+		Limits:  DefaultLimits(),
+
+		RoleGeneration: role.Generation,
 		// A role's defaults may have been left behind by a narrower
 		// allowed_scopes; what is still allowed is granted.
 		Scopes: scope.Intersect(role.DefaultScopes, role.AllowedScopes),
+	}
+	// Periods that are not named are the role's, where it sets limits.
+	if role.RateLimit > 0 {
+		k.RateLimitPeriod = role.RateLimitPeriod
+	}
+	if role.Quota > 0 {
+		k.QuotaPeriod = role.QuotaPeriod
 	}
 	change := Change{
 		Name:       &want.Name,
 		Metadata:   &want.Metadata,
 		Scopes:     want.Scopes,
 		BoundCIDRs: want.BoundCIDRs,
+		Limits:     want.Limits,
 	}
 	if err := change.Apply(&k, role); err != nil {
 		return Key{}, err
@@ -58,6 +79,7 @@ type Change struct {
 	Scopes     *[]string
 	BoundCIDRs *network.List
 	Disabled   *bool
+	Limits     LimitsChange
 }
 
 // Apply changes k within its role, or refuses and leaves it unusable for
@@ -95,5 +117,26 @@ func (c Change) Apply(k *Key, role Role) error {
 	if c.Disabled != nil {
 		k.Disabled = *c.Disabled
 	}
-	return nil
+	return c.Limits.apply(k, role)
+}
+
+// apply changes the limits. What was spent stays spent: it is counted elsewhere.
+func (c LimitsChange) apply(k *Key, role Role) error {
+	if c == (LimitsChange{}) {
+		return nil
+	}
+	assign(&k.RateLimit, c.RateLimit)
+	assign(&k.RateLimitPeriod, c.RateLimitPeriod)
+	assign(&k.Quota, c.Quota)
+	assign(&k.QuotaPeriod, c.QuotaPeriod)
+	if err := k.Limits.Check(); err != nil {
+		return err
+	}
+	return k.Limits.Within(role.Limits)
+}
+
+func assign[V any](to *V, value *V) {
+	if value != nil {
+		*to = *value
+	}
 }

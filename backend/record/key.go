@@ -10,22 +10,28 @@ import (
 // Key is one API key through all its versions: its policy, its state, and a
 // hash for each version, never the key itself.
 type Key struct {
-	ID           string            `json:"id"`
-	Prefix       string            `json:"prefix"`
-	Role         string            `json:"role"`
-	RoleUID      string            `json:"role_uid"` // the role it was issued under, not another of its name
-	Owner        string            `json:"owner"`
-	Name         string            `json:"name"`
-	Metadata     map[string]string `json:"metadata"`
-	Scopes       []string          `json:"scopes"`
-	BoundCIDRs   network.List      `json:"bound_cidrs"`
-	TTL          Seconds           `json:"ttl"` // the lifetime that was asked for; 0 if none was
-	Disabled     bool              `json:"disabled"`
-	CreatedAt    Time              `json:"created_at"`
-	CreatedBy    Creator           `json:"created_by"`
-	RevokedAt    Time              `json:"revoked_at"`
-	RevokeReason string            `json:"revoke_reason"`
-	Versions     []Version         `json:"versions"` // newest first; never empty
+	ID      string `json:"id"`
+	Prefix  string `json:"prefix"`
+	Role    string `json:"role"`
+	RoleUID string `json:"role_uid"` // the role it was issued under, not another of its name
+	// The generations that it was issued under, and keeps through rotations.
+	RoleGeneration  uint64            `json:"role_generation"`
+	OwnerGeneration uint64            `json:"owner_generation"`
+	Owner           string            `json:"owner"`
+	Parent          string            `json:"parent"` // id of the key that it was delegated from; "" for none
+	Depth           int               `json:"depth"`  // number of its ancestors
+	Name            string            `json:"name"`
+	Metadata        map[string]string `json:"metadata"`
+	Scopes          []string          `json:"scopes"`
+	BoundCIDRs      network.List      `json:"bound_cidrs"`
+	Limits
+	TTL          Seconds   `json:"ttl"` // the lifetime that was asked for; 0 if none was
+	Disabled     bool      `json:"disabled"`
+	CreatedAt    Time      `json:"created_at"`
+	CreatedBy    Creator   `json:"created_by"`
+	RevokedAt    Time      `json:"revoked_at"`
+	RevokeReason string    `json:"revoke_reason"`
+	Versions     []Version `json:"versions"` // newest first; never empty
 }
 
 // Creator says which Vault token asked for a key.

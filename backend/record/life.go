@@ -99,6 +99,16 @@ func (k *Key) Revoke(reason string, now Time) error {
 	return nil
 }
 
+// Expire writes an idle end down, so that no later change of the role revives
+// the key. It never moves an end to later.
+func (k *Key) Expire(at Time) error {
+	if at >= k.Newest().ExpiresAt {
+		return ErrUnchanged
+	}
+	k.Newest().ExpiresAt = at
+	return nil
+}
+
 // LeaseEnded is the reason of a revocation by the end of a lease.
 const LeaseEnded = "the lease of its newest version was ended"
 
@@ -108,7 +118,7 @@ const LeaseEnded = "the lease of its newest version was ended"
 func (k *Key) EndVersion(number int, now Time) error {
 	v := k.Find(number)
 	switch {
-	case v == nil || k.EndedAt(now) != 0:
+	case v == nil || k.RevokedAt != 0 || now >= k.Newest().ExpiresAt:
 		return ErrUnchanged
 	case v.Number == k.Newest().Number:
 		return k.Revoke(LeaseEnded, now)

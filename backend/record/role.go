@@ -20,6 +20,7 @@ type Role struct {
 	GracePeriod    Seconds           `json:"grace_period"`
 	MaxGracePeriod Seconds           `json:"max_grace_period"`
 	RotationPeriod Seconds           `json:"rotation_period"`
+	IdleTimeout    Seconds           `json:"idle_timeout"`
 	AllowedScopes  []string          `json:"allowed_scopes"`
 	DefaultScopes  []string          `json:"default_scopes"`
 	BoundCIDRs     network.List      `json:"bound_cidrs"`
@@ -27,6 +28,11 @@ type Role struct {
 	OwnerTemplate  string            `json:"owner_template"`
 	RequireOwner   bool              `json:"require_owner"`
 	Disabled       bool              `json:"disabled"`
+
+	MaxKeysPerOwner    int `json:"max_keys_per_owner"`   // 0 for any
+	MaxDelegationDepth int `json:"max_delegation_depth"` // 0 for no delegation
+	Limits
+	Stop
 }
 
 // DefaultRole is a role of which nothing was written yet.
@@ -35,6 +41,7 @@ func DefaultRole() Role {
 		GenerateLease:  true,
 		GracePeriod:    24 * 3600,
 		MaxGracePeriod: 7 * 24 * 3600,
+		Limits:         DefaultLimits(),
 	}
 }
 
@@ -69,11 +76,27 @@ func (r Role) Check(wrote func(field string) bool) error {
 	if err := CheckScopes("default_scopes", r.DefaultScopes); err != nil {
 		return err
 	}
+	if r.MaxKeysPerOwner > MaxKeysPerOwner {
+		return Mistakef("max_keys_per_owner is above %d", MaxKeysPerOwner)
+	}
+	if r.MaxDelegationDepth > MaxDelegationDepth {
+		return Mistakef("max_delegation_depth is above %d", MaxDelegationDepth)
+	}
+	if err := r.Limits.Check(); err != nil {
+		return err
+	}
 	if wrote("default_scopes") && !scope.Within(r.DefaultScopes, r.AllowedScopes) {
 		return Mistake("default_scopes must lie within allowed_scopes")
 	}
 	return nil
 }
+
+// Bounds of a role's numbers. Each verify of a delegated key looks at all its
+// ancestors, so their number is kept small.
+const (
+	MaxKeysPerOwner    = 1000
+	MaxDelegationDepth = 8
+)
 
 // maxScopes bounds a list of scopes, so that a verify stays cheap.
 const maxScopes = 128

@@ -7,20 +7,47 @@ type State string
 // The states, in the order in which they are looked for: the first that
 // applies is the answer.
 const (
-	Revoked    State = "revoked"
-	Expired    State = "expired"
-	Superseded State = "superseded" // of a version: replaced, and its grace is over
-	Disabled   State = "disabled"
-	Active     State = "active"
+	Revoked     State = "revoked"
+	Expired     State = "expired"
+	Superseded  State = "superseded" // of a version: replaced, and its grace is over
+	Disabled    State = "disabled"
+	ParentEnded State = "parent_ended" // an ancestor does not verify any more
+	Active      State = "active"
 )
 
 // Ended tells whether s is final for a key.
-func (s State) Ended() bool { return s != Active && s != Disabled }
+func (s State) Ended() bool { return s == Revoked || s == Expired || s == "" }
+
+// Standing is what the state of a key depends on outside its own record.
+type Standing struct {
+	Role  *Role // nil when there is none of the key's role name
+	Owner Owner // the zero Owner when it has no record
+	// LastUsed is the latest moment at which the key may have been verified
+	// as valid; 0 if it never was. It is only looked at under an idle_timeout.
+	LastUsed Time
+	// Idled tells that the key was refused as idle before, which is for good,
+	// though its record does not say so yet.
+	Idled bool
+	// AncestorsActive tells whether every ancestor still verifies. It is only
+	// looked at where there is a parent.
+	AncestorsActive bool
+}
+
+// Stopped is the stop that ended the key, nil if none did.
+func (s Standing) Stopped(k *Key) *Stop {
+	switch {
+	case s.Owner.Generation > k.OwnerGeneration:
+		return &s.Owner.Stop
+	case s.Role != nil && s.Role.UID == k.RoleUID && s.Role.Generation > k.RoleGeneration:
+		return &s.Role.Stop
+	default:
+		return nil
+	}
+}
 
 // State is that of the key as a whole, which is that of its newest version.
-// role is the record under the key's role name, nil if there is none.
-func (k *Key) State(role *Role, now Time) State {
-	return k.StateOf(k.Newest(), role, now)
+func (k *Key) State(s Standing, now Time) State {
+	return k.StateOf(k.Newest(), s, now)
 }
 
 // StateOf is what verify decides for one version, before networks, scopes and
@@ -29,43 +56,71 @@ func (k *Key) State(role *Role, now Time) State {
 // A key whose role is gone, or is another role of the same name, counts as
 // revoked: a new role of an old name revives nothing. The end of the newest
 // version is the end of the key, and so of every version still in grace.
-func (k *Key) StateOf(v *Version, role *Role, now Time) State {
+func (k *Key) StateOf(v *Version, s Standing, now Time) State {
 	newest := k.Newest()
 	switch {
-	case k.RevokedAt != 0, role == nil, role.UID != k.RoleUID:
+	case k.RevokedAt != 0, s.Role == nil, s.Role.UID != k.RoleUID, s.Stopped(k) != nil:
 		return Revoked
-	case now >= newest.ExpiresAt:
+	case now >= newest.ExpiresAt, s.Idled, k.Idle(s, now):
 		return Expired
 	case v.Number != newest.Number && now >= v.ValidUntil:
 		return Superseded
-	case k.Disabled, role.Disabled:
+	case k.Disabled, s.Role.Disabled:
 		return Disabled
+	case k.Parent != "" && !s.AncestorsActive:
+		return ParentEnded
 	default:
 		return Active
 	}
 }
 
-// Status is what a read shows for one version. Unlike verify it calls a
-// replaced version superseded in its grace, too.
-func (k *Key) Status(v *Version, role *Role, now Time) State {
-	s := k.StateOf(v, role, now)
-	if v.Number != k.Newest().Number && !k.State(role, now).Ended() {
-		return Superseded
-	}
-	return s
-}
-
-// EndedAt is when the key ended: the earlier of its revocation and its expiry;
-// 0 while it lives. The end of a role is written down by tidy, because no clock
-// tells when it was.
-func (k *Key) EndedAt(now Time) Time {
-	expiry := k.Newest().ExpiresAt
-	switch {
-	case k.RevokedAt != 0:
-		return min(k.RevokedAt, expiry)
-	case now >= expiry:
-		return expiry
-	default:
+// IdleEnd is when the key ends if nobody uses it, 0 for never.
+func (k *Key) IdleEnd(s Standing) Time {
+	if s.Role == nil || s.Role.IdleTimeout == 0 {
 		return 0
 	}
+	return max(k.CreatedAt, s.LastUsed).Add(s.Role.IdleTimeout)
+}
+
+// Idle tells whether nobody used the key for its role's idle_timeout.
+func (k *Key) Idle(s Standing, now Time) bool {
+	end := k.IdleEnd(s)
+	return end != 0 && now >= end
+}
+
+// Status is what a read shows for one version. Unlike verify it calls a
+// replaced version superseded in its grace, too.
+func (k *Key) Status(v *Version, s Standing, now Time) State {
+	if v.Number != k.Newest().Number && !k.State(s, now).Ended() {
+		return Superseded
+	}
+	return k.StateOf(v, s, now)
+}
+
+// EndedAt is when the key ended, by its record and a stop: the earliest of its
+// revocation, its expiry and the stop; 0 while it lives. The end of a role and
+// an idle end are written down by tidy.
+func (k *Key) EndedAt(s Standing, now Time) Time {
+	var ended Time
+	if expiry := k.Newest().ExpiresAt; now >= expiry {
+		ended = expiry
+	}
+	earlier := func(t Time) {
+		if t != 0 && (ended == 0 || t < ended) {
+			ended = t
+		}
+	}
+	earlier(k.RevokedAt)
+	if stop := s.Stopped(k); stop != nil {
+		earlier(stop.StoppedAt)
+	}
+	return ended
+}
+
+// Revocation is when and why the key was revoked, by itself or by a stop.
+func (k *Key) Revocation(s Standing) (at Time, reason string) {
+	if stop := s.Stopped(k); stop != nil && k.RevokedAt == 0 {
+		return stop.StoppedAt, stop.StopReason
+	}
+	return k.RevokedAt, k.RevokeReason
 }

@@ -1,0 +1,171 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// MaxCounters bounds how many keys may be partly through a limit at once.
+const MaxCounters = 1_000_000
+
+// ErrBusy is returned when there is no room to count another key.
+var ErrBusy = errors.New("busy: too many keys are partly through their limits")
+
+// shardCount spreads the lookups of counters over independent locks.
+const shardCount = 64
+
+// Meter holds the counters of one mount. It is safe for concurrent use.
+type Meter struct {
+	quotas Quotas
+	start  time.Time
+	seed   maphash.Seed
+	count  atomic.Int64
+	max    int64
+	shards [shardCount]shard
+}
+
+type shard struct {
+	mu       sync.Mutex
+	counters map[string]*counter
+}
+
+// counter is what is counted of one key. Its lock is held while a request takes,
+// also over the write of a block; users is guarded by the shard's lock and keeps
+// a counter in its place.
+type counter struct {
+	users int
+	mu    sync.Mutex
+	bucket
+	block
+	usedAt time.Duration
+}
+
+// NewMeter makes a meter that keeps reservations in quotas.
+func NewMeter(quotas Quotas) *Meter {
+	m := &Meter{quotas: quotas, start: time.Now(), seed: maphash.MakeSeed(), max: MaxCounters}
+	for i := range m.shards {
+		m.shards[i].counters = make(map[string]*counter)
+	}
+	return m
+}
+
+func (m *Meter) shard(id string) *shard {
+	return &m.shards[maphash.String(m.seed, id)%shardCount]
+}
+
+func (m *Meter) now() time.Duration { return time.Since(m.start) }
+
+// hold finds or makes the counter of a key and locks it.
+func (m *Meter) hold(id string) (*counter, error) {
+	s := m.shard(id)
+	s.mu.Lock()
+	c, ok := s.counters[id]
+	if !ok {
+		if m.count.Load() >= m.max && !m.dropFull(s) {
+			s.mu.Unlock()
+			return nil, ErrBusy
+		}
+		c = new(counter)
+		s.counters[id] = c
+		m.count.Add(1)
+	}
+	c.users++
+	s.mu.Unlock()
+	c.mu.Lock()
+	return c, nil
+}
+
+func (m *Meter) release(id string, c *counter) {
+	c.usedAt = m.now()
+	c.mu.Unlock()
+	s := m.shard(id)
+	s.mu.Lock()
+	c.users--
+	s.mu.Unlock()
+}
+
+// dropFull drops the counters of one shard that hold nothing worth keeping, and
+// tells whether there were any. The caller holds the shard.
+func (m *Meter) dropFull(s *shard) bool {
+	now, dropped := m.now(), false
+	for id, c := range s.counters {
+		if c.users == 0 && c.fullAt <= now && c.left == 0 {
+			delete(s.counters, id)
+			m.count.Add(-1)
+			dropped = true
+		}
+	}
+	return dropped
+}
+
+// Forget drops what is known of one key's quota, because another node changed
+// it. What was reserved here is lost.
+func (m *Meter) Forget(id string) {
+	s := m.shard(id)
+	s.mu.Lock()
+	c, ok := s.counters[id]
+	if ok {
+		c.users++
+	}
+	s.mu.Unlock()
+	if ok {
+		c.mu.Lock()
+		c.block = block{}
+		m.release(id, c)
+	}
+}
+
+// Settle gives back the reserved blocks of keys that were not verified for idle,
+// and drops counters that hold nothing. It stops at the first error.
+func (m *Meter) Settle(ctx context.Context, idle time.Duration) error {
+	for i := range m.shards {
+		s := &m.shards[i]
+		for _, id := range m.idle(s, idle) {
+			c, err := m.hold(id)
+			if err != nil {
+				return err
+			}
+			err = c.giveBack(ctx, m.quotas, id)
+			m.release(id, c)
+			if err != nil {
+				return err
+			}
+		}
+		s.mu.Lock()
+		m.dropFull(s)
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// idle are the keys of a shard that hold a block and were not verified for idle.
+func (m *Meter) idle(s *shard, idle time.Duration) (ids []string) {
+	now := m.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, c := range s.counters {
+		if c.users == 0 && c.left > 0 && now-c.usedAt >= idle {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Count is the number of counters in memory.
+func (m *Meter) Count() int64 { return m.count.Load() }
+
+// Line is one key in a chain of delegation: itself, or an ancestor.
+type Line struct {
+	ID      string
+	Created record.Time
+	Limits  record.Limits // effective
+}
+
+// Limited tells whether the line has any limit.
+func (l Line) Limited() bool { return l.Limits.RateLimit > 0 || l.Limits.Quota > 0 }

@@ -1,0 +1,162 @@
+package limit
+
+import (
+	"context"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// Outcome says whether the limits had room.
+type Outcome int
+
+// The outcomes. The zero Outcome is none of them and denies.
+const (
+	Allowed Outcome = iota + 1
+	RateLimited
+	QuotaExceeded
+)
+
+// Verdict is the answer of Take and Peek.
+type Verdict struct {
+	Outcome    Outcome
+	RetryAfter record.Seconds // of a refusal: until this cost fits; 0 if it never does
+	Remaining  Remaining      // of the last line: the presented key
+}
+
+// Remaining is what is left of a key's limits.
+type Remaining struct {
+	Rate       int64
+	RateResets record.Seconds // until the bucket is full, rounded up
+	Quota      int64
+}
+
+// Take spends cost from every limit of the chain, or from none. The chain begins
+// with the root of the delegation and ends with the presented key; its counters
+// are locked in that order, so chains that share ancestors cannot block each
+// other for ever. now is the mount's time, by which windows are told apart.
+//
+// Rates are asked first: a request that a rate refuses reserves nothing.
+func (m *Meter) Take(ctx context.Context, chain []Line, cost int64, now record.Time) (Verdict, error) {
+	held, err := m.holdAll(chain)
+	defer m.releaseAll(chain, held)
+	if err != nil {
+		return Verdict{}, err
+	}
+	at := m.now()
+	verdict := Verdict{Outcome: Allowed}
+	if cost > 0 {
+		if verdict = askRates(chain, held, cost, at); verdict.Outcome == Allowed {
+			verdict, err = m.askQuotas(ctx, chain, held, cost, now)
+		}
+		if err != nil {
+			return Verdict{}, err
+		}
+		if verdict.Outcome == Allowed {
+			spend(chain, held, cost, at)
+		}
+	}
+	last := len(chain) - 1
+	verdict.Remaining, err = m.remaining(ctx, chain[last], held[last], at, now)
+	return verdict, err
+}
+
+// Peek tells what is left of a key's limits and takes nothing.
+func (m *Meter) Peek(ctx context.Context, line Line, now record.Time) (Remaining, error) {
+	v, err := m.Take(ctx, []Line{line}, 0, now)
+	return v.Remaining, err
+}
+
+func (m *Meter) holdAll(chain []Line) ([]*counter, error) {
+	held := make([]*counter, 0, len(chain))
+	for _, line := range chain {
+		c, err := m.hold(line.ID)
+		if err != nil {
+			return held, err
+		}
+		held = append(held, c)
+	}
+	return held, nil
+}
+
+func (m *Meter) releaseAll(chain []Line, held []*counter) {
+	for i, c := range held {
+		m.release(chain[i].ID, c)
+	}
+}
+
+// askRates asks every bucket of the chain whether cost fits.
+func askRates(chain []Line, held []*counter, cost int64, at time.Duration) Verdict {
+	verdict := Verdict{Outcome: Allowed}
+	for i, line := range chain {
+		if line.Limits.RateLimit == 0 {
+			continue
+		}
+		wait, never := held[i].fits(rateOf(line.Limits), cost, at)
+		if never {
+			return Verdict{Outcome: RateLimited}
+		}
+		if wait > 0 {
+			verdict.Outcome = RateLimited
+			verdict.RetryAfter = max(verdict.RetryAfter, roundUp(wait))
+		}
+	}
+	return verdict
+}
+
+// askQuotas reserves cost in every quota of the chain. What an earlier line
+// reserved for a request that a later one refuses stays reserved for the next.
+func (m *Meter) askQuotas(ctx context.Context, chain []Line, held []*counter, cost int64, now record.Time) (Verdict, error) {
+	for i, line := range chain {
+		l := line.Limits
+		if l.Quota == 0 {
+			continue
+		}
+		start := l.WindowStart(line.Created, now)
+		ok, err := held[i].reserve(ctx, m.quotas, line.ID, l.Quota, cost, start, now)
+		if err != nil {
+			return Verdict{}, err
+		}
+		if !ok {
+			refused := Verdict{Outcome: QuotaExceeded}
+			if end := l.WindowEnd(line.Created, now); end != 0 && cost <= l.Quota {
+				refused.RetryAfter = end.Sub(now)
+			}
+			return refused, nil
+		}
+	}
+	return Verdict{Outcome: Allowed}, nil
+}
+
+// spend takes from every limit what was found to fit.
+func spend(chain []Line, held []*counter, cost int64, at time.Duration) {
+	for i, line := range chain {
+		if line.Limits.RateLimit > 0 {
+			held[i].take(rateOf(line.Limits), cost, at)
+		}
+		if line.Limits.Quota > 0 {
+			held[i].left -= cost
+		}
+	}
+}
+
+func (m *Meter) remaining(ctx context.Context, line Line, c *counter, at time.Duration, now record.Time) (Remaining, error) {
+	var r Remaining
+	l := line.Limits
+	if l.RateLimit > 0 {
+		rate := rateOf(l)
+		r.Rate = c.bucket.remaining(rate, at)
+		r.RateResets = roundUp(c.debt(rate, at))
+	}
+	if l.Quota > 0 {
+		if err := c.load(ctx, m.quotas, line.ID, l.WindowStart(line.Created, now)); err != nil {
+			return r, err
+		}
+		r.Quota = c.block.remaining(l.Quota)
+	}
+	return r, nil
+}
+
+func roundUp(d time.Duration) record.Seconds {
+	return record.Seconds((d + time.Second - 1) / time.Second)
+}
