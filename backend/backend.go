@@ -14,9 +14,11 @@ import (
 	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
 	"vault-plugin-secrets-apikeys/paths"
 )
@@ -26,8 +28,12 @@ type mount struct {
 	*framework.Backend
 	store    *store.Store
 	proofs   *proof.Cache
+	uses     *usage.Tracker
+	meter    *limit.Meter
 	tidier   *lifecycle.Tidier
 	rehasher *lifecycle.Rehasher
+	idleEnds *lifecycle.IdleEnds
+	flusher  *lifecycle.Flusher
 }
 
 // Factory makes mounts that share the process's hash slots. It touches no
@@ -51,35 +57,48 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 	if logger == nil {
 		logger = hclog.NewNullLogger()
 	}
+	size := record.DefaultConfig().VerifyCacheSize
+	records := store.New(config.StorageView)
 	m := &mount{
-		store:  store.New(config.StorageView),
-		proofs: proof.New(record.DefaultConfig().VerifyCacheSize),
+		store:  records,
+		proofs: proof.New(size),
+		uses:   usage.New(records, size),
+		meter:  limit.NewMeter(records),
 	}
 	ticks := new(clock.Clock)
+	resolver := verify.Resolver{Reader: m.store, Uses: m.uses, Clock: ticks}
 	verifier := &verify.Verifier{
-		Reader:  m.store,
-		Matcher: hasher,
-		Proofs:  m.proofs,
-		Clock:   ticks,
+		Resolver: resolver,
+		Matcher:  hasher,
+		Proofs:   m.proofs,
+		Limiter:  m.meter,
+		Used:     m.uses.Touch,
+		Idle:     m.idle,
 	}
 	engine := &lifecycle.Engine{
-		Store:  m.store,
-		Prover: verifier,
-		Hasher: hasher,
-		Clock:  ticks,
-		Random: rand.Reader,
-		Logger: logger,
-		Caps:   m.caps,
-		Notify: m.notify,
+		Store:    m.store,
+		Prover:   verifier,
+		Resolver: resolver,
+		Hasher:   hasher,
+		Clock:    ticks,
+		Random:   rand.Reader,
+		Logger:   logger,
+		Caps:     m.caps,
+		Gone:     m.gone,
+		Notify:   m.notify,
 	}
 	m.tidier = lifecycle.NewTidier(engine)
 	m.rehasher = &lifecycle.Rehasher{Engine: engine, Remember: m.proofs.Add, Writable: m.writable}
+	m.idleEnds = &lifecycle.IdleEnds{Engine: engine, Writable: m.writable}
+	m.flusher = &lifecycle.Flusher{Engine: engine, Uses: m.uses, Meter: m.meter}
 	verifier.Outdated = m.rehasher.Offer
 	services := &paths.Services{
 		Store:      m.store,
 		Verifier:   verifier,
 		Engine:     engine,
 		Tidier:     m.tidier,
+		Uses:       m.uses,
+		Meter:      m.meter,
 		Clock:      ticks,
 		Logger:     logger,
 		System:     func() logical.SystemView { return m.System() },
@@ -96,6 +115,7 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 		PathsSpecial: &logical.Paths{
 			Root:            paths.Root(),
 			SealWrapStorage: store.SealWrapped(),
+			LocalStorage:    store.Local(),
 		},
 		InitializeFunc: m.initialize,
 		PeriodicFunc:   m.periodic,

@@ -8,6 +8,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
 )
 
 // initialize runs once after a mount, an unseal or a reload.
@@ -20,6 +21,11 @@ func (m *mount) initialize(ctx context.Context, _ *logical.InitializationRequest
 		return nil
 	}
 	m.configured(config)
+	if m.writable() {
+		if err := m.flusher.Start(ctx); err != nil {
+			m.Logger().Error("last uses are taken for incomplete", "error", err)
+		}
+	}
 	return nil
 }
 
@@ -49,6 +55,9 @@ func (m *mount) periodic(ctx context.Context, _ *logical.Request) error {
 // invalidate is called where another node changed an entry.
 func (m *mount) invalidate(ctx context.Context, path string) {
 	m.store.Invalidate(path)
+	if id, ok := store.QuotaOf(path); ok {
+		m.meter.Forget(id)
+	}
 	if path != "config" {
 		return
 	}
@@ -61,12 +70,28 @@ func (m *mount) invalidate(ctx context.Context, path string) {
 func (m *mount) clean(context.Context) {
 	m.tidier.Stop()
 	m.rehasher.Stop()
+	m.idleEnds.Stop()
+	m.flusher.Stop()
+}
+
+// idle notes a key that is refused as idle: in memory before verify answers, and
+// in its record soon.
+func (m *mount) idle(id string, since record.Time) {
+	m.uses.MarkIdle(id)
+	m.idleEnds.Note(id, since)
+}
+
+// gone drops what is counted of a key whose record was removed.
+func (m *mount) gone(id string) {
+	m.uses.Forget(id)
+	m.meter.Forget(id)
 }
 
 // configured applies what a new configuration changes in memory.
 func (m *mount) configured(c record.Config) {
 	m.store.ResizeCache(c.VerifyCacheSize)
 	m.proofs.Resize(c.VerifyCacheSize)
+	m.uses.Resize(c.VerifyCacheSize)
 }
 
 // writable tells whether this node may write to the mount's storage.
@@ -83,7 +108,11 @@ func (m *mount) caps() record.Caps {
 // notify sends an event with a key id and nothing else. Servers without an event
 // system answer with an error, which is none of ours.
 func (m *mount) notify(ctx context.Context, what lifecycle.Event, keyID string) {
-	err := logical.SendEvent(ctx, m.Backend, fmt.Sprintf("apikeys/%s", what), "key_id", keyID)
+	var metadata []string
+	if keyID != "" {
+		metadata = []string{"key_id", keyID}
+	}
+	err := logical.SendEvent(ctx, m.Backend, fmt.Sprintf("apikeys/%s", what), metadata...)
 	if err != nil && m.Logger().IsTrace() {
 		m.Logger().Trace("no event was sent", "event", string(what))
 	}

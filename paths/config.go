@@ -10,13 +10,14 @@ import (
 )
 
 var configFields = fields{
-	"argon2_memory_kib":  {kind: count, help: "Argon2id memory of one hash, in KiB. Default 19456."},
-	"argon2_iterations":  {kind: count, help: "Argon2id iterations. Default 2."},
-	"argon2_parallelism": {kind: count, help: "Argon2id lanes. Default 1."},
-	"revoked_retention":  {kind: duration, help: "How long keys that have ended stay readable before tidy removes them; 0 is until the next tidy. Default 72h."},
-	"verify_cache_size":  {kind: count, help: "How many records, and as many proofs, are kept in memory. Default 65536."},
-	"allow_key_in_query": {kind: flag, help: "Accept a key in the query string of a read of verify. Vault writes query strings into its audit log in clear. Default false."},
-	"default_prefix":     {kind: word, help: "Prefix of the keys of roles that set none. Default vak."},
+	"argon2_memory_kib":    {kind: count, help: "Argon2id memory of one hash, in KiB. Default 19456."},
+	"argon2_iterations":    {kind: count, help: "Argon2id iterations. Default 2."},
+	"argon2_parallelism":   {kind: count, help: "Argon2id lanes. Default 1."},
+	"revoked_retention":    {kind: duration, help: "How long keys that have ended stay readable before tidy removes them; 0 is until the next tidy. Default 72h."},
+	"usage_flush_interval": {kind: duration, help: "How often last-used times reach storage; what a crash may lose. Default 30s."},
+	"verify_cache_size":    {kind: count, help: "How many records, and as many proofs, are kept in memory. Default 65536."},
+	"allow_key_in_query":   {kind: flag, help: "Accept a key in the query string of a read of verify. Vault writes query strings into its audit log in clear. Default false."},
+	"default_prefix":       {kind: word, help: "Prefix of the keys of roles that set none. Default vak."},
 }
 
 func (sv *Services) configPath() *framework.Path {
@@ -70,6 +71,7 @@ func changeConfig(c *record.Config, in input) error {
 		n.set(v)
 	}
 	set(in, "revoked_retention", &c.RevokedRetention)
+	set(in, "usage_flush_interval", &c.UsageFlushInterval)
 	set(in, "allow_key_in_query", &c.AllowKeyInQuery)
 	set(in, "default_prefix", &c.DefaultPrefix)
 	return c.Check()
@@ -77,12 +79,13 @@ func changeConfig(c *record.Config, in input) error {
 
 func configAnswer(c record.Config) map[string]any {
 	return map[string]any{
-		"argon2_memory_kib":  c.Argon2MemoryKiB,
-		"argon2_iterations":  c.Argon2Iterations,
-		"argon2_parallelism": int(c.Argon2Parallelism),
-		"revoked_retention":  int64(c.RevokedRetention),
-		"verify_cache_size":  c.VerifyCacheSize,
-		"allow_key_in_query": c.AllowKeyInQuery,
-		"default_prefix":     c.DefaultPrefix,
+		"argon2_memory_kib":    c.Argon2MemoryKiB,
+		"argon2_iterations":    c.Argon2Iterations,
+		"argon2_parallelism":   int(c.Argon2Parallelism),
+		"revoked_retention":    int64(c.RevokedRetention),
+		"usage_flush_interval": int64(c.UsageFlushInterval),
+		"verify_cache_size":    c.VerifyCacheSize,
+		"allow_key_in_query":   c.AllowKeyInQuery,
+		"default_prefix":       c.DefaultPrefix,
 	}
 }

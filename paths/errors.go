@@ -9,6 +9,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 )
@@ -32,6 +33,8 @@ func (sv *Services) reply(err error) (*logical.Response, error) {
 		return nil, logical.CodedError(http.StatusNotFound, lifecycle.ErrRoleNotFound.Error())
 	case errors.Is(err, keyhash.ErrBusy):
 		return nil, logical.CodedError(http.StatusServiceUnavailable, "busy: too many keys are being hashed; try again")
+	case errors.Is(err, limit.ErrBusy):
+		return nil, logical.CodedError(http.StatusServiceUnavailable, limit.ErrBusy.Error())
 	case store.IsReadOnly(err):
 		// A standby: Vault passes the request on to the active node.
 		return nil, logical.ErrReadOnly

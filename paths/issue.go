@@ -20,7 +20,7 @@ var changeFields = fields{
 	"bound_cidrs": {kind: list, help: "Networks that the key may be used from, within the role's."},
 }
 
-var issueFields = changeFields.with(fields{
+var issueFields = changeFields.with(limitFields).with(fields{
 	"owner": {kind: word, help: "Whose key it is."},
 	"ttl":   {kind: duration, help: "Life of one version; 0 or not sent for the role's."},
 })
@@ -66,6 +66,7 @@ func (sv *Services) issue(ctx context.Context, r request) (*logical.Response, er
 			Scopes:     optional[[]string](r.in, "scopes"),
 			BoundCIDRs: networks,
 			TTL:        r.in.seconds("ttl"),
+			Limits:     limitsChange(r.in),
 		},
 		By:     record.Creator{DisplayName: r.DisplayName, EntityID: r.EntityID},
 		Holder: holder(r.Request),
@@ -114,7 +115,9 @@ func holder(r *logical.Request) string {
 // mintAnswer shows a new version, with a lease if it is leased. This is the one
 // place where a key's text becomes an answer.
 func (sv *Services) mintAnswer(m lifecycle.Minted) *logical.Response {
-	data := keyAnswer(m.Key, &m.Role, sv.Clock.Now())
+	// It was made within its role, owner and parent a moment ago.
+	standing := record.Standing{Role: &m.Role, Owner: record.Owner{Stop: record.Stop{Generation: m.Key.OwnerGeneration}}, AncestorsActive: true}
+	data := keyAnswer(m.Key, standing, sv.Clock.Now())
 	data["key"] = m.Text.Reveal()
 	if m.Previous != nil {
 		data["previous_version"] = m.Previous.Number

@@ -9,7 +9,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-var updateFields = changeFields.with(fields{
+var updateFields = changeFields.with(limitFields).with(fields{
 	"disabled": {kind: flag, help: "Whether the key answers disabled until this is lifted."},
 })
 
@@ -43,6 +43,7 @@ func (sv *Services) updateKey(ctx context.Context, r request) (*logical.Response
 		Scopes:     optional[[]string](r.in, "scopes"),
 		BoundCIDRs: networks,
 		Disabled:   optional[bool](r.in, "disabled"),
+		Limits:     limitsChange(r.in),
 	})
 	return sv.changed(ctx, k, err)
 }

@@ -85,7 +85,7 @@ func (sv *Services) keyLine(ctx context.Context, id string) (map[string]any, err
 	if err != nil || !found {
 		return nil, err
 	}
-	role, err := sv.Store.Role(ctx, k.Role)
+	l, err := sv.Engine.Standing(ctx, k)
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +93,9 @@ func (sv *Services) keyLine(ctx context.Context, id string) (map[string]any, err
 		"role":       k.Role,
 		"owner":      k.Owner,
 		"name":       k.Name,
-		"status":     string(k.State(role, sv.Clock.Now())),
+		"status":     string(l.State(sv.Clock.Now())),
 		"expires_at": k.Newest().ExpiresAt.String(),
-		"rotate_by":  k.RotateBy(role).String(),
+		"rotate_by":  k.RotateBy(l.Standing.Role).String(),
 		"created_at": k.CreatedAt.String(),
 	}, nil
 }

@@ -6,8 +6,10 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -17,6 +19,8 @@ type Services struct {
 	Verifier *verify.Verifier
 	Engine   *lifecycle.Engine
 	Tidier   *lifecycle.Tidier
+	Uses     *usage.Tracker
+	Meter    *limit.Meter
 	Clock    verify.Clock
 	Logger   hclog.Logger
 	System   func() logical.SystemView
@@ -38,6 +42,7 @@ func All(sv *Services) []*framework.Path {
 		sv.rotateIDPath(),
 		sv.revokePath(),
 		sv.revokeIDPath(),
+		sv.delegatePath(),
 		sv.keysPath(),
 		sv.keyPath(),
 		sv.ownersPath(),
@@ -48,6 +53,8 @@ func All(sv *Services) []*framework.Path {
 		sv.rolesPath(),
 		sv.rolePath(),
 		sv.configPath(),
+		sv.stopOwnerPath(),
+		sv.stopRolePath(),
 		sv.tidyPath(),
 		sv.tidyStatusPath(),
 		sv.infoPath(),
@@ -56,4 +63,4 @@ func All(sv *Services) []*framework.Path {
 
 // Root are the paths that need sudo. A pattern matches exactly, or by a trailing
 // asterisk; it knows no '+'.
-func Root() []string { return []string{"config", "config/*", "tidy"} }
+func Root() []string { return []string{"config", "config/*", "stop/*", "tidy"} }

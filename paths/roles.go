@@ -15,21 +15,28 @@ import (
 var roleName = fields{"role": {kind: word, help: "Name of the role."}}
 
 var roleFields = fields{
-	"description":      {kind: text, help: "What the keys of this role are for."},
-	"prefix":           {kind: text, help: "Prefix of its keys, like acme_live; empty for the mount's default_prefix."},
-	"ttl":              {kind: duration, help: "Life of one version of a key; 0 for the mount's default."},
-	"max_ttl":          {kind: duration, help: "Most that a version may live; 0 for the mount's maximum."},
-	"generate_lease":   {kind: flag, help: "Answer issue and rotate with a lease. A leased key ends with the token that asked for it. Default true."},
-	"grace_period":     {kind: duration, help: "How long the old version works after a rotation. Default 24h."},
-	"max_grace_period": {kind: duration, help: "Most that a rotation may ask for. Default 168h."},
-	"rotation_period":  {kind: duration, help: "Age from which a version is due for rotation; 0 for never."},
-	"allowed_scopes":   {kind: list, help: "Scopes that a key may hold."},
-	"default_scopes":   {kind: list, help: "Scopes that a key gets when issue names none."},
-	"bound_cidrs":      {kind: list, help: "Networks that the keys may be used from; none for anywhere."},
-	"metadata":         {kind: pairs, help: "Pairs that verify adds where the key has none of that name."},
-	"owner_template":   {kind: text, help: "Identity template, like {{identity.entity.name}}, that the owner is rendered from; callers then cannot choose one. It can be changed but not taken away."},
-	"require_owner":    {kind: flag, help: "Refuse to issue a key without an owner. Default false."},
-	"disabled":         {kind: flag, help: "All its keys answer disabled until it is lifted. Default false."},
+	"description":          {kind: text, help: "What the keys of this role are for."},
+	"prefix":               {kind: text, help: "Prefix of its keys, like acme_live; empty for the mount's default_prefix."},
+	"ttl":                  {kind: duration, help: "Life of one version of a key; 0 for the mount's default."},
+	"max_ttl":              {kind: duration, help: "Most that a version may live; 0 for the mount's maximum."},
+	"generate_lease":       {kind: flag, help: "Answer issue and rotate with a lease. A leased key ends with the token that asked for it. Default true."},
+	"grace_period":         {kind: duration, help: "How long the old version works after a rotation. Default 24h."},
+	"max_grace_period":     {kind: duration, help: "Most that a rotation may ask for. Default 168h."},
+	"rotation_period":      {kind: duration, help: "Age from which a version is due for rotation; 0 for never."},
+	"idle_timeout":         {kind: duration, help: "A key that is not verified as valid for this long expires, for good; 0 for never."},
+	"rate_limit":           {kind: count, help: "Verifications per rate_limit_period of each key; 0 for no limit."},
+	"rate_limit_period":    {kind: duration, help: "Period of rate_limit. Default 1s."},
+	"quota":                {kind: count, help: "Verifications of each key in all, or per quota_period; 0 for no limit."},
+	"quota_period":         {kind: duration, help: "Length of a quota window, from the key's creation; 0 for the key's whole life."},
+	"max_keys_per_owner":   {kind: count, help: "Live keys that one owner may have under this role, at most 1000; 0 for any number."},
+	"max_delegation_depth": {kind: count, help: "How many generations of children a key may have, at most 8; 0 for no delegation."},
+	"allowed_scopes":       {kind: list, help: "Scopes that a key may hold."},
+	"default_scopes":       {kind: list, help: "Scopes that a key gets when issue names none."},
+	"bound_cidrs":          {kind: list, help: "Networks that the keys may be used from; none for anywhere."},
+	"metadata":             {kind: pairs, help: "Pairs that verify adds where the key has none of that name."},
+	"owner_template":       {kind: text, help: "Identity template, like {{identity.entity.name}}, that the owner is rendered from; callers then cannot choose one. It can be changed but not taken away."},
+	"require_owner":        {kind: flag, help: "Refuse to issue a key without an owner. Default false."},
+	"disabled":             {kind: flag, help: "All its keys answer disabled until it is lifted. Default false."},
 }
 
 var roleAnswer = roleFields.with(fields{
@@ -124,6 +131,10 @@ func changeRole(old *record.Role, in input) (record.Role, error) {
 	set(in, "grace_period", &role.GracePeriod)
 	set(in, "max_grace_period", &role.MaxGracePeriod)
 	set(in, "rotation_period", &role.RotationPeriod)
+	set(in, "idle_timeout", &role.IdleTimeout)
+	setLimits(in, &role.Limits)
+	setCount(in, "max_keys_per_owner", &role.MaxKeysPerOwner)
+	setCount(in, "max_delegation_depth", &role.MaxDelegationDepth)
 	set(in, "allowed_scopes", &role.AllowedScopes)
 	set(in, "default_scopes", &role.DefaultScopes)
 	set(in, "metadata", &role.Metadata)
@@ -160,7 +171,7 @@ func (sv *Services) deleteRole(ctx context.Context, r request) (*logical.Respons
 	if !record.ValidName(name) {
 		return nil, nil
 	}
-	return nil, sv.Store.DeleteRole(ctx, name, sv.Clock.Now())
+	return nil, sv.Engine.DeleteRole(ctx, name)
 }
 
 func (sv *Services) answerRole(ctx context.Context, r record.Role, warnings ...string) (*logical.Response, error) {
@@ -169,22 +180,29 @@ func (sv *Services) answerRole(ctx context.Context, r record.Role, warnings ...s
 		return nil, fmt.Errorf("answer a role: %w", err)
 	}
 	return answer(map[string]any{
-		"description":      r.Description,
-		"prefix":           r.Prefix,
-		"ttl":              int64(r.TTL),
-		"max_ttl":          int64(r.MaxTTL),
-		"generate_lease":   r.GenerateLease,
-		"grace_period":     int64(r.GracePeriod),
-		"max_grace_period": int64(r.MaxGracePeriod),
-		"rotation_period":  int64(r.RotationPeriod),
-		"allowed_scopes":   listOf(r.AllowedScopes),
-		"default_scopes":   listOf(r.DefaultScopes),
-		"bound_cidrs":      r.BoundCIDRs.Strings(),
-		"metadata":         pairsOf(r.Metadata),
-		"owner_template":   r.OwnerTemplate,
-		"require_owner":    r.RequireOwner,
-		"disabled":         r.Disabled,
-		"key_pattern":      apikey.Pattern(r.EffectivePrefix(config)),
+		"description":          r.Description,
+		"prefix":               r.Prefix,
+		"ttl":                  int64(r.TTL),
+		"max_ttl":              int64(r.MaxTTL),
+		"generate_lease":       r.GenerateLease,
+		"grace_period":         int64(r.GracePeriod),
+		"max_grace_period":     int64(r.MaxGracePeriod),
+		"rotation_period":      int64(r.RotationPeriod),
+		"idle_timeout":         int64(r.IdleTimeout),
+		"rate_limit":           r.RateLimit,
+		"rate_limit_period":    int64(r.RateLimitPeriod),
+		"quota":                r.Quota,
+		"quota_period":         int64(r.QuotaPeriod),
+		"max_keys_per_owner":   r.MaxKeysPerOwner,
+		"max_delegation_depth": r.MaxDelegationDepth,
+		"allowed_scopes":       listOf(r.AllowedScopes),
+		"default_scopes":       listOf(r.DefaultScopes),
+		"bound_cidrs":          r.BoundCIDRs.Strings(),
+		"metadata":             pairsOf(r.Metadata),
+		"owner_template":       r.OwnerTemplate,
+		"require_owner":        r.RequireOwner,
+		"disabled":             r.Disabled,
+		"key_pattern":          apikey.Pattern(r.EffectivePrefix(config)),
 	}, warnings...), nil
 }
 

@@ -15,24 +15,33 @@ import (
 var verifyFields = presentedKey.with(fields{
 	"scopes":    {kind: list, help: "Scopes that the request needs, all of them."},
 	"client_ip": {kind: word, help: "Address of the caller, as the gateway saw it."},
+	"cost":      {kind: count, help: "What the request takes from rate and quota. Default 1; 0 takes nothing."},
 })
 
 var verifyAnswer = fields{
-	"valid":          {kind: flag, help: "Whether the key is good for this request."},
-	"code":           {kind: word, help: "valid, or why not."},
-	"http_status":    {kind: count, help: "What a gateway should answer: 200, 401 or 403."},
-	"key_id":         {kind: word, help: "Public id of the key.", sometimes: true},
-	"version":        {kind: count, help: "Number of the presented version.", sometimes: true},
-	"role":           {kind: word, help: "Role of the key.", sometimes: true},
-	"owner":          {kind: text, help: "Whose key it is.", sometimes: true},
-	"name":           {kind: text, help: "Label.", sometimes: true},
-	"scopes":         {kind: list, help: "Effective scopes.", sometimes: true},
-	"metadata":       {kind: pairs, help: "The key's pairs, and the role's.", sometimes: true},
-	"expires_at":     {kind: word, help: "When the presented version expires.", sometimes: true},
-	"rotation_due":   {kind: flag, help: "Whether the key is due for rotation.", sometimes: true},
-	"superseded":     {kind: flag, help: "Whether the presented version was replaced.", sometimes: true},
-	"valid_until":    {kind: text, help: "End of a superseded version's grace.", sometimes: true},
-	"missing_scopes": {kind: list, help: "With insufficient_scope: the scopes that the key lacks.", sometimes: true},
+	"valid":            {kind: flag, help: "Whether the key is good for this request."},
+	"code":             {kind: word, help: "valid, or why not."},
+	"http_status":      {kind: count, help: "What a gateway should answer: 200, 401, 403 or 429."},
+	"key_id":           {kind: word, help: "Public id of the key.", sometimes: true},
+	"version":          {kind: count, help: "Number of the presented version.", sometimes: true},
+	"role":             {kind: word, help: "Role of the key.", sometimes: true},
+	"owner":            {kind: text, help: "Whose key it is.", sometimes: true},
+	"name":             {kind: text, help: "Label.", sometimes: true},
+	"scopes":           {kind: list, help: "Effective scopes.", sometimes: true},
+	"metadata":         {kind: pairs, help: "The key's pairs, and the role's.", sometimes: true},
+	"expires_at":       {kind: word, help: "When the presented version expires.", sometimes: true},
+	"rotation_due":     {kind: flag, help: "Whether the key is due for rotation.", sometimes: true},
+	"superseded":       {kind: flag, help: "Whether the presented version was replaced.", sometimes: true},
+	"valid_until":      {kind: text, help: "End of a superseded version's grace.", sometimes: true},
+	"parent_key_id":    {kind: text, help: "Key that it was delegated from.", sometimes: true},
+	"rate_limit":       {kind: count, help: "Effective rate limit, where one applies.", sometimes: true},
+	"rate_remaining":   {kind: count, help: "Verifications left now.", sometimes: true},
+	"rate_reset_after": {kind: count, help: "Seconds until the rate limit is untouched again.", sometimes: true},
+	"quota":            {kind: count, help: "Effective quota, where one applies.", sometimes: true},
+	"quota_remaining":  {kind: count, help: "What is left of it.", sometimes: true},
+	"quota_resets_at":  {kind: text, help: "When it refills.", sometimes: true},
+	"retry_after":      {kind: count, help: "With rate_limited and quota_exceeded: seconds until this cost fits; 0 if it never does.", sometimes: true},
+	"missing_scopes":   {kind: list, help: "With insufficient_scope: the scopes that the key lacks.", sometimes: true},
 }
 
 const verifyHelp = `Decides whether a presented key is good for one request. The answer is 200 for every verdict: look at valid, and pass http_status on.
@@ -104,7 +113,9 @@ func (sv *Services) verify(ctx context.Context, r request, key string) (*logical
 		Key:    key,
 		Role:   r.in.word("role"),
 		Scopes: get[[]string](r.in, "scopes"),
+		Cost:   1,
 	}
+	set(r.in, "cost", &question.Cost)
 	if err := record.CheckScopes("scopes", question.Scopes); err != nil {
 		return nil, err
 	}
@@ -129,23 +140,37 @@ func decisionAnswer(d verify.Decision) map[string]any {
 	}
 	k, v := d.Key, d.Version
 	data := map[string]any{
-		"valid":        d.Valid(),
-		"code":         string(d.Code),
-		"http_status":  d.Code.HTTPStatus(),
-		"key_id":       k.ID,
-		"version":      v.Number,
-		"role":         k.Role,
-		"owner":        k.Owner,
-		"name":         k.Name,
-		"scopes":       listOf(d.Scopes),
-		"metadata":     pairsOf(d.Metadata),
-		"expires_at":   v.ExpiresAt.String(),
-		"rotation_due": d.RotationDue,
-		"superseded":   v.SupersededAt != 0,
-		"valid_until":  v.ValidUntil.String(),
+		"valid":         d.Valid(),
+		"code":          string(d.Code),
+		"http_status":   d.Code.HTTPStatus(),
+		"key_id":        k.ID,
+		"version":       v.Number,
+		"role":          k.Role,
+		"owner":         k.Owner,
+		"name":          k.Name,
+		"scopes":        listOf(d.Scopes),
+		"metadata":      pairsOf(d.Metadata),
+		"expires_at":    v.ExpiresAt.String(),
+		"rotation_due":  d.RotationDue,
+		"superseded":    v.SupersededAt != 0,
+		"valid_until":   v.ValidUntil.String(),
+		"parent_key_id": k.Parent,
 	}
-	if d.Code == verify.InsufficientScope {
+	if d.Limits.RateLimit > 0 {
+		data["rate_limit"] = d.Limits.RateLimit
+		data["rate_remaining"] = d.Remaining.Rate
+		data["rate_reset_after"] = int64(d.Remaining.RateResets)
+	}
+	if d.Limits.Quota > 0 {
+		data["quota"] = d.Limits.Quota
+		data["quota_remaining"] = d.Remaining.Quota
+		data["quota_resets_at"] = d.QuotaResetsAt.String()
+	}
+	switch d.Code {
+	case verify.InsufficientScope:
 		data["missing_scopes"] = d.MissingScopes
+	case verify.RateLimited, verify.QuotaExceeded:
+		data["retry_after"] = int64(d.RetryAfter)
 	}
 	return data
 }

@@ -24,12 +24,16 @@ type Prover interface {
 type Engine struct {
 	Store  *store.Store
 	Prover Prover
-	Hasher *keyhash.Hasher
-	Clock  verify.Clock
-	Random io.Reader
-	Logger hclog.Logger
+	// Resolver finds what the state of a key depends on.
+	Resolver verify.Resolver
+	Hasher   *keyhash.Hasher
+	Clock    verify.Clock
+	Random   io.Reader
+	Logger   hclog.Logger
 	// Caps are the mount's lease settings at the time of the call.
 	Caps func() record.Caps
+	// Gone is told of keys whose record was removed.
+	Gone func(keyID string)
 	// Notify tells Vault's event system what happened to a key.
 	Notify func(ctx context.Context, what Event, keyID string)
 }
@@ -37,13 +41,14 @@ type Engine struct {
 // Event names something that happened to a key.
 type Event string
 
-// The events. They carry a key id and nothing else.
+// The events. They carry a key id, a stop that of no key, and nothing else.
 const (
 	Issued  Event = "issue"
 	Rotated Event = "rotate"
 	Updated Event = "update"
 	Ended   Event = "revoke"
 	Deleted Event = "delete"
+	Stopped Event = "stop"
 )
 
 // Minted is the answer to issue and rotate.
@@ -75,10 +80,24 @@ func (e *Engine) mint(ctx context.Context, prefix, id string, version int) (apik
 	return text, phc, err
 }
 
-// version describes a new version under the role as it is now. holder is the
-// fingerprint of the token that asked.
-func version(number int, phc string, role record.Role, ttl record.Seconds, caps record.Caps, holder string, now record.Time) (v record.Version, warnings []string) {
-	lifetime, capped := role.Lifetime(ttl, caps)
+// term is how long a new version is to live, and who asked for it.
+type term struct {
+	ttl    record.Seconds // 0 is 'not given'
+	caps   record.Caps
+	holder string // fingerprint of the token that asked
+	// parentEnds is when the parent's version ends, for a delegated key: it
+	// lives no longer, and is never leased, because whoever asked for it says
+	// nothing about who holds it. 0 for all other keys.
+	parentEnds record.Time
+}
+
+// version describes a new version under the role as it is now.
+func version(number int, phc string, role record.Role, t term, now record.Time) (v record.Version, warnings []string) {
+	lifetime, capped := role.Lifetime(t.ttl, t.caps)
+	if t.parentEnds != 0 && lifetime > t.parentEnds.Sub(now) {
+		lifetime = t.parentEnds.Sub(now)
+		capped = capped || t.ttl > lifetime
+	}
 	v = record.Version{
 		Number:    number,
 		Hash:      phc,
@@ -86,14 +105,14 @@ func version(number int, phc string, role record.Role, ttl record.Seconds, caps 
 		ExpiresAt: now.Add(lifetime),
 		Until:     now.Add(lifetime),
 		Lifetime:  lifetime,
-		Leased:    role.GenerateLease,
+		Leased:    role.GenerateLease && t.parentEnds == 0,
 	}
-	if role.GenerateLease {
-		v.Until = now.Add(role.MaxLifetime(caps))
-		v.Holder = holder
+	if v.Leased {
+		v.Until = now.Add(role.MaxLifetime(t.caps))
+		v.Holder = t.holder
 	}
 	if capped {
-		warnings = append(warnings, fmt.Sprintf("the ttl was shortened to %d seconds, the most that the role and the mount allow", lifetime))
+		warnings = append(warnings, fmt.Sprintf("the ttl was shortened to %d seconds, the most that the role, the mount and, for a delegated key, its parent allow", lifetime))
 	}
 	return v, warnings
 }

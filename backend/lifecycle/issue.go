@@ -47,8 +47,13 @@ func (e *Engine) Issue(ctx context.Context, r IssueRequest) (Minted, error) {
 	if err != nil {
 		return Minted{}, err
 	}
+	release, err := e.admit(ctx, &key, role)
+	if err != nil {
+		return Minted{}, err
+	}
+	defer release()
 	now := e.Clock.Now()
-	first, warnings := version(1, phc, role, r.Want.TTL, caps, r.Holder, now)
+	first, warnings := version(1, phc, role, term{ttl: r.Want.TTL, caps: caps, holder: r.Holder}, now)
 	key.ID, key.Prefix = id, text.Prefix
 	key.CreatedAt, key.CreatedBy = now, r.By
 	key.Versions = []record.Version{first}
@@ -57,6 +62,40 @@ func (e *Engine) Issue(ctx context.Context, r IssueRequest) (Minted, error) {
 	}
 	e.Notify(ctx, Issued, id)
 	return Minted{Text: text, Key: key, Role: role, MaxTTL: role.MaxLifetime(caps), Warnings: warnings}, nil
+}
+
+// admit holds the owner of a new key, who must have room for it, and writes the
+// owner's generation into it. The caller holds the role.
+func (e *Engine) admit(ctx context.Context, key *record.Key, role record.Role) (release func(), err error) {
+	known, err := e.Store.HasOwner(ctx, key.Owner)
+	if err != nil {
+		return nil, err
+	}
+	release = e.Store.HoldOwner(key.Owner, !known || role.MaxKeysPerOwner > 0)
+	err = e.admitHeld(ctx, key, role)
+	if err != nil {
+		release()
+	}
+	return release, err
+}
+
+func (e *Engine) admitHeld(ctx context.Context, key *record.Key, role record.Role) error {
+	if key.Owner == "" {
+		return nil
+	}
+	owner, err := e.Store.Owner(ctx, key.Owner)
+	if err != nil {
+		return err
+	}
+	key.OwnerGeneration = owner.Generation
+	if role.MaxKeysPerOwner == 0 {
+		return nil
+	}
+	n, err := e.Store.CountKeys(ctx, key.Owner, key.Role, role.MaxKeysPerOwner, e.Clock.Now(), e.ended(ctx))
+	if err == nil && n >= role.MaxKeysPerOwner {
+		err = record.ErrOwnerFull
+	}
+	return err
 }
 
 // grant is what the role, as it is now, lets the new key be.

@@ -104,7 +104,7 @@ func (r *Rehasher) rehash(ctx context.Context, job rehash) error {
 	r.Remember(job.text.Reveal(), phc)
 	_, err = e.Store.UpdateKey(ctx, job.text.ID, func(k *record.Key) error {
 		v := k.Find(job.text.Version)
-		if v == nil || v.Hash != job.phc || k.EndedAt(e.Clock.Now()) != 0 {
+		if v == nil || v.Hash != job.phc || k.RevokedAt != 0 || e.Clock.Now() >= k.Newest().ExpiresAt {
 			return record.ErrUnchanged
 		}
 		v.Hash = phc

@@ -34,8 +34,8 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 	}
 	caps := e.Caps()
 	awaitFreshSecond(ctx)
-	defer e.Store.HoldRole(k.Role)()
-	role, err := e.Store.Role(ctx, k.Role)
+	defer e.hold(&k)()
+	l, err := e.Standing(ctx, k)
 	if err != nil {
 		return renewal, err
 	}
@@ -45,14 +45,15 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 		if v == nil {
 			return record.ErrKeyEnded
 		}
-		if s := k.StateOf(v, role, now); s != record.Disabled && s != record.Active {
+		// A disabled key renews; only what has ended does not.
+		if s := k.StateOf(v, l.Standing, now); s.Ended() || s == record.Superseded {
 			return record.ErrKeyEnded
 		}
 		if v.Number != k.Newest().Number {
 			renewal = renewGrace(v, r.Increment, now)
 			return nil
 		}
-		renewal, err = renewNewest(v, *role, caps, r, now)
+		renewal, err = renewNewest(v, *l.Standing.Role, caps, r, now)
 		return err
 	})
 	return renewal, err

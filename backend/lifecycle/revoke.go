@@ -29,7 +29,7 @@ func (e *Engine) RevokeByKey(ctx context.Context, text, reason string) (record.K
 	if !ok {
 		return record.Key{}, record.ErrKeyNotFound
 	}
-	role, err := e.Store.Role(ctx, p.Record.Role)
+	l, err := e.Standing(ctx, p.Record)
 	if err != nil {
 		return record.Key{}, err
 	}
@@ -38,7 +38,7 @@ func (e *Engine) RevokeByKey(ctx context.Context, text, reason string) (record.K
 		if v == nil {
 			return record.ErrNotNewest
 		}
-		switch k.StateOf(v, role, e.Clock.Now()) {
+		switch k.StateOf(v, l.Standing, e.Clock.Now()) {
 		case record.Revoked:
 			return record.ErrUnchanged
 		case record.Expired:
@@ -75,6 +75,7 @@ func (e *Engine) revoke(ctx context.Context, id, reason string, allow func(*reco
 func (e *Engine) Delete(ctx context.Context, t Target) error {
 	k, deleted, err := e.Store.DeleteKey(ctx, t.ID, func(k record.Key) bool { return t.hides(&k) })
 	if err == nil && deleted {
+		e.Gone(k.ID)
 		e.Notify(ctx, Deleted, k.ID)
 	}
 	return err

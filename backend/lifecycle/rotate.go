@@ -5,17 +5,8 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
 )
-
-// Target says which key an operation is about.
-type Target struct {
-	ID string
-	// Owner, when set, is whose key it must be: any other is as if it were not
-	// there.
-	Owner string
-}
-
-func (t Target) hides(k *record.Key) bool { return t.Owner != "" && k.Owner != t.Owner }
 
 // RotateRequest asks for a new version. A nil pointer is 'not given'.
 type RotateRequest struct {
@@ -51,19 +42,18 @@ func (e *Engine) rotate(ctx context.Context, t Target, presented int, r RotateRe
 	if err != nil {
 		return Minted{}, err
 	}
-	role, err := e.Store.Role(ctx, k.Role)
+	l, err := e.Standing(ctx, k)
 	if err != nil {
 		return Minted{}, err
 	}
-	if err := e.mayRotate(&k, role, presented, r); err != nil {
+	if err := e.mayRotate(&k, &l, presented, r); err != nil {
 		return Minted{}, err
 	}
-	number := k.Newest().Number + 1
-	text, phc, err := e.mint(ctx, k.Prefix, k.ID, number)
+	text, phc, err := e.mint(ctx, k.Prefix, k.ID, k.Newest().Number+1)
 	if err != nil {
 		return Minted{}, err
 	}
-	if role.GenerateLease {
+	if l.Standing.Role.GenerateLease {
 		awaitFreshSecond(ctx)
 	}
 	return e.replace(ctx, t, presented, r, text, phc)
@@ -80,31 +70,29 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 		return Minted{}, err
 	}
 	caps := e.Caps()
-	defer e.Store.HoldRole(k.Role)()
-	role, err := e.Store.Role(ctx, k.Role)
+	defer e.hold(&k)()
+	l, err := e.Standing(ctx, k)
 	if err != nil {
 		return Minted{}, err
 	}
 	minted := Minted{Text: text}
 	minted.Key, err = e.Store.UpdateKey(ctx, k.ID, func(k *record.Key) error {
-		if err := e.mayRotate(k, role, presented, r); err != nil {
+		if err := e.mayRotate(k, &l, presented, r); err != nil {
 			return err
 		}
 		if k.Newest().Number+1 != text.Version {
 			return record.ErrRotatedAlready
 		}
-		ttl := r.TTL
-		if ttl == 0 {
-			ttl = k.TTL
-		}
+		role := *l.Standing.Role
 		grace, err := role.Grace(r.Grace)
 		if err != nil {
 			return err
 		}
 		now := e.Clock.Now()
-		next, warnings := version(text.Version, phc, *role, ttl, caps, r.Holder, now)
+		next, warnings := version(text.Version, phc, role, rotationTerm(k, &l, r, caps), now)
 		previous := k.Supersede(next, grace, now)
 		k.Forget(config.RevokedRetention, now)
+		minted.Role, minted.MaxTTL = role, role.MaxLifetime(caps)
 		minted.Previous = &previous
 		minted.Warnings = append(warnings, rotationWarnings(previous, next, grace)...)
 		return nil
@@ -112,16 +100,29 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 	if err != nil {
 		return Minted{}, err
 	}
-	minted.Role, minted.MaxTTL = *role, role.MaxLifetime(caps)
 	e.Notify(ctx, Rotated, k.ID)
 	return minted, nil
 }
 
+// rotationTerm is the life of the next version: what was asked for now, else
+// what was asked for at issue, within the parent's remaining life.
+func rotationTerm(k *record.Key, l *verify.Lineage, r RotateRequest, caps record.Caps) term {
+	t := term{ttl: r.TTL, caps: caps, holder: r.Holder}
+	if t.ttl == 0 {
+		t.ttl = k.TTL
+	}
+	if len(l.Ancestors) > 0 {
+		t.parentEnds = l.Ancestors[0].Key.Newest().ExpiresAt
+	}
+	return t
+}
+
 // mayRotate refuses a rotation by the state of things. It is asked before the
 // hash, to refuse early, and again under the lock, to be sure.
-func (e *Engine) mayRotate(k *record.Key, role *record.Role, presented int, r RotateRequest) error {
+func (e *Engine) mayRotate(k *record.Key, l *verify.Lineage, presented int, r RotateRequest) error {
 	newest := k.Newest().Number
-	state := k.State(role, e.Clock.Now())
+	role := l.Standing.Role
+	state := k.State(l.Standing, e.Clock.Now())
 	switch {
 	case presented != 0 && presented != newest:
 		return record.ErrNotNewest
@@ -149,19 +150,4 @@ func rotationWarnings(previous, next record.Version, grace record.Seconds) (warn
 		warnings = append(warnings, "the new version's lease belongs to the token of this request, which does not hold the previous version's lease: the key ends when this token does")
 	}
 	return warnings
-}
-
-// Find is the record of the target.
-func (e *Engine) Find(ctx context.Context, t Target) (record.Key, error) {
-	if !apikey.ValidID(t.ID) {
-		return record.Key{}, record.ErrKeyNotFound
-	}
-	k, found, err := e.Store.Key(ctx, t.ID)
-	if err != nil {
-		return record.Key{}, err
-	}
-	if !found || t.hides(&k) {
-		return record.Key{}, record.ErrKeyNotFound
-	}
-	return k, nil
 }

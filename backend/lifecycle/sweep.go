@@ -10,86 +10,108 @@ import (
 // RoleGone is the reason that tidy writes into a key whose role was deleted.
 const RoleGone = "its role was deleted"
 
-// sweep is one run of tidy: over all keys, then over all hints. It decides
-// nothing by what it saw from afar; each change looks again under the key's
-// lock.
+// sweep is one run of tidy: over all keys, then over what hangs on them. It
+// decides nothing by what it saw from afar; each change looks again under the
+// key's lock.
 type sweep struct {
-	engine *Engine
-	count  func(removed, repaired int)
-	pace   pace
+	engine    *Engine
+	retention record.Seconds
+	count     func(removed, repaired int)
+	pace      pace
 }
 
 func (s *sweep) run(ctx context.Context) error {
-	config, err := s.engine.Store.Config(ctx)
+	store := s.engine.Store
+	config, err := store.Config(ctx)
 	if err != nil {
 		return err
 	}
-	err = s.engine.Store.EachKey(ctx, "", func(id string) (bool, error) {
-		s.pace.step(ctx)
-		return true, s.key(ctx, id, config.RevokedRetention)
+	s.retention = config.RevokedRetention
+	step := func() { s.pace.step(ctx) }
+	err = store.EachKey(ctx, "", func(id string) (bool, error) {
+		step()
+		return true, s.key(ctx, id)
 	})
 	if err != nil {
 		return err
 	}
-	repaired, err := s.engine.Store.SweepHints(ctx, func() { s.pace.step(ctx) })
+	repaired, err := store.SweepLeftovers(ctx, step)
 	s.count(0, repaired)
-	return err
+	if err != nil {
+		return err
+	}
+	return store.SweepUsage(ctx, step)
 }
 
 // key tidies one key: removes it when it ended long ago, else forgets what its
 // versions need no longer and mends its hints.
-func (s *sweep) key(ctx context.Context, id string, retention record.Seconds) error {
+func (s *sweep) key(ctx context.Context, id string) error {
 	e := s.engine
 	k, found, err := e.Store.PeekKey(ctx, id)
 	if err != nil || !found {
 		return err
 	}
-	role, err := e.Store.Role(ctx, k.Role)
+	l, err := e.Standing(ctx, k)
 	if err != nil {
 		return err
 	}
-	over := func(k record.Key) bool {
-		now := e.Clock.Now()
-		ended := k.EndedAt(now)
-		return ended != 0 && now >= ended.Add(retention)
-	}
-	if over(k) {
-		_, removed, err := e.Store.DeleteKey(ctx, id, func(k record.Key) bool { return !over(k) })
+	if s.over(&k, l.Standing) {
+		_, removed, err := e.Store.DeleteKey(ctx, id, func(k record.Key) bool { return !s.over(&k, l.Standing) })
 		if removed {
+			e.Gone(id)
 			s.count(1, 0)
 		}
 		return err
 	}
-	k, err = s.update(ctx, k, role, retention)
-	if err != nil {
+	if err := s.writeDown(ctx, &k, l.Standing); err != nil {
 		return err
 	}
-	repaired, err := e.Store.RepairHints(ctx, id, e.Clock.Now())
+	repaired, err := e.Store.RepairHints(ctx, id, func(k record.Key) record.Time {
+		return k.EndedAt(l.Standing, e.Clock.Now())
+	})
 	s.count(0, repaired)
 	return err
 }
 
-// update writes down what a key's record does not say yet: that its role is
-// gone, so that its retention begins, and which hashes are forgotten.
-func (s *sweep) update(ctx context.Context, k record.Key, role *record.Role, retention record.Seconds) (record.Key, error) {
+// over tells whether a key ended so long ago that its record goes.
+func (s *sweep) over(k *record.Key, standing record.Standing) bool {
+	now := s.engine.Clock.Now()
+	ended := k.EndedAt(standing, now)
+	return ended != 0 && now >= ended.Add(s.retention)
+}
+
+// writeDown puts into the record what it does not say yet: that nobody used the
+// key for too long, that its role is gone, so that its retention begins, and
+// which hashes are forgotten.
+func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.Standing) error {
 	now := s.engine.Clock.Now()
 	change := func(k *record.Key) error {
-		changed := k.Forget(retention, now)
-		orphaned := role == nil || role.UID != k.RoleUID
-		if orphaned && k.EndedAt(now) == 0 {
-			return k.Revoke(RoleGone, now)
+		forgot := k.Forget(s.retention, now)
+		var err error
+		switch orphaned := standing.Role == nil || standing.Role.UID != k.RoleUID; {
+		case k.EndedAt(standing, now) != 0:
+			err = record.ErrUnchanged
+		case orphaned:
+			err = k.Revoke(RoleGone, now)
+		case k.Idle(standing, now):
+			err = k.Expire(k.IdleEnd(standing))
+		case standing.Idled:
+			// Refused as idle before the role's timeout was raised.
+			err = k.Expire(now)
+		default:
+			err = record.ErrUnchanged
 		}
-		if !changed {
-			return record.ErrUnchanged
+		if forgot {
+			return nil
 		}
-		return nil
+		return err
 	}
 	seen := k.Clone()
 	if change(&seen) != nil {
-		return k, nil
+		return nil
 	}
-	k, err := s.engine.Store.UpdateKey(ctx, k.ID, change)
-	return k, ignoreNotFound(err)
+	_, err := s.engine.Store.UpdateKey(ctx, k.ID, change)
+	return ignoreNotFound(err)
 }
 
 // pace keeps a background run to half of the time, so that it never owns the

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 // Update changes what may be changed of a key that has not ended.
@@ -12,19 +13,31 @@ func (e *Engine) Update(ctx context.Context, t Target, change record.Change) (re
 	if err != nil {
 		return record.Key{}, err
 	}
-	defer e.Store.HoldRole(k.Role)()
-	role, err := e.Store.Role(ctx, k.Role)
+	defer e.hold(&k)()
+	l, err := e.Standing(ctx, k)
 	if err != nil {
 		return record.Key{}, err
 	}
 	k, err = e.Store.UpdateKey(ctx, t.ID, func(k *record.Key) error {
-		if k.State(role, e.Clock.Now()).Ended() {
+		if k.State(l.Standing, e.Clock.Now()).Ended() {
 			return record.ErrKeyEnded
 		}
-		return change.Apply(k, *role)
+		if err := change.Apply(k, *l.Standing.Role); err != nil {
+			return err
+		}
+		return withinParent(k, &l, change)
 	})
 	if err == nil {
 		e.Notify(ctx, Updated, k.ID)
 	}
 	return k, err
+}
+
+// withinParent refuses to widen a delegated key beyond its parent. Verify holds
+// it to its parent in any case; this tells whoever writes it.
+func withinParent(k *record.Key, l *verify.Lineage, change record.Change) error {
+	if len(l.Ancestors) == 0 {
+		return nil
+	}
+	return delegable(k, l.Ancestors, *l.Standing.Role, change)
 }

@@ -53,17 +53,21 @@ func (w *worker) start(logger hclog.Logger, name string, work func(context.Conte
 	return true
 }
 
-func (w *worker) stop() {
+// stop ends the work and waits for it for a short while. It tells whether there
+// was any, the first time it is called.
+func (w *worker) stop() (worked bool) {
 	w.mu.Lock()
+	again := w.stopped
 	w.stopped = true
 	cancel, done := w.cancel, w.done
 	w.mu.Unlock()
-	if cancel == nil {
-		return
+	if cancel == nil || again {
+		return false
 	}
 	cancel()
 	select {
 	case <-done:
 	case <-time.After(stopTime):
 	}
+	return true
 }

@@ -28,7 +28,7 @@ func (p Problem) String() string { return p.Path + ": " + p.What }
 // trusts no cache and changes nothing; it is for tests and for a mount that
 // nobody writes.
 func Check(ctx context.Context, storage logical.Storage, now record.Time) ([]Problem, error) {
-	c := &checker{storage: storage, now: now, hints: make(map[string]bool), wanted: make(map[string]bool), optional: make(map[string]bool)}
+	c := &checker{storage: storage, now: now, hints: make(map[string]bool), wanted: make(map[string]bool), optional: make(map[string]bool), keys: make(map[string]bool)}
 	var paths []string
 	err := logical.ScanView(ctx, storage, func(path string) { paths = append(paths, path) })
 	if err != nil {
@@ -43,6 +43,11 @@ func Check(ctx context.Context, storage logical.Storage, now record.Time) ([]Pro
 	for path := range c.wanted {
 		if !c.hints[path] {
 			c.problem(path, "the hint of a key is missing", false)
+		}
+	}
+	for _, path := range c.quotas {
+		if !c.keys[path[strings.LastIndex(path, "/")+1:]] {
+			c.problem(path, "the quota belongs to no key", true)
 		}
 	}
 	for path := range c.hints {
@@ -61,6 +66,8 @@ type checker struct {
 	hints    map[string]bool // found
 	wanted   map[string]bool // that the records call for
 	optional map[string]bool // that may be there or not
+	keys     map[string]bool // ids with a record
+	quotas   []string
 }
 
 func (c *checker) problem(path, what string, leftover bool) {
@@ -79,6 +86,11 @@ func (c *checker) entry(ctx context.Context, path string) error {
 		return mustRead[record.Role](ctx, c.storage, path)
 	case ownerFolder:
 		return mustRead[record.Owner](ctx, c.storage, path)
+	case quotaFolder:
+		c.quotas = append(c.quotas, path)
+		return mustRead[record.Quota](ctx, c.storage, path)
+	case usageFolder:
+		return mustRead[usageRecord](ctx, c.storage, path)
 	case configPath + "/":
 		return mustRead[record.Config](ctx, c.storage, path)
 	case tagKeyPath + "/":
@@ -100,6 +112,7 @@ func (c *checker) key(ctx context.Context, path string) error {
 	if len(k.Versions) == 0 {
 		return fmt.Errorf("the record has no version")
 	}
+	c.keys[k.ID] = true
 	working := 0
 	for i, v := range k.Versions {
 		if i > 0 && (v.Number >= k.Versions[i-1].Number || v.SupersededAt == 0 || v.ValidUntil > v.ExpiresAt) {
@@ -115,14 +128,28 @@ func (c *checker) key(ctx context.Context, path string) error {
 	if working > 2 {
 		return fmt.Errorf("%d versions work at once", working)
 	}
+	return c.hintsOf(ctx, k)
+}
+
+// hintsOf notes which hints a record calls for. Tidy takes the role's away when
+// the key has ended; until then it is no error.
+func (c *checker) hintsOf(ctx context.Context, k record.Key) error {
+	role, found, err := read[record.Role](ctx, c.storage, roleFolder+k.Role)
+	if err != nil {
+		return err
+	}
+	owner, _, err := read[record.Owner](ctx, c.storage, ownerFolder+k.Owner)
+	if err != nil {
+		return err
+	}
+	ended := !found || role.UID != k.RoleUID ||
+		k.EndedAt(record.Standing{Role: &role, Owner: owner}, c.now) != 0
 	for _, path := range hintPaths(k) {
-		if path == roleHintPath(k) && k.EndedAt(c.now) != 0 {
-			// Tidy takes this one away when a key has ended; until then it is
-			// no error.
+		if path == roleHintPath(k) && ended {
 			c.optional[path] = true
-			continue
+		} else {
+			c.wanted[path] = true
 		}
-		c.wanted[path] = true
 	}
 	return nil
 }

@@ -5,7 +5,11 @@
 //	role/<name>   owner/<name>               one entry each
 //	key/<2 of id>/<id>                       the record of a key: all of its state
 //	owner-key/<owner>/<2 of id>/<id>         hints: which keys an owner has
-//	role-key/<role>/<role uid>/<2 of id>/<id>  hints: which keys a role has
+//	role-key/<role>/<uid>-<generation>/<2 of id>/<id>
+//	                                         hints: which keys a role has, apart by
+//	                                         its stops
+//	quota/<2 of id>/<id>                     what was reserved of a key's quota
+//	usage/<shard>                            last uses, of many keys each
 //
 // The state of one key is one entry, written by one Put per operation, so after
 // a crash at any point an operation has happened or has not. Hints are written

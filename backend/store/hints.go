@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -36,8 +37,9 @@ func (s *Store) removeHints(ctx context.Context, k record.Key) error {
 	return nil
 }
 
-// hintPaths are where the hints of a key lie. The role's uid is part of its
-// folder: a new role of an old name has no part in the old one's keys.
+// hintPaths are where the hints of a key lie. The role's uid and generation are
+// part of its folder: a new role of an old name has no part in the old one's
+// keys, and after a stop none of a role's keys counts.
 func hintPaths(k record.Key) []string {
 	paths := []string{roleHintPath(k)}
 	if k.Owner != "" {
@@ -47,17 +49,11 @@ func hintPaths(k record.Key) []string {
 }
 
 func roleHintPath(k record.Key) string {
-	return shardPath(roleKeys+k.Role+"/"+k.RoleUID+"/", k.ID)
+	return shardPath(roleHintFolder(k.Role, k.RoleUID, k.RoleGeneration), k.ID)
+}
+
+func roleHintFolder(role, uid string, generation uint64) string {
+	return fmt.Sprintf("%s%s/%s-%d/", roleKeys, role, uid, generation)
 }
 
 func ownerHintPath(k record.Key) string { return shardPath(ownerKeys+k.Owner+"/", k.ID) }
-
-// ensureOwner makes the owner's record with its first key, so that owners can be
-// listed without passing over their keys. The caller holds the owner's lock.
-func (s *Store) ensureOwner(ctx context.Context, owner string) error {
-	_, found, err := s.owners.get(ctx, owner)
-	if err != nil || found {
-		return err
-	}
-	return s.owners.put(ctx, owner, record.Owner{})
-}

@@ -21,15 +21,13 @@ func (s *Store) PeekKey(ctx context.Context, id string) (record.Key, bool, error
 	return s.keys.peek(ctx, id)
 }
 
-// CreateKey stores a new key. The caller holds the role.
+// CreateKey stores a new key. The caller holds the role and the owner, the owner
+// alone if it has no record yet.
 //
 // Order: the owner, the hints, the record. A crash in between leaves a hint
 // without a record, which nobody follows and tidy removes.
 func (s *Store) CreateKey(ctx context.Context, k record.Key) error {
 	if k.Owner != "" {
-		lock := s.owners.lock(k.Owner)
-		lock.Lock()
-		defer lock.Unlock()
 		if err := s.ensureOwner(ctx, k.Owner); err != nil {
 			return err
 		}
@@ -101,9 +99,10 @@ func (s *Store) DeleteKey(ctx context.Context, id string, keep func(record.Key) 
 	if err := s.keys.remove(ctx, id); err != nil {
 		return k, false, err
 	}
-	// The key is gone, which is what was asked for; hints that stay behind are
-	// tidy's.
-	_ = s.removeHints(ctx, k)
+	// The key is gone, which is what was asked for; what stays behind is tidy's.
+	if s.removeHints(ctx, k) == nil && k.Quota > 0 {
+		_ = remove(ctx, s.storage, quotaPath(id))
+	}
 	return k, true, nil
 }
 

@@ -13,7 +13,9 @@ import (
 // how many were missing. A key that has ended keeps the hint of its owner, who
 // can still list it, and loses that of its role, which asks only for keys that
 // have not.
-func (s *Store) RepairHints(ctx context.Context, id string, now record.Time) (repaired int, err error) {
+//
+// endedAt tells of a record when its key ended, 0 while it lives.
+func (s *Store) RepairHints(ctx context.Context, id string, endedAt func(record.Key) record.Time) (repaired int, err error) {
 	lock := s.keys.lock(id)
 	lock.Lock()
 	defer lock.Unlock()
@@ -22,7 +24,7 @@ func (s *Store) RepairHints(ctx context.Context, id string, now record.Time) (re
 		return 0, err
 	}
 	want := hint{Role: k.Role, ExpiresAt: k.Newest().Until}
-	ended := k.EndedAt(now)
+	ended := endedAt(k)
 	if ended != 0 {
 		want.ExpiresAt = ended
 	}
@@ -50,9 +52,9 @@ func (s *Store) RepairHints(ctx context.Context, id string, now record.Time) (re
 	return repaired, nil
 }
 
-// SweepHints removes hints that lead to no key, and owners without any, and
-// answers how many. step is called between them.
-func (s *Store) SweepHints(ctx context.Context, step func()) (repaired int, err error) {
+// SweepLeftovers removes hints and quotas that belong to no key, and owners
+// without any, and answers how many. step is called between them.
+func (s *Store) SweepLeftovers(ctx context.Context, step func()) (repaired int, err error) {
 	owners, err := s.Owners(ctx)
 	if err != nil {
 		return 0, err
@@ -87,19 +89,23 @@ func (s *Store) SweepHints(ctx context.Context, step func()) (repaired int, err 
 			}
 		}
 	}
-	return repaired, nil
+	quotas, err := s.sweepQuotas(ctx, step)
+	return repaired + quotas, err
 }
 
 // sweepOwner removes an owner's dead hints, and the owner when nothing is left.
+// The mark of a stop stays for good: it must outlive every record that it ends.
 // A key being issued holds the owner's lock from before its first hint.
 func (s *Store) sweepOwner(ctx context.Context, owner string, step func()) (repaired int, err error) {
 	repaired, err = s.sweepFolder(ctx, ownerKeys+owner+"/", step)
 	if err != nil {
 		return repaired, err
 	}
-	lock := s.owners.lock(owner)
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.HoldOwner(owner, true)()
+	o, _, err := s.owners.fresh(ctx, owner)
+	if err != nil || o.Generation > 0 {
+		return repaired, err
+	}
 	left, err := s.storage.List(ctx, ownerKeys+owner+"/")
 	if err != nil {
 		return repaired, fmt.Errorf("list %s: %w", ownerKeys, err)

@@ -47,7 +47,9 @@ func (s *Store) UpdateRole(ctx context.Context, name string, change func(old *re
 
 // DeleteRole removes the role unless a key of it has not ended. A role that is
 // not there is no error.
-func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time) error {
+//
+// ended tells of a key's record whether it has.
+func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time, ended func(record.Key) (bool, error)) error {
 	lock := s.roles.lock(name)
 	lock.Lock()
 	defer lock.Unlock()
@@ -55,7 +57,7 @@ func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time) er
 	if err != nil || !found {
 		return err
 	}
-	inUse, err := s.hasLiveKey(ctx, name, role, now)
+	inUse, err := s.hasLiveKey(ctx, name, role, now, ended)
 	if err != nil {
 		return err
 	}
@@ -67,8 +69,8 @@ func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time) er
 
 // hasLiveKey looks through the role's hints until one leads to a key that has
 // not ended. A hint whose time has passed is not followed.
-func (s *Store) hasLiveKey(ctx context.Context, name string, role record.Role, now record.Time) (live bool, err error) {
-	folder := roleKeys + name + "/" + role.UID + "/"
+func (s *Store) hasLiveKey(ctx context.Context, name string, role record.Role, now record.Time, ended func(record.Key) (bool, error)) (live bool, err error) {
+	folder := roleHintFolder(name, role.UID, role.Generation)
 	err = s.walk(ctx, folder, "", func(id string) (more bool, err error) {
 		h, found, err := read[hint](ctx, s.storage, shardPath(folder, id))
 		if err != nil || !found || now >= h.ExpiresAt {
@@ -78,17 +80,15 @@ func (s *Store) hasLiveKey(ctx context.Context, name string, role record.Role, n
 		if err != nil || !found {
 			return true, err
 		}
-		live = !k.State(&role, now).Ended()
-		return !live, nil
+		over, err := ended(k)
+		live = err == nil && !over
+		return over, err
 	})
 	return live, err
 }
 
 // Roles are the names of all roles, in byte order.
 func (s *Store) Roles(ctx context.Context) ([]string, error) { return s.names(ctx, roleFolder) }
-
-// Owners are the names of all owners that have or had keys, in byte order.
-func (s *Store) Owners(ctx context.Context) ([]string, error) { return s.names(ctx, ownerFolder) }
 
 func (s *Store) names(ctx context.Context, folder string) ([]string, error) {
 	names, err := s.storage.List(ctx, folder)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -20,12 +21,19 @@ const (
 	keyFolder    = "key/"
 	ownerKeys    = "owner-key/"
 	roleKeys     = "role-key/"
+	quotaFolder  = "quota/"
+	usageFolder  = "usage/"
+	cleanPath    = usageFolder + "clean"
 	shardIDChars = 2
 )
 
 // SealWrapped are the entries that Vault Enterprise seal-wraps where the mount
 // asks for it.
 func SealWrapped() []string { return []string{tagKeyPath, keyFolder} }
+
+// Local are the entries that are not replicated to other clusters: each counts
+// its own uses.
+func Local() []string { return []string{usageFolder} }
 
 // Store is the records of one mount. It is safe for concurrent use.
 type Store struct {
@@ -35,6 +43,7 @@ type Store struct {
 	owners  *table[record.Owner]
 	config  *table[record.Config]
 	tagKey  atomic.Pointer[apikey.TagKey]
+	usage   sync.Mutex // held over a change of the usage entries
 }
 
 // policyCacheSize bounds how many roles and how many owners are kept in memory.
@@ -63,8 +72,8 @@ func (s *Store) Invalidate(path string) {
 		s.roles.cache.Drop(name)
 	case ownerFolder:
 		s.owners.cache.Drop(name)
-	case ownerKeys, roleKeys:
-		// Hints are not cached.
+	case ownerKeys, roleKeys, quotaFolder, usageFolder:
+		// Not cached here.
 	default:
 		// The configuration, the tag key, or what a later version of this
 		// engine writes: rare, so everything goes.

@@ -11,11 +11,12 @@ package verify
 
 import (
 	"context"
-	"net/http"
 	"net/netip"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/scope"
 )
@@ -25,6 +26,7 @@ type Reader interface {
 	TagKey(ctx context.Context) (*apikey.TagKey, error)
 	Key(ctx context.Context, id string) (record.Key, bool, error)
 	Role(ctx context.Context, name string) (*record.Role, error)
+	Owner(ctx context.Context, name string) (record.Owner, error)
 	Config(ctx context.Context) (record.Config, error)
 }
 
@@ -39,15 +41,27 @@ type Proofs interface {
 	Add(text, phc string)
 }
 
+// Limiter spends rate and quota, of all keys of a chain or of none. The chain
+// ends with the presented key.
+type Limiter interface {
+	Take(ctx context.Context, chain []limit.Line, cost int64, now record.Time) (limit.Verdict, error)
+	Peek(ctx context.Context, line limit.Line, now record.Time) (limit.Remaining, error)
+}
+
 // Clock tells the time by which decisions are made.
 type Clock interface{ Now() record.Time }
 
 // Verifier decides for one mount. All fields are required.
 type Verifier struct {
-	Reader  Reader
+	Resolver
 	Matcher Matcher
 	Proofs  Proofs
-	Clock   Clock
+	Limiter Limiter
+	// Used is told of each use of a key. Version 0 is a use through a child.
+	Used func(id string, version int, now record.Time)
+	// Idle is told of a key that is refused because nobody used it. It must not
+	// block, and must have taken note before it returns.
+	Idle func(id string, since record.Time)
 	// Outdated takes a key that verified and whose hash has another cost than
 	// is configured. It must not block.
 	Outdated func(key apikey.Key, phc string)
@@ -59,52 +73,8 @@ type Request struct {
 	Role     string     // when set, a key of any other role is invalid
 	Scopes   []string   // all of them are needed
 	ClientIP netip.Addr // the zero Addr when the gateway did not say
+	Cost     int64      // what the request takes from rate and quota; 0 takes nothing
 }
-
-// Code is the outcome of a decision.
-type Code string
-
-// The codes, in the order in which they are looked for.
-const (
-	Valid             Code = "valid"
-	Invalid           Code = "invalid"
-	Revoked           Code = "revoked"
-	Expired           Code = "expired"
-	Superseded        Code = "superseded"
-	Disabled          Code = "disabled"
-	IPDenied          Code = "ip_denied"
-	InsufficientScope Code = "insufficient_scope"
-)
-
-// HTTPStatus is what a gateway should answer its client.
-func (c Code) HTTPStatus() int {
-	switch c {
-	case Valid:
-		return http.StatusOK
-	case Disabled, IPDenied, InsufficientScope:
-		return http.StatusForbidden
-	default:
-		return http.StatusUnauthorized
-	}
-}
-
-// Decision is the answer. The zero Decision denies. Everything but Code is only
-// set when the key is proven.
-type Decision struct {
-	Code          Code
-	Key           record.Key
-	Version       record.Version // the presented one
-	Scopes        []string       // effective: the key's, as far as the role still allows them
-	Metadata      map[string]string
-	MissingScopes []string // with InsufficientScope
-	RotationDue   bool
-}
-
-// Valid tells whether the key is good for the request.
-func (d Decision) Valid() bool { return d.Code == Valid }
-
-// Proven tells whether the presented text is a key of this mount.
-func (d Decision) Proven() bool { return d.Version.Number != 0 }
 
 // Verify decides.
 func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
@@ -115,57 +85,80 @@ func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 	if !ok {
 		return Decision{Code: Invalid}, nil
 	}
-	role, err := v.Reader.Role(ctx, p.Record.Role)
+	l, err := v.Resolve(ctx, p.Record)
 	if err != nil {
 		return Decision{}, err
 	}
-	d := v.decide(p, role, r)
-	if d.Valid() {
-		return d, v.offerRehash(ctx, p)
+	now := v.Clock.Now()
+	d := describe(p, &l, now)
+	d.Code = v.decide(&d, &l, r, now)
+	if err := v.limit(ctx, &d, &l, r.Cost, now); err != nil {
+		return Decision{}, err
 	}
-	return d, nil
+	if !d.Valid() {
+		return d, nil
+	}
+	v.Used(p.Record.ID, p.Version.Number, now)
+	for i := range l.Ancestors {
+		v.Used(l.Ancestors[i].Key.ID, 0, now)
+	}
+	return d, v.offerRehash(ctx, p)
 }
 
-// decide is the part after the proof: pure but for the clock.
-func (v *Verifier) decide(p Proven, role *record.Role, r Request) Decision {
-	now := v.Clock.Now()
-	k := p.Record
-	d := Decision{Key: k, Version: p.Version, Metadata: k.Metadata}
+// describe is what a proven key shows in every answer.
+func describe(p Proven, l *Lineage, now record.Time) Decision {
+	k, role := &l.Key, l.Standing.Role
+	d := Decision{Key: *k, Version: p.Version, Metadata: k.Metadata}
 	if role != nil && role.UID == k.RoleUID {
-		d.Scopes = scope.Intersect(k.Scopes, role.AllowedScopes)
+		d.Scopes = EffectiveScopes(l)
 		d.Metadata = role.MergeMetadata(k.Metadata)
 		due := k.RotateBy(role)
 		d.RotationDue = due != 0 && now >= due
+		d.Limits = k.Limits.Under(role.Limits)
 	}
-	if state := k.StateOf(&p.Version, role, now); state != record.Active {
-		d.Code = codeOf(state)
-		return d
-	}
-	if !k.BoundCIDRs.Contains(r.ClientIP) && !k.BoundCIDRs.Empty() ||
-		!role.BoundCIDRs.Contains(r.ClientIP) && !role.BoundCIDRs.Empty() {
-		d.Code = IPDenied
-		return d
-	}
-	if d.MissingScopes = scope.Missing(d.Scopes, r.Scopes); d.MissingScopes != nil {
-		d.Code = InsufficientScope
-		return d
-	}
-	d.Code = Valid
 	return d
 }
 
-// codeOf maps a state that refuses. A state that it does not know refuses too.
-func codeOf(s record.State) Code {
-	switch s {
-	case record.Expired:
-		return Expired
-	case record.Superseded:
-		return Superseded
-	case record.Disabled:
-		return Disabled
-	default:
-		return Revoked
+// EffectiveScopes narrows from the root of the delegation down to the key.
+func EffectiveScopes(l *Lineage) []string {
+	allowed := l.Standing.Role.AllowedScopes
+	for i := len(l.Ancestors) - 1; i >= 0; i-- {
+		allowed = scope.Intersect(l.Ancestors[i].Key.Scopes, allowed)
 	}
+	return scope.Intersect(l.Key.Scopes, allowed)
+}
+
+// decide is everything but the limits: state, networks, scopes.
+func (v *Verifier) decide(d *Decision, l *Lineage, r Request, now record.Time) Code {
+	if state := l.Key.StateOf(&d.Version, l.Standing, now); state != record.Active {
+		if state == record.Expired && now < l.Key.Newest().ExpiresAt && !l.Standing.Idled {
+			v.Idle(l.Key.ID, l.Key.IdleEnd(l.Standing))
+		}
+		return codeOf(state)
+	}
+	if !reachable(l, r.ClientIP) {
+		return IPDenied
+	}
+	if d.MissingScopes = scope.Missing(d.Scopes, r.Scopes); d.MissingScopes != nil {
+		return InsufficientScope
+	}
+	return Valid
+}
+
+// reachable tells whether the caller's address lies within the networks of the
+// role, the key and all its ancestors. Where any are bound, no address is none
+// of them.
+func reachable(l *Lineage, addr netip.Addr) bool {
+	within := func(networks *network.List) bool { return networks.Empty() || networks.Contains(addr) }
+	if !within(&l.Standing.Role.BoundCIDRs) || !within(&l.Key.BoundCIDRs) {
+		return false
+	}
+	for i := range l.Ancestors {
+		if !within(&l.Ancestors[i].Key.BoundCIDRs) {
+			return false
+		}
+	}
+	return true
 }
 
 func (v *Verifier) offerRehash(ctx context.Context, p Proven) error {

@@ -1,0 +1,136 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/scope"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+// DelegateRequest asks for a child of the key that is presented. Role and owner
+// are the parent's.
+type DelegateRequest struct {
+	Key  string
+	Want record.Request
+	By   record.Creator
+}
+
+// ErrTooDeep is returned when the role lets no key this deep delegate.
+const ErrTooDeep record.Mistake = "the role's max_delegation_depth allows no further delegation"
+
+// Delegate mints a child that is within its parent in every way. A parent id is
+// only ever written into a new key, so there are no cycles.
+func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error) {
+	p, ok, err := e.Prover.Prove(ctx, r.Key, "")
+	if err != nil {
+		return Minted{}, err
+	}
+	if !ok {
+		return Minted{}, record.ErrKeyNotFound
+	}
+	if _, _, err := e.child(ctx, p, r); err != nil {
+		return Minted{}, err
+	}
+	id, err := apikey.NewID(e.Random)
+	if err != nil {
+		return Minted{}, fmt.Errorf("make a key id: %w", err)
+	}
+	text, phc, err := e.mint(ctx, p.Record.Prefix, id, 1)
+	if err != nil {
+		return Minted{}, err
+	}
+	caps := e.Caps()
+
+	defer e.Store.HoldRole(p.Record.Role)()
+	child, l, err := e.child(ctx, p, r)
+	if err != nil {
+		return Minted{}, err
+	}
+	role := *l.Standing.Role
+	release, err := e.admit(ctx, &child, role)
+	if err != nil {
+		return Minted{}, err
+	}
+	defer release()
+	now := e.Clock.Now()
+	parentEnds := l.Key.Find(p.Version.Number).ExpiresAt
+	first, warnings := version(1, phc, role, term{ttl: r.Want.TTL, caps: caps, parentEnds: parentEnds}, now)
+	child.ID, child.Prefix = id, text.Prefix
+	child.CreatedAt, child.CreatedBy = now, r.By
+	child.Versions = []record.Version{first}
+	if err := e.Store.CreateKey(ctx, child); err != nil {
+		return Minted{}, err
+	}
+	// Nothing held the parent meanwhile. If it ended, its child was born dead,
+	// and nobody shall be told otherwise. The owner may have been stopped before
+	// it was held, too.
+	if _, _, err := e.child(ctx, p, r); err != nil {
+		_ = e.Delete(ctx, Target{ID: id})
+		return Minted{}, err
+	}
+	e.Notify(ctx, Issued, id)
+	return Minted{Text: text, Key: child, Role: role, MaxTTL: role.MaxLifetime(caps), Warnings: warnings}, nil
+}
+
+// child is what the parent, as it is now, lets the new key be.
+func (e *Engine) child(ctx context.Context, p verify.Proven, r DelegateRequest) (record.Key, verify.Lineage, error) {
+	parent, err := e.Find(ctx, Target{ID: p.Record.ID})
+	if err != nil {
+		return record.Key{}, verify.Lineage{}, err
+	}
+	l, err := e.Standing(ctx, parent)
+	if err != nil {
+		return record.Key{}, l, err
+	}
+	role := l.Standing.Role
+	switch state := l.State(e.Clock.Now()); {
+	case p.Version.Number != parent.Newest().Number:
+		return record.Key{}, l, record.ErrNotNewest
+	case state == record.Disabled && role.Disabled:
+		return record.Key{}, l, record.ErrRoleDisabled
+	case state != record.Active:
+		return record.Key{}, l, record.ErrKeyNotActive
+	case parent.Depth >= role.MaxDelegationDepth:
+		return record.Key{}, l, ErrTooDeep
+	}
+	want := r.Want
+	want.Owner = parent.Owner
+	if want.Scopes == nil {
+		// Nothing was asked for: the parent's, as far as they go.
+		own := verify.EffectiveScopes(&l)
+		want.Scopes = &own
+	}
+	bounds := *role
+	bounds.Limits = parent.Limits.Under(role.Limits) // a child's periods are its parent's
+	child, err := record.Grant(parent.Role, bounds, want)
+	if err != nil {
+		return child, l, err
+	}
+	child.Parent, child.Depth = parent.ID, parent.Depth+1
+	ancestors := append([]verify.Lineage{{Key: parent, Standing: l.Standing}}, l.Ancestors...)
+	return child, l, delegable(&child, ancestors, *role, record.Change{Scopes: want.Scopes, BoundCIDRs: want.BoundCIDRs, Limits: want.Limits})
+}
+
+// delegable refuses a key that exceeds one of its ancestors in what the change
+// sets. The parent comes first.
+func delegable(k *record.Key, ancestors []verify.Lineage, role record.Role, change record.Change) error {
+	parent := verify.Lineage{Key: ancestors[0].Key, Standing: ancestors[0].Standing, Ancestors: ancestors[1:]}
+	if change.Scopes != nil && !scope.Within(k.Scopes, verify.EffectiveScopes(&parent)) {
+		return record.Mistake("scopes must lie within the parent's")
+	}
+	for i := range ancestors {
+		above := &ancestors[i].Key
+		if change.BoundCIDRs != nil && !k.BoundCIDRs.Empty() && !k.BoundCIDRs.Within(above.BoundCIDRs) {
+			return record.Mistake("bound_cidrs must lie within the parent's")
+		}
+		if change.Limits != (record.LimitsChange{}) {
+			if err := k.Limits.Within(above.Limits.Under(role.Limits)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

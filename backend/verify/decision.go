@@ -1,0 +1,90 @@
+package verify
+
+import (
+	"net/http"
+
+	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// Code is the outcome of a decision.
+type Code string
+
+// The codes, in the order in which they are looked for.
+const (
+	Valid             Code = "valid"
+	Invalid           Code = "invalid"
+	Revoked           Code = "revoked"
+	Expired           Code = "expired"
+	Superseded        Code = "superseded"
+	Disabled          Code = "disabled"
+	ParentEnded       Code = "parent_ended"
+	IPDenied          Code = "ip_denied"
+	InsufficientScope Code = "insufficient_scope"
+	RateLimited       Code = "rate_limited"
+	QuotaExceeded     Code = "quota_exceeded"
+)
+
+// HTTPStatus is what a gateway should answer its client.
+func (c Code) HTTPStatus() int {
+	switch c {
+	case Valid:
+		return http.StatusOK
+	case Disabled, IPDenied, InsufficientScope:
+		return http.StatusForbidden
+	case RateLimited, QuotaExceeded:
+		return http.StatusTooManyRequests
+	default:
+		return http.StatusUnauthorized
+	}
+}
+
+// Decision is the answer. The zero Decision denies. Everything but Code is only
+// set when the key is proven.
+type Decision struct {
+	Code          Code
+	Key           record.Key
+	Version       record.Version // the presented one
+	Scopes        []string       // effective: the key's, as far as the role and all ancestors still allow them
+	Metadata      map[string]string
+	MissingScopes []string // with InsufficientScope
+	RotationDue   bool
+	Limits        record.Limits   // effective; none of a key that has ended
+	Remaining     limit.Remaining // of those limits
+	QuotaResetsAt record.Time
+	RetryAfter    record.Seconds // with RateLimited and QuotaExceeded
+}
+
+// Valid tells whether the key is good for the request.
+func (d *Decision) Valid() bool { return d.Code == Valid }
+
+// Proven tells whether the presented text is a key of this mount.
+func (d *Decision) Proven() bool { return d.Version.Number != 0 }
+
+// codeOf maps a state that refuses. A state that it does not know refuses too.
+func codeOf(s record.State) Code {
+	switch s {
+	case record.Expired:
+		return Expired
+	case record.Superseded:
+		return Superseded
+	case record.Disabled:
+		return Disabled
+	case record.ParentEnded:
+		return ParentEnded
+	default:
+		return Revoked
+	}
+}
+
+// limitCode maps an outcome. One that it does not know refuses.
+func limitCode(o limit.Outcome) Code {
+	switch o {
+	case limit.Allowed:
+		return Valid
+	case limit.QuotaExceeded:
+		return QuotaExceeded
+	default:
+		return RateLimited
+	}
+}

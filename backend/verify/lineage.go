@@ -1,0 +1,88 @@
+package verify
+
+import (
+	"context"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// Lineage is a key with everything that its state depends on.
+type Lineage struct {
+	Key      record.Key
+	Standing record.Standing
+	// Ancestors of a delegated key, its parent first, as far as they exist.
+	Ancestors []Lineage
+}
+
+// State is that of the key now.
+func (l *Lineage) State(now record.Time) record.State { return l.Key.State(l.Standing, now) }
+
+// Uses tells when keys were last used.
+type Uses interface {
+	ActiveUntil(ctx context.Context, id string, created record.Time) (record.Time, error)
+	Idled(id string) bool
+}
+
+// Resolver looks up what the state of a key depends on. All fields are required.
+type Resolver struct {
+	Reader Reader
+	Uses   Uses
+	Clock  Clock
+}
+
+// Resolve finds a key's role, owner and ancestors, as they are now.
+func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
+	l := Lineage{Key: k}
+	var err error
+	if l.Standing, err = r.standing(ctx, &k); err != nil || k.Parent == "" {
+		return l, err
+	}
+	for parent := k.Parent; parent != ""; {
+		// Depth is bounded where keys are delegated; a damaged record must not
+		// lead round in circles all the same.
+		if len(l.Ancestors) > record.MaxDelegationDepth {
+			return l, nil
+		}
+		p, found, err := r.Reader.Key(ctx, parent)
+		if err != nil || !found {
+			return l, err
+		}
+		standing, err := r.standing(ctx, &p)
+		if err != nil {
+			return l, err
+		}
+		l.Ancestors = append(l.Ancestors, Lineage{Key: p, Standing: standing})
+		parent = p.Parent
+	}
+	r.judge(&l)
+	return l, nil
+}
+
+// judge tells each generation whether those above it are active. The root has
+// nobody above; whoever's chain is broken is never asked.
+func (r *Resolver) judge(l *Lineage) {
+	now := r.Clock.Now()
+	active := true
+	for i := len(l.Ancestors) - 1; i >= 0; i-- {
+		a := &l.Ancestors[i]
+		a.Standing.AncestorsActive = active
+		active = a.State(now) == record.Active
+	}
+	l.Standing.AncestorsActive = active
+}
+
+func (r *Resolver) standing(ctx context.Context, k *record.Key) (s record.Standing, err error) {
+	if s.Role, err = r.Reader.Role(ctx, k.Role); err != nil {
+		return s, err
+	}
+	if k.Owner != "" {
+		if s.Owner, err = r.Reader.Owner(ctx, k.Owner); err != nil {
+			return s, err
+		}
+	}
+	s.Idled = r.Uses.Idled(k.ID)
+	if s.Role != nil && s.Role.IdleTimeout > 0 {
+		s.LastUsed, err = r.Uses.ActiveUntil(ctx, k.ID, k.CreatedAt)
+	}
+	return s, err
+}

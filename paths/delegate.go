@@ -1,0 +1,48 @@
+package paths
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+var delegateFields = changeFields.with(limitFields).with(presentedKey).with(issueFields.pick("ttl"))
+
+func (sv *Services) delegatePath() *framework.Path {
+	return sv.path("delegate", "Mint a narrower child of the key that is presented.",
+		"The holder of a key makes a child of it: with its role, owner and prefix, and within its scopes, networks, limits and life. A child is never leased. When an ancestor ends, is narrowed or disabled, so are all below it, at once; a child's verifications count against its ancestors' limits as well.", nil,
+		map[logical.Operation]operation{
+			logical.UpdateOperation: {summary: "Delegate the key that is presented.", takes: delegateFields, answers: mintFields, handler: sv.delegate, writes: true},
+		})
+}
+
+func (sv *Services) delegate(ctx context.Context, r request) (*logical.Response, error) {
+	key, err := r.in.required("key")
+	if err != nil {
+		return nil, err
+	}
+	networks, err := r.in.networks("bound_cidrs")
+	if err != nil {
+		return nil, err
+	}
+	minted, err := sv.Engine.Delegate(ctx, lifecycle.DelegateRequest{
+		Key: key,
+		Want: record.Request{
+			Name:       r.in.word("name"),
+			Metadata:   get[map[string]string](r.in, "metadata"),
+			Scopes:     optional[[]string](r.in, "scopes"),
+			BoundCIDRs: networks,
+			TTL:        r.in.seconds("ttl"),
+			Limits:     limitsChange(r.in),
+		},
+		By: record.Creator{DisplayName: r.DisplayName, EntityID: r.EntityID},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sv.mintAnswer(minted), nil
+}
