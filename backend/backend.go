@@ -44,8 +44,12 @@ func Factory(hasher *keyhash.Hasher) logical.Factory {
 		if config == nil {
 			return nil, errors.New("no configuration was passed to the factory")
 		}
-		m := newMount(hasher, config)
-		if err := m.Setup(ctx, config); err != nil {
+		own := *config
+		if own.System != nil {
+			own.System = &steadySystem{SystemView: own.System}
+		}
+		m := newMount(hasher, &own)
+		if err := m.Setup(ctx, &own); err != nil {
 			return nil, fmt.Errorf("set up the mount: %w", err)
 		}
 		return &guard{mount: m}, nil

@@ -90,6 +90,12 @@ func (f field) decode(name string, value any) (any, error) {
 		return decodeList(name, value)
 	case pairs:
 		return decodePairs(name, value)
+	case objects:
+		items, ok := value.([]any)
+		if !ok {
+			return nil, record.Mistakef("%s must be a list of objects", name)
+		}
+		return items, nil
 	default:
 		return nil, record.Mistakef("%s cannot be set", name)
 	}

@@ -18,7 +18,7 @@ const (
 	list                 // strings; never with an empty one
 	pairs                // string to string
 	object               // a map, in answers only
-	objects              // a list of maps, in answers only
+	objects              // a list of maps
 )
 
 // frameworkTypes are the types by which Vault documents each kind.

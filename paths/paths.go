@@ -36,6 +36,8 @@ func All(sv *Services) []*framework.Path {
 	return []*framework.Path{
 		sv.verifyPath(),
 		sv.verifyRolePath(),
+		sv.authorizePath(),
+		sv.authorizeRolePath(),
 		sv.issuePath(),
 		sv.issueRolePath(),
 		sv.rotatePath(),

@@ -12,16 +12,23 @@ import (
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
-var verifyFields = presentedKey.with(fields{
+// questionFields are one question about one key.
+var questionFields = presentedKey.with(fields{
 	"scopes":    {kind: list, help: "Scopes that the request needs, all of them."},
 	"client_ip": {kind: word, help: "Address of the caller, as the gateway saw it."},
 	"cost":      {kind: count, help: "What the request takes from rate and quota. Default 1; 0 takes nothing."},
+	"brief":     {kind: flag, help: "Answer valid, code, http_status, key_id and owner only."},
+})
+
+var verifyFields = questionFields.with(fields{
+	"batch_input": {kind: objects, help: "Instead of all others: 1 to 1000 objects with these parameters, decided in order."},
 })
 
 var verifyAnswer = fields{
 	"valid":            {kind: flag, help: "Whether the key is good for this request."},
 	"code":             {kind: word, help: "valid, or why not."},
-	"http_status":      {kind: count, help: "What a gateway should answer: 200, 401, 403 or 429."},
+	"http_status":      {kind: count, help: "What a gateway should answer: 200, 401, 403 or 429.", sometimes: true},
+	"batch_results":    {kind: objects, help: "To a batch: an answer for each item, in order, or error and http_status.", sometimes: true},
 	"key_id":           {kind: word, help: "Public id of the key.", sometimes: true},
 	"version":          {kind: count, help: "Number of the presented version.", sometimes: true},
 	"role":             {kind: word, help: "Role of the key.", sometimes: true},
@@ -59,11 +66,14 @@ func (sv *Services) verifyRolePath() *framework.Path {
 func (sv *Services) verifyOperations() map[logical.Operation]operation {
 	return map[logical.Operation]operation{
 		logical.UpdateOperation: {summary: "Verify a key.", takes: verifyFields, answers: verifyAnswer, handler: sv.verifyBody},
-		logical.ReadOperation:   {summary: "Verify the key in the header X-API-Key.", takes: verifyFields, answers: verifyAnswer, handler: sv.verifyHeader},
+		logical.ReadOperation:   {summary: "Verify the key in the header X-API-Key.", takes: questionFields, answers: verifyAnswer, handler: sv.verifyHeader},
 	}
 }
 
 func (sv *Services) verifyBody(ctx context.Context, r request) (*logical.Response, error) {
+	if r.in.has("batch_input") {
+		return sv.verifyBatch(ctx, r)
+	}
 	key, err := r.in.required("key")
 	if err != nil {
 		return nil, err
@@ -109,36 +119,66 @@ func header(r *logical.Request, name string) (values []string) {
 }
 
 func (sv *Services) verify(ctx context.Context, r request, key string) (*logical.Response, error) {
-	question := verify.Request{
-		Key:    key,
-		Role:   r.in.word("role"),
-		Scopes: get[[]string](r.in, "scopes"),
-		Cost:   1,
-	}
-	set(r.in, "cost", &question.Cost)
-	if err := record.CheckScopes("scopes", question.Scopes); err != nil {
-		return nil, err
-	}
-	if r.in.has("client_ip") {
-		addr, err := network.ParseAddr(r.in.word("client_ip"))
-		if err != nil {
-			return nil, record.Mistake("client_ip must be one IP address")
-		}
-		question.ClientIP = addr
-	}
-	d, err := sv.Verifier.Verify(ctx, question)
+	data, err := sv.decide(ctx, r.in, key, r.in.word("role"))
 	if err != nil {
 		return nil, err
 	}
-	return answer(decisionAnswer(d)), nil
+	return answer(data), nil
+}
+
+// decide asks about one key and shows the decision.
+func (sv *Services) decide(ctx context.Context, in input, key, role string) (map[string]any, error) {
+	q, err := question(in, key, role)
+	if err != nil {
+		return nil, err
+	}
+	d, err := sv.Verifier.Verify(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if get[bool](in, "brief") {
+		return briefAnswer(&d), nil
+	}
+	return decisionAnswer(&d), nil
+}
+
+// question is what a gateway asks about a key.
+func question(in input, key, role string) (verify.Request, error) {
+	q := verify.Request{
+		Key:    key,
+		Role:   role,
+		Scopes: get[[]string](in, "scopes"),
+		Cost:   1,
+	}
+	set(in, "cost", &q.Cost)
+	if err := record.CheckScopes("scopes", q.Scopes); err != nil {
+		return q, err
+	}
+	if in.has("client_ip") {
+		addr, err := network.ParseAddr(in.word("client_ip"))
+		if err != nil {
+			return q, record.Mistake("client_ip must be one IP address")
+		}
+		q.ClientIP = addr
+	}
+	return q, nil
+}
+
+// briefAnswer shows a decision and whose key it is about.
+func briefAnswer(d *verify.Decision) map[string]any {
+	data := map[string]any{"valid": d.Valid(), "code": string(d.Code), "http_status": d.Code.HTTPStatus()}
+	if d.Proven() {
+		data["key_id"], data["owner"] = d.Key.ID, d.Key.Owner
+	}
+	return data
 }
 
 // decisionAnswer shows a decision. What is not proven shows nothing but that.
-func decisionAnswer(d verify.Decision) map[string]any {
+func decisionAnswer(d *verify.Decision) map[string]any {
 	if !d.Proven() {
-		return map[string]any{"valid": false, "code": string(d.Code), "http_status": d.Code.HTTPStatus()}
+		return briefAnswer(d)
 	}
-	k, v := d.Key, d.Version
+	k, v := &d.Key, &d.Version
 	data := map[string]any{
 		"valid":         d.Valid(),
 		"code":          string(d.Code),

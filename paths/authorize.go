@@ -1,0 +1,114 @@
+package paths
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+var authorizeFields = questionFields.pick("scopes", "client_ip", "cost")
+
+// authorizeKey may be empty: what verify calls a mistake is a refusal here, for
+// a gateway's client chooses what is in it.
+var authorizeKey = fields{"key": {kind: text, help: "The key itself, instead of the header X-API-Key.", secret: true}}
+
+const authorizeHelp = `Decides like verify, for gateways that go by the HTTP status: 200, 401 or 403. The body is one line of JSON with the code; headers X-Apikey-Code, X-Apikey-Id, X-Apikey-Owner, X-Apikey-Scopes and Retry-After say more, where the mount allows them (allowed_response_headers).
+
+The key comes in the header X-API-Key, or in the body of a write. Needed scopes and the caller's address come as parameters or in the headers X-Required-Scopes and X-Client-Ip, where the mount passes them on. What comes twice is refused: parameters are the gateway's, headers may be its client's, so a gateway sets or strips all three always.
+
+A spent limit answers 403, with the code and Retry-After in headers: nginx knows only 401 and 403, and Vault Proxy retries a 429.`
+
+func (sv *Services) authorizePath() *framework.Path {
+	return sv.path("authorize", "Answer by the HTTP status whether a key is good for a request.", authorizeHelp, nil, sv.authorizeOperations())
+}
+
+func (sv *Services) authorizeRolePath() *framework.Path {
+	return sv.path("authorize/(?P<role>[^/]+)", "The same for keys of this role.", authorizeHelp, roleName, sv.authorizeOperations())
+}
+
+func (sv *Services) authorizeOperations() map[logical.Operation]operation {
+	status := fields{"code": {kind: word, help: "valid, or why not.", sometimes: true}}
+	return map[logical.Operation]operation{
+		logical.ReadOperation:   {summary: "Authorize by the key in the header X-API-Key.", takes: authorizeFields, answers: status, handler: sv.authorize},
+		logical.UpdateOperation: {summary: "Authorize by the key in the header X-API-Key or in the body.", takes: authorizeFields.with(authorizeKey), answers: status, handler: sv.authorize},
+	}
+}
+
+// authorizeHeaders are the headers that may stand for a parameter.
+var authorizeHeaders = []struct{ parameter, header string }{
+	{"key", "X-API-Key"},
+	{"scopes", "X-Required-Scopes"},
+	{"client_ip", "X-Client-Ip"},
+}
+
+func (sv *Services) authorize(ctx context.Context, r request) (*logical.Response, error) {
+	ok, err := mergeHeaders(r)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return statusAnswer(&verify.Decision{Code: verify.Invalid}), nil
+	}
+	q, err := question(r.in, r.in.word("key"), r.in.word("role"))
+	if err != nil {
+		return nil, err
+	}
+	d, err := sv.Verifier.Verify(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return statusAnswer(&d), nil
+}
+
+// mergeHeaders takes what came in headers into the input. ok is false when
+// something came twice, so that nobody can tell whose word counts, or when there
+// is no key or an empty one.
+func mergeHeaders(r request) (ok bool, err error) {
+	for _, h := range authorizeHeaders {
+		values := header(r.Request, h.header)
+		if len(values) == 0 {
+			continue
+		}
+		if len(values) > 1 || r.in.has(h.parameter) {
+			return false, nil
+		}
+		if h.parameter == "key" && values[0] == "" {
+			return false, nil
+		}
+		if r.in[h.parameter], err = questionFields[h.parameter].decode(h.header, values[0]); err != nil {
+			return false, err
+		}
+	}
+	return r.in.word("key") != "", nil
+}
+
+// statusAnswer puts a decision into the HTTP status and headers.
+func statusAnswer(d *verify.Decision) *logical.Response {
+	status := d.Code.HTTPStatus()
+	if status == http.StatusTooManyRequests {
+		status = http.StatusForbidden
+	}
+	headers := map[string][]string{"X-Apikey-Code": {string(d.Code)}}
+	if d.Proven() {
+		headers["X-Apikey-Id"] = []string{d.Key.ID}
+		headers["X-Apikey-Owner"] = []string{d.Key.Owner}
+		headers["X-Apikey-Scopes"] = []string{strings.Join(d.Scopes, ",")}
+	}
+	if d.Code == verify.RateLimited || d.Code == verify.QuotaExceeded {
+		headers["Retry-After"] = []string{strconv.FormatInt(int64(d.RetryAfter), 10)}
+	}
+	return &logical.Response{
+		Headers: headers,
+		Data: map[string]any{
+			logical.HTTPStatusCode:  status,
+			logical.HTTPContentType: "application/json",
+			logical.HTTPRawBody:     []byte(`{"code":"` + string(d.Code) + `"}` + "\n"),
+		},
+	}
+}

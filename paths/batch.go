@@ -1,0 +1,80 @@
+package paths
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+const (
+	// maxBatch bounds the questions of one call.
+	maxBatch = 1000
+	// batchTime bounds how long one call may wait for hashes. Vault gives up a
+	// request after 90 s, and many clients after 60.
+	batchTime = 30 * time.Second
+)
+
+// verifyBatch decides about each item in order. An item that cannot be decided
+// says so in its own place and spoils no other.
+func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Response, error) {
+	for name := range r.in {
+		if name != "batch_input" && name != "role" {
+			return nil, record.Mistake("batch_input must not stand beside other parameters")
+		}
+	}
+	items, role := get[[]any](r.in, "batch_input"), r.in.word("role")
+	if len(items) < 1 || len(items) > maxBatch {
+		return nil, record.Mistakef("batch_input must have 1 to %d items", maxBatch)
+	}
+	ctx, cancel := context.WithTimeout(ctx, batchTime)
+	defer cancel()
+	results := make([]map[string]any, len(items))
+	for i, item := range items {
+		result, err := sv.verifyItem(ctx, item, role)
+		if err != nil {
+			result = sv.itemError(err)
+		}
+		results[i] = result
+	}
+	return answer(map[string]any{"batch_results": results}), nil
+}
+
+func (sv *Services) verifyItem(ctx context.Context, item any, role string) (map[string]any, error) {
+	data, ok := item.(map[string]any)
+	if !ok {
+		return nil, record.Mistake("a batch item must be an object")
+	}
+	in, err := decode(questionFields, data, nil)
+	if err != nil {
+		return nil, err
+	}
+	key, err := in.required("key")
+	if err != nil {
+		return nil, err
+	}
+	return sv.decide(ctx, in, key, role)
+}
+
+// itemError is what stands in the place of an item that was not decided.
+func (sv *Services) itemError(err error) map[string]any {
+	var mistake record.Mistake
+	switch {
+	case errors.As(err, &mistake):
+		return map[string]any{"error": string(mistake), "http_status": http.StatusBadRequest}
+	case errors.Is(err, context.DeadlineExceeded):
+		err = keyhash.ErrBusy
+	}
+	// The one place that knows the rest, and what goes to the log.
+	_, coded := sv.reply(err)
+	status, text := http.StatusInternalServerError, "internal error"
+	if c, ok := coded.(logical.HTTPCodedError); ok {
+		status, text = c.Code(), c.Error()
+	}
+	return map[string]any{"error": text, "http_status": status}
+}
