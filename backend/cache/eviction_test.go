@@ -30,7 +30,7 @@ func TestTheBoundHolds(t *testing.T) {
 			t.Parallel()
 			most := max(1, (size+shardCount-1)/shardCount) * shardCount
 			c := New[int, int](size)
-			for i := range 6 * most {
+			for i := range 30 * most {
 				c.Put(i, i)
 				if i%3 == 0 {
 					c.Get(i)
