@@ -5,9 +5,10 @@ cd "$(dirname "$0")/.."
 root=$PWD
 failed=()
 
+# check DIRECTORY COMMAND...
 check() {
-  echo "check: $*"
-  "$@" || failed+=("$*")
+  echo "check: in $1: ${*:2}"
+  (cd "$1" && "${@:2}") || failed+=("in $1: ${*:2}")
 }
 
 # gofmt -l exits with 0 whatever it finds.
@@ -17,13 +18,11 @@ formatted() {
   [[ -z $files ]] || { echo "not formatted:" $files && return 1; }
 }
 
-in_module() { (cd "$1" && "${@:2}"); }
-
-check formatted
+check . formatted
 for module in . test; do
-  check in_module $module go vet ./...
-  check in_module $module go tool -modfile="$root/scripts/tools/go.mod" staticcheck ./...
-  check in_module $module go mod tidy -diff
+  check $module go vet ./...
+  check $module go tool -modfile="$root/scripts/tools/go.mod" staticcheck ./...
+  check $module go mod tidy -diff
 done
 
 if ((${#failed[@]})); then
