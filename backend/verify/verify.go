@@ -120,8 +120,11 @@ func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 		return Decision{}, err
 	}
 	d := v.decide(p, role, r)
-	if d.Valid() {
-		return d, v.offerRehash(ctx, p)
+	if !d.Valid() {
+		return d, nil
+	}
+	if err := v.offerRehash(ctx, p); err != nil {
+		return Decision{}, err
 	}
 	return d, nil
 }
