@@ -3,15 +3,12 @@ package backend_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend"
@@ -27,10 +24,10 @@ type mount struct {
 	storage *memory
 	system  *logical.StaticSystemView
 	log     *journal
-	secrets *secrets // of the keys that this mount and its successors showed
-	settled bool     // its end was checked already
+	secrets *secrets        // of the keys that this mount and its successors showed
+	ctx     context.Context // of what do sends
 
-	// faulty mounts recover panics and may leave leftovers on purpose.
+	// faulty mounts recover panics, and their test looks at the storage itself.
 	faulty bool
 }
 
@@ -71,6 +68,7 @@ func mountOn(t *testing.T, storage *memory) *mount {
 			PluginEnvironment:  &logical.PluginEnvironment{VaultVersion: "1.21.4"},
 		},
 		log:     new(journal),
+		ctx:     context.Background(),
 		secrets: new(secrets),
 	}
 	m.open()
@@ -107,14 +105,10 @@ func (m *mount) restart() {
 
 // end stops the mount and looks at what it leaves behind.
 func (m *mount) end() {
-	if m.settled {
-		return
-	}
-	m.settled = true
 	m.storage.intercept(nil)
 	m.backend.Cleanup(context.Background())
-	for _, p := range m.problems() {
-		if !m.faulty || !p.Leftover {
+	if !m.faulty {
+		for _, p := range m.problems() {
 			m.t.Errorf("storage is left with: %v", p)
 		}
 	}
@@ -138,101 +132,6 @@ func (m *mount) problems() []store.Problem {
 	return found
 }
 
-// answer is what a client would see of a response.
-type answer struct {
-	status   int
-	text     string         // of the error, "" for none
-	data     map[string]any // through JSON, as a client gets it
-	warnings []string
-	secret   *logical.Secret
-}
-
-func (a answer) ok() bool { return a.status < 300 }
-
-func (a answer) str(name string) string { s, _ := a.data[name].(string); return s }
-
-// do sends data to a path as Vault's HTTP API would.
-func (m *mount) do(op logical.Operation, path string, data map[string]any) answer {
-	m.t.Helper()
-	return m.send(context.Background(), &logical.Request{Operation: op, Path: path, Data: data})
-}
-
-func (m *mount) write(path string, data map[string]any) answer {
-	m.t.Helper()
-	return m.do(logical.UpdateOperation, path, data)
-}
-
-func (m *mount) read(path string) answer {
-	m.t.Helper()
-	return m.do(logical.ReadOperation, path, nil)
-}
-
-// must is write that succeeds.
-func (m *mount) must(path string, data map[string]any) answer {
-	m.t.Helper()
-	a := m.write(path, data)
-	if !a.ok() {
-		m.t.Fatalf("write %s: %d %s", path, a.status, a.text)
-	}
-	return a
-}
-
-// send passes a request as core does: an update asks first whether it creates.
-// Every answer is held strictly against its declaration.
-func (m *mount) send(ctx context.Context, req *logical.Request) answer {
-	m.t.Helper()
-	req.Storage = m.storage
-	req.Data = throughJSON(m.t, req.Data)
-	if req.ClientToken == "" {
-		req.ClientToken = "h1:token"
-	}
-	if req.Operation == logical.UpdateOperation {
-		checked, exists, err := m.backend.HandleExistenceCheck(ctx, req)
-		if err != nil {
-			return m.answer(req, nil, err)
-		}
-		if checked && !exists {
-			req.Operation = logical.CreateOperation
-		}
-	}
-	resp, err := m.backend.HandleRequest(ctx, req)
-	return m.answer(req, resp, err)
-}
-
-func (m *mount) answer(req *logical.Request, resp *logical.Response, err error) answer {
-	m.t.Helper()
-	status, cause := logical.RespondErrorCommon(req, resp, err)
-	a := answer{status: status}
-	switch {
-	case err != nil || resp.IsError():
-		if cause != nil {
-			a.text = cause.Error()
-		}
-		m.secrets.mustNotAppear(m.t, "the error of "+req.Path, a.text)
-		return a
-	case resp == nil && status == 0:
-		a.status = http.StatusNoContent
-	case status == 0:
-		a.status = http.StatusOK
-	}
-	m.declared(req, resp)
-	if resp != nil {
-		a.data, a.warnings, a.secret = throughJSON(m.t, resp.Data), resp.Warnings, resp.Secret
-		m.secrets.add(a.str("key"))
-	}
-	return a
-}
-
-// declared holds a response strictly against its declaration.
-func (m *mount) declared(req *logical.Request, resp *logical.Response) {
-	m.t.Helper()
-	if resp == nil || req.Operation == logical.RenewOperation || req.Operation == logical.HelpOperation {
-		return
-	}
-	path := backend.RouteOf(m.backend, req.Path)
-	schema.ValidateResponse(m.t, schema.GetResponseSchema(m.t, path, req.Operation), resp, true)
-}
-
 // tidy runs tidy to its end and answers its state.
 func (m *mount) tidy() string {
 	m.t.Helper()
@@ -245,19 +144,6 @@ func (m *mount) tidy() string {
 	}
 	m.t.Fatal("tidy does not end")
 	return ""
-}
-
-func throughJSON(t *testing.T, data map[string]any) map[string]any {
-	t.Helper()
-	raw, err := json.Marshal(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var back map[string]any
-	if err := json.Unmarshal(raw, &back); err != nil {
-		t.Fatal(err)
-	}
-	return back
 }
 
 // journal is a log that many goroutines write.
