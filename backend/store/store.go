@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -35,6 +36,8 @@ type Store struct {
 	owners  *table[record.Owner]
 	config  *table[record.Config]
 	tagKey  atomic.Pointer[apikey.TagKey]
+
+	makeTagKey sync.Mutex // held while the tag key is made
 }
 
 // policyCacheSize bounds how many roles and how many owners are kept in memory.
