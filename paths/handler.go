@@ -2,7 +2,6 @@ package paths
 
 import (
 	"context"
-	"maps"
 	"net/http"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -39,7 +38,14 @@ func (sv *Services) path(pattern, synopsis, description string, captures fields,
 		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: "api-keys"},
 	}
 	for op, o := range operations {
-		maps.Copy(p.Fields, o.takes.schema(op == logical.ReadOperation || op == logical.ListOperation))
+		for name, field := range o.takes.schema(op == logical.ReadOperation || op == logical.ListOperation) {
+			// A field of a read and of a write is one declaration to the framework,
+			// which puts it where each has its parameters. Operations come in any order.
+			if before := p.Fields[name]; before != nil {
+				field.Query = field.Query || before.Query
+			}
+			p.Fields[name] = field
+		}
 		p.Operations[op] = &framework.PathOperation{
 			Callback:                    sv.handle(o),
 			Summary:                     o.summary,

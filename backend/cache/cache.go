@@ -119,7 +119,7 @@ func (c *Cache[K, V]) Resize(size int) {
 		s.mu.Lock()
 		s.capacity = max(1, (size+shardCount-1)/shardCount)
 		for len(s.ring) > s.capacity {
-			s.evict()
+			s.remove(s.victim())
 		}
 		s.mu.Unlock()
 	}
@@ -143,27 +143,32 @@ func (c *Cache[K, V]) shard(key K) *shard[K, V] {
 
 func (s *shard[K, V]) set(key K, value V) {
 	if e, ok := s.entries[key]; ok {
-		s.remove(e)
+		e.value = value
+		return
 	}
-	for len(s.ring) >= s.capacity {
-		s.evict()
-	}
-	// A new entry each time: readers hold no lock on the one they found.
 	e := &entry[K, V]{key: key, value: value, at: len(s.ring)}
+	if len(s.ring) < s.capacity {
+		s.ring = append(s.ring, e)
+	} else {
+		// In the victim's place and behind the hand: whatever else is there has
+		// its turn before the newcomer.
+		delete(s.entries, s.victim().key)
+		e.at = s.hand
+		s.ring[e.at] = e
+		s.hand++
+	}
 	s.entries[key] = e
-	s.ring = append(s.ring, e)
 }
 
-// evict drops the first entry that was not read since the hand passed it last.
-func (s *shard[K, V]) evict() {
+// victim moves the hand to the first entry that was not read since it passed
+// last.
+func (s *shard[K, V]) victim() *entry[K, V] {
 	for {
 		if s.hand >= len(s.ring) {
 			s.hand = 0
 		}
-		e := s.ring[s.hand]
-		if !e.used.Swap(false) {
-			s.remove(e)
-			return
+		if e := s.ring[s.hand]; !e.used.Swap(false) {
+			return e
 		}
 		s.hand++
 	}

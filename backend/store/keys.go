@@ -100,7 +100,7 @@ func (s *Store) DeleteKey(ctx context.Context, id string, keep func(record.Key) 
 		return k, false, err
 	}
 	// The key is gone, which is what was asked for; what stays behind is tidy's.
-	if s.removeHints(ctx, k) == nil && k.Quota > 0 {
+	if s.removeHints(ctx, k) == nil {
 		_ = remove(ctx, s.storage, quotaPath(id))
 	}
 	return k, true, nil

@@ -43,7 +43,12 @@ type Store struct {
 	owners  *table[record.Owner]
 	config  *table[record.Config]
 	tagKey  atomic.Pointer[apikey.TagKey]
-	usage   sync.Mutex // held over a change of the usage entries
+
+	usage        sync.Mutex // held over a change of the usage entries
+	usageChanges atomic.Uint64
+	usageShard   atomic.Pointer[usageShard] // the last one that was read
+
+	makeTagKey sync.Mutex // held while the tag key is made
 }
 
 // policyCacheSize bounds how many roles and how many owners are kept in memory.
@@ -72,7 +77,9 @@ func (s *Store) Invalidate(path string) {
 		s.roles.cache.Drop(name)
 	case ownerFolder:
 		s.owners.cache.Drop(name)
-	case ownerKeys, roleKeys, quotaFolder, usageFolder:
+	case usageFolder:
+		s.usageChanges.Add(1)
+	case ownerKeys, roleKeys, quotaFolder:
 		// Not cached here.
 	default:
 		// The configuration, the tag key, or what a later version of this

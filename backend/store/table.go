@@ -70,19 +70,25 @@ func (t *table[V]) fresh(ctx context.Context, name string) (V, bool, error) {
 }
 
 // put writes the record. The caller holds the lock. After a failure nobody knows
-// what storage holds, so the cache forgets.
+// what storage holds, so the cache forgets; a panic, which the mount survives, is
+// such a failure.
 func (t *table[V]) put(ctx context.Context, name string, v V) error {
+	written := false
+	defer func() {
+		if !written {
+			t.cache.Drop(name)
+		}
+	}()
 	if err := write(ctx, t.storage, t.path(name), v); err != nil {
-		t.cache.Drop(name)
 		return err
 	}
 	t.cache.Put(name, slot[V]{v, true})
+	written = true
 	return nil
 }
 
 // remove deletes the record. The caller holds the lock.
 func (t *table[V]) remove(ctx context.Context, name string) error {
-	err := remove(ctx, t.storage, t.path(name))
-	t.cache.Drop(name)
-	return err
+	defer t.cache.Drop(name)
+	return remove(ctx, t.storage, t.path(name))
 }

@@ -40,7 +40,12 @@ func (s *Store) TagKey(ctx context.Context) (*apikey.TagKey, error) {
 // EnsureTagKey makes the tag key of an empty mount. Where it is missing although
 // keys exist it makes none: a new one would turn every key into an invalid one,
 // while the old one may come back with the storage.
+//
+// Two at the same time must not make two: keys tagged by the first would be lost
+// with it.
 func (s *Store) EnsureTagKey(ctx context.Context, rand io.Reader) error {
+	s.makeTagKey.Lock()
+	defer s.makeTagKey.Unlock()
 	_, err := s.TagKey(ctx)
 	if !errors.Is(err, ErrNoTagKey) {
 		return err

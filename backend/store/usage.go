@@ -18,9 +18,24 @@ type usageRecord struct {
 	Uses map[string]record.Uses `json:"uses"`
 }
 
+// usageShard is an entry that was read, kept for the keys beside the one that
+// was asked for: a list asks for a thousand neighbours.
+type usageShard struct {
+	path    string
+	changes uint64 // of the usage entries, when it was read
+	record  usageRecord
+}
+
 // Uses are the last uses of one key, as stored.
 func (s *Store) Uses(ctx context.Context, id string) (record.Uses, error) {
-	r, _, err := read[usageRecord](ctx, s.storage, usagePath(id))
+	path, changes := usagePath(id), s.usageChanges.Load()
+	if last := s.usageShard.Load(); last != nil && last.path == path && last.changes == changes {
+		return last.record.Uses[id], nil
+	}
+	r, _, err := read[usageRecord](ctx, s.storage, path)
+	if err == nil {
+		s.usageShard.Store(&usageShard{path, changes, r})
+	}
 	return r.Uses[id], err
 }
 
@@ -35,6 +50,7 @@ func (s *Store) MergeUses(ctx context.Context, uses map[string]record.Uses) (map
 	}
 	s.usage.Lock()
 	defer s.usage.Unlock()
+	defer s.usageChanges.Add(1)
 	for path, ids := range shards {
 		r, _, err := read[usageRecord](ctx, s.storage, path)
 		if err != nil {
@@ -74,6 +90,7 @@ func (s *Store) SweepUsage(ctx context.Context, step func()) error {
 func (s *Store) sweepUsageShard(ctx context.Context, path string, step func()) error {
 	s.usage.Lock()
 	defer s.usage.Unlock()
+	defer s.usageChanges.Add(1)
 	r, found, err := read[usageRecord](ctx, s.storage, path)
 	if err != nil || !found {
 		return err

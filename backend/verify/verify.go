@@ -89,20 +89,32 @@ func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
+	config, err := v.Reader.Config(ctx)
+	if err != nil {
+		return Decision{}, err
+	}
 	now := v.Clock.Now()
 	d := describe(p, &l, now)
 	d.Code = v.decide(&d, &l, r, now)
 	if err := v.limit(ctx, &d, &l, r.Cost, now); err != nil {
 		return Decision{}, err
 	}
-	if !d.Valid() {
-		return d, nil
+	if d.Valid() {
+		v.note(p, &l, config, now)
 	}
+	return d, nil
+}
+
+// note passes on what follows from a use. Nothing here can fail: the limits are
+// spent.
+func (v *Verifier) note(p Proven, l *Lineage, config record.Config, now record.Time) {
 	v.Used(p.Record.ID, p.Version.Number, now)
 	for i := range l.Ancestors {
 		v.Used(l.Ancestors[i].Key.ID, 0, now)
 	}
-	return d, v.offerRehash(ctx, p)
+	if keyhash.NeedsRehash(p.Version.Hash, config.Argon2()) {
+		v.Outdated(p.Text, p.Version.Hash)
+	}
 }
 
 // describe is what a proven key shows in every answer.
@@ -159,15 +171,4 @@ func reachable(l *Lineage, addr netip.Addr) bool {
 		}
 	}
 	return true
-}
-
-func (v *Verifier) offerRehash(ctx context.Context, p Proven) error {
-	config, err := v.Reader.Config(ctx)
-	if err != nil {
-		return err
-	}
-	if keyhash.NeedsRehash(p.Version.Hash, config.Argon2()) {
-		v.Outdated(p.Text, p.Version.Hash)
-	}
-	return nil
 }

@@ -1,0 +1,27 @@
+# Needs Go, make, git and bash; a C compiler only for the race detector. `make` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help build dev test check fuzz vault clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+build: ## bin/vault-plugin-secrets-apikeys, a static binary
+	@scripts/build.sh
+
+dev: ## a Vault dev server with the engine mounted and a first key to try (DEV_PORT=8200)
+	@scripts/dev.sh
+
+test: ## unit tests, then the tests in test/ against a real Vault (VAULT_BIN=...)
+	@scripts/test.sh
+
+check: ## gofmt, go vet, staticcheck, go mod tidy -diff, for both modules
+	@scripts/check.sh
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@scripts/fuzz.sh
+
+vault: ## the Vault that tests use: VAULT_BIN, else the one on PATH, else built from source once
+	@scripts/vault.sh
+
+clean: ## remove what build, test and vault made
+	rm -rf bin test/.bin

@@ -1,0 +1,192 @@
+package backend_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend"
+)
+
+func TestEveryOperationIsDeclaredAndExplained(t *testing.T) {
+	m := newMount(t)
+	for _, p := range backend.PathsOf(m.backend) {
+		if p.HelpSynopsis == "" || p.HelpDescription == "" {
+			t.Errorf("%s has no help", p.Pattern)
+		}
+		if len(p.Operations) == 0 {
+			t.Errorf("%s can do nothing", p.Pattern)
+		}
+		for name, f := range p.Fields {
+			if f.Description == "" {
+				t.Errorf("%s: parameter %s is not explained", p.Pattern, name)
+			}
+		}
+		for op, o := range p.Operations {
+			declaredOperation(t, p.Pattern+" "+string(op), o.Properties())
+		}
+	}
+}
+
+func declaredOperation(t *testing.T, what string, o framework.OperationProperties) {
+	t.Helper()
+	if o.Summary == "" || !strings.HasSuffix(o.Summary, ".") {
+		t.Errorf("%s: its summary is no sentence: %q", what, o.Summary)
+	}
+	if len(o.Responses) != 1 {
+		t.Errorf("%s declares %d responses", what, len(o.Responses))
+	}
+	for status, responses := range o.Responses {
+		if len(responses) != 1 || responses[0].Description != http.StatusText(status) {
+			t.Errorf("%s: its %d is not described by one response", what, status)
+		}
+		for _, r := range responses {
+			if (status == http.StatusNoContent) != (len(r.Fields) == 0) {
+				t.Errorf("%s: %d with %d fields", what, status, len(r.Fields))
+			}
+			for name, f := range r.Fields {
+				if f.Description == "" {
+					t.Errorf("%s: answer %s is not explained", what, name)
+				}
+			}
+		}
+	}
+}
+
+func TestOperationsThatWriteAreForwardedAndOthersAreNot(t *testing.T) {
+	m := newMount(t)
+	for _, p := range backend.PathsOf(m.backend) {
+		for op, o := range p.Operations {
+			properties := o.Properties()
+			writes := op != logical.ReadOperation && op != logical.ListOperation && !strings.HasPrefix(p.Pattern, "verify")
+			if properties.ForwardPerformanceStandby != writes || properties.ForwardPerformanceSecondary != writes {
+				t.Errorf("%s %s: forwarded=%t, writes=%t", p.Pattern, op, properties.ForwardPerformanceStandby, writes)
+			}
+		}
+	}
+}
+
+// TestEveryOperationAnswersAsDeclared sends one request that works to every
+// operation of every path; the harness holds each answer against its
+// declaration.
+func TestEveryOperationAnswersAsDeclared(t *testing.T) {
+	m := newMount(t)
+	asked := make(map[string]bool)
+	ask := func(op logical.Operation, path string, data map[string]any, want int) answer {
+		t.Helper()
+		a := m.do(op, path, data)
+		if a.status != want {
+			t.Errorf("%s %s: %d %s, want %d", op, path, a.status, a.text, want)
+		}
+		asked[backend.RouteOf(m.backend, path).Pattern+" "+string(op)] = true
+		return a
+	}
+	const (
+		update, read, list, remove = logical.UpdateOperation, logical.ReadOperation, logical.ListOperation, logical.DeleteOperation
+	)
+	role := map[string]any{"generate_lease": false, "rotation_period": "1h", "allowed_scopes": []string{"read:*"}, "metadata": map[string]any{"tier": "gold"}}
+	ask(update, "roles/web", role, 200)
+	asked[backend.RouteOf(m.backend, "roles/web").Pattern+" create"] = true
+	ask(update, "roles/web", nil, 200)
+	ask(update, "roles/leased", nil, 200)
+	ask(read, "roles/web", nil, 200)
+	ask(list, "roles/", nil, 200)
+	ask(update, "config", map[string]any{"argon2_memory_kib": 19456, "argon2_iterations": 2, "argon2_parallelism": 1}, 200)
+	ask(read, "config", nil, 200)
+
+	k := ask(update, "issue/web", map[string]any{"owner": "acme", "scopes": []string{"read:users"}, "name": "n", "metadata": map[string]any{"a": "b"}}, 200)
+	ask(update, "issue", map[string]any{"role": "leased"}, 200)
+	id, owned := k.str("key_id"), "owners/acme/keys/"+k.str("key_id")
+	for _, path := range []string{"verify", "verify/web"} {
+		ask(update, path, map[string]any{"key": k.str("key")}, 200)
+		ask(update, path, map[string]any{"key": "wrong"}, 200)
+		ask(update, path, map[string]any{"key": k.str("key"), "scopes": []string{"write"}}, 200)
+		m.send(t.Context(), &logical.Request{Operation: read, Path: path, Headers: map[string][]string{"X-API-Key": {k.str("key")}}})
+		asked[backend.RouteOf(m.backend, path).Pattern+" read"] = true
+	}
+	ask(list, "keys/", nil, 200)
+	ask(list, "owners/", nil, 200)
+	ask(list, "owners/acme/keys/", nil, 200)
+	for _, path := range []string{"keys/" + id, owned} {
+		ask(read, path, nil, 200)
+		ask(update, path, map[string]any{"name": "other"}, 200)
+	}
+	k = ask(update, "rotate", map[string]any{"key": k.str("key")}, 200)
+	ask(update, "rotate/"+id, map[string]any{"grace_period": 0}, 200)
+	k = ask(update, owned+"/rotate", nil, 200)
+	ask(update, "revoke", map[string]any{"key": k.str("key"), "reason": "r"}, 200)
+	ask(update, "revoke/"+id, nil, 200)
+	ask(update, owned+"/revoke", nil, 200)
+	ask(update, "verify", map[string]any{"key": k.str("key")}, 200)
+	ask(remove, "keys/"+id, nil, 204)
+	ask(remove, owned, nil, 204)
+	ask(update, "tidy", nil, 200)
+	ask(read, "tidy-status", nil, 200)
+	ask(read, "info", nil, 200)
+	ask(remove, "roles/web", nil, 204)
+	m.tidy()
+
+	for _, p := range backend.PathsOf(m.backend) {
+		for op := range p.Operations {
+			if !asked[p.Pattern+" "+string(op)] {
+				t.Errorf("no request was sent to %s %s", op, p.Pattern)
+			}
+		}
+	}
+}
+
+func TestOpenAPIDescribesEveryPath(t *testing.T) {
+	m := newMount(t)
+	resp, err := m.backend.HandleRequest(t.Context(), &logical.Request{
+		Operation: logical.HelpOperation,
+		Storage:   m.storage,
+		Data:      map[string]any{"requestResponsePrefix": "api-keys"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(resp.Data["openapi"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	if err := json.Unmarshal(raw, &document); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"/verify", "/verify/{role}", "/issue", "/issue/{role}", "/rotate", "/rotate/{key_id}", "/revoke", "/revoke/{key_id}",
+		"/keys/", "/keys/{key_id}", "/owners/", "/owners/{owner}/keys/", "/owners/{owner}/keys/{key_id}",
+		"/owners/{owner}/keys/{key_id}/rotate", "/owners/{owner}/keys/{key_id}/revoke",
+		"/roles/", "/roles/{role}", "/config", "/tidy", "/tidy-status", "/info",
+	} {
+		if document.Paths[want] == nil {
+			t.Errorf("the OpenAPI document has no %s", want)
+		}
+	}
+	sudo := func(path string) bool { marked, _ := document.Paths[path]["x-vault-sudo"].(bool); return marked }
+	for path := range document.Paths {
+		if want := slices.Contains([]string{"/config", "/tidy"}, path); sudo(path) != want {
+			t.Errorf("%s: sudo=%t, want %t", path, sudo(path), want)
+		}
+	}
+	if text, _ := resp.Data["help"].(string); !strings.Contains(text, "verify/<role>") {
+		t.Errorf("the mount's help does not say where to begin: %q", text)
+	}
+}
+
+func TestEveryPathHasHelp(t *testing.T) {
+	m := newMount(t)
+	for _, path := range []string{"verify", "verify/web", "issue/web", "keys/x", "owners/acme/keys/x/rotate", "roles/web", "config", "tidy"} {
+		resp, err := m.backend.HandleRequest(t.Context(), &logical.Request{Operation: logical.HelpOperation, Path: path, Storage: m.storage})
+		if err != nil || resp == nil || resp.Data["help"] == "" {
+			t.Errorf("help of %s: %v, %v", path, resp, err)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package proof
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const (
+	text = "acme_live_3kTMd9Xq2LwVb7Rc_001K4cYbT0u3uBvXb1yqzMHHyPZ4V9gQ9qCpeUzJ2WrLnXE7AbCdEfGhIj123456"
+	phc  = "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+)
+
+func TestAProofIsOfOneTextAndOneHash(t *testing.T) {
+	t.Parallel()
+	c := New(100)
+	c.Add(text, phc)
+	for name, tc := range map[string]struct {
+		text, phc string
+		want      bool
+	}{
+		"the very pair":                       {text, phc, true},
+		"another text":                        {text[:len(text)-1] + "7", phc, false},
+		"another hash":                        {text, strings.Replace(phc, "AAEC", "AAED", 1), false},
+		"other costs":                         {text, strings.Replace(phc, "t=2", "t=3", 1), false},
+		"another case":                        {strings.ToUpper(text), phc, false},
+		"a longer text":                       {text + " ", phc, false},
+		"a shorter text":                      {text[1:], phc, false},
+		"no text":                             {"", phc, false},
+		"no hash":                             {text, "", false},
+		"nothing":                             {"", "", false},
+		"the two in the other order":          {phc, text, false},
+		"the same bytes, split further left":  {text[:20], text[20:] + phc, false},
+		"the same bytes, split further right": {text + phc[:20], phc[20:], false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := c.Has(tc.text, tc.phc); got != tc.want {
+				t.Errorf("proven: %v", got)
+			}
+		})
+	}
+}
+
+func TestAnEmptyCacheProvesNothing(t *testing.T) {
+	t.Parallel()
+	c := New(100)
+	if c.Has(text, phc) || c.Len() != 0 {
+		t.Error("it proves what it never saw")
+	}
+	if c.Has(text, phc); c.Len() != 0 {
+		t.Error("asking added a proof")
+	}
+}
+
+func TestAProofIsWorthNothingToAnotherCache(t *testing.T) {
+	t.Parallel()
+	one, other := New(100), New(100)
+	one.Add(text, phc)
+	if one.mac(text, phc) == other.mac(text, phc) {
+		t.Error("two caches make the same mac")
+	}
+	if other.Has(text, phc) {
+		t.Error("another cache takes the proof")
+	}
+}
+
+func TestTheBoundHolds(t *testing.T) {
+	t.Parallel()
+	c := New(64)
+	for i := range 2000 {
+		c.Add(fmt.Sprint(i), phc)
+	}
+	if c.Len() > 64 {
+		t.Errorf("%d proofs in a cache of 64", c.Len())
+	}
+	c.Resize(640)
+	for i := range 5000 {
+		c.Add(fmt.Sprint(i), phc)
+	}
+	if c.Len() <= 64 || c.Len() > 640 {
+		t.Errorf("%d proofs in a cache of 640", c.Len())
+	}
+}
+
+// The pool's scratch space is the only memory of the package that ever holds a
+// text; what stays are macs.
+func TestNoTextStaysInMemory(t *testing.T) {
+	t.Parallel()
+	c := New(100)
+	m := c.macs.New().(*maker)
+	c.macs.New = func() any { return m } // also when the race detector empties the pool
+	c.Add(text, phc)
+	if !c.Has(text, phc) {
+		t.Fatal("not proven")
+	}
+	if cap(m.buffer) < len(text)+len(phc) {
+		t.Fatal("the scratch space was not used, so this test looks at nothing")
+	}
+	if left := bytes.Trim(m.buffer[:cap(m.buffer)], "\x00"); len(left) != 0 {
+		t.Errorf("%d bytes stay in the scratch space", len(left))
+	}
+	// The hash keeps what has not filled a block yet: the end of the PHC.
+	if state := fmt.Sprintf("%q", fmt.Sprint(m.hash)); strings.Contains(state, text[27:60]) {
+		t.Error("the hash keeps the secret")
+	}
+}
+
+func TestManyAtOnceDoNotMixTheirProofs(t *testing.T) {
+	t.Parallel()
+	c := New(100_000)
+	var workers sync.WaitGroup
+	for w := range 8 {
+		workers.Go(func() {
+			for i := range 300 {
+				mine, not := fmt.Sprint("text", w, ".", i), fmt.Sprint("wrong", w, ".", i)
+				c.Add(mine, phc)
+				if !c.Has(mine, phc) || c.Has(not, phc) {
+					t.Errorf("worker %d, text %d", w, i)
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+}
+
+func TestAProofIsFoundWithoutAllocating(t *testing.T) {
+	c := New(100)
+	m := c.macs.New()
+	c.macs.New = func() any { return m } // the race detector empties the pool at random
+	c.Add(text, phc)
+	if n := testing.AllocsPerRun(100, func() { c.Has(text, phc) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkHit(b *testing.B) {
+	c := New(100)
+	c.Add(text, phc)
+	b.ReportAllocs()
+	for b.Loop() {
+		if !c.Has(text, phc) {
+			b.Fatal("not proven")
+		}
+	}
+}
+
+func BenchmarkMiss(b *testing.B) {
+	c := New(100)
+	b.ReportAllocs()
+	for b.Loop() {
+		if c.Has(text, phc) {
+			b.Fatal("proven")
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package store_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+func TestARoleIsDeletedOnceItsKeysHaveEnded(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(k *record.Key)
+		gone   bool // the record, not the hint
+		now    record.Time
+		err    error
+	}{
+		"not while one lives":                   {now: now, err: record.ErrRoleInUse},
+		"not while one is disabled":             {now: now, change: func(k *record.Key) { k.Disabled = true }, err: record.ErrRoleInUse},
+		"not in a key's last second":            {now: 4999, err: record.ErrRoleInUse},
+		"not while a renewed one lives":         {now: 5500, change: func(k *record.Key) { k.Versions[0].ExpiresAt, k.Versions[0].Until = 6000, 6000 }, err: record.ErrRoleInUse},
+		"when they were revoked":                {now: now, change: func(k *record.Key) { k.RevokedAt = now }},
+		"when they expired":                     {now: 5000},
+		"when they expired earlier than hinted": {now: now, change: func(k *record.Key) { k.Versions[0].ExpiresAt = now }},
+		"when they were of its predecessor":     {now: now, change: func(k *record.Key) { k.RoleUID = "u0" }},
+		"when only hints are left":              {now: now, gone: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, s := mount(t, one)
+			if tc.change != nil {
+				if _, err := s.UpdateKey(t.Context(), one, func(k *record.Key) error { tc.change(k); return nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tc.gone {
+				if err := d.InmemStorage.Delete(t.Context(), "key/aa/"+one); err != nil {
+					t.Fatal(err)
+				}
+				s.Invalidate("key/aa/" + one)
+			}
+			if err := s.DeleteRole(t.Context(), "web", tc.now); !errors.Is(err, tc.err) {
+				t.Errorf("it answered %v", err)
+			}
+			if role, _ := s.Role(t.Context(), "web"); (role == nil) != (tc.err == nil) {
+				t.Errorf("then the role is %v", role)
+			}
+		})
+	}
+}
+
+func TestAmongManyEndedKeysTheOneThatLivesIsFound(t *testing.T) {
+	t.Parallel()
+	ids := randomIDs(200)
+	_, s := mount(t, ids...)
+	for _, id := range ids[:199] {
+		if _, err := s.UpdateKey(t.Context(), id, func(k *record.Key) error { return k.Revoke("", now) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.DeleteRole(t.Context(), "web", now); !errors.Is(err, record.ErrRoleInUse) {
+		t.Errorf("it answered %v", err)
+	}
+}
+
+func TestAHintWhoseTimeHasPassedCostsNoReadOfItsKey(t *testing.T) {
+	t.Parallel()
+	d, s := mount(t, randomIDs(20)...)
+	for _, id := range randomIDs(20) {
+		s.Invalidate("key/" + id[:2] + "/" + id)
+	}
+	if err := s.DeleteRole(t.Context(), "web", 5000); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range d.counted("get") {
+		if line[:8] == "get key/" {
+			t.Errorf("it followed a hint: %s", line)
+		}
+	}
+}
+
+func TestARoleThatIsNotThereIsDeletedWithoutAWrite(t *testing.T) {
+	t.Parallel()
+	d, s := mount(t)
+	if err := s.DeleteRole(t.Context(), "none", now); err != nil || len(d.counted("delete", "put")) != 0 {
+		t.Errorf("it answered %v", err)
+	}
+}
+
+func TestTroubleKeepsARole(t *testing.T) {
+	t.Parallel()
+	for name, hook := range map[string]func(op, path string) error{
+		"with the role":   failing("get", "role/web", errDisk),
+		"with the folder": failing("list", "role-key/web/u1/aa/", errDisk),
+		"with a hint":     failing("get", "role-key/web/u1/aa/", errDisk),
+		"with a key":      failing("get", "key/aa/", errDisk),
+		"with deleting":   failing("delete", "role/web", errDisk),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, s := mount(t, one)
+			when := now
+			if name == "with deleting" {
+				when = 5000
+			}
+			s.Invalidate("key/aa/" + one)
+			d.before = hook
+			if err := s.DeleteRole(t.Context(), "web", when); !errors.Is(err, errDisk) {
+				t.Errorf("it answered %v", err)
+			}
+			d.before = nil
+			if role, err := s.Role(t.Context(), "web"); role == nil || err != nil {
+				t.Errorf("then the role is %v, %v", role, err)
+			}
+		})
+	}
+}
+
+func TestAHeldRoleWaitsWithItsChange(t *testing.T) {
+	t.Parallel()
+	_, s := mount(t)
+	release := s.HoldRole("web")
+	second := s.HoldRole("web") // holders do not wait for each other
+	changed := make(chan error)
+	go func() {
+		_, err := s.UpdateRole(t.Context(), "web", func(old *record.Role) (record.Role, error) {
+			r := *old
+			r.Disabled = true
+			return r, nil
+		})
+		changed <- err
+	}()
+	second()
+	select {
+	case <-changed:
+		t.Error("a held role was changed")
+	case <-time.After(20 * time.Millisecond):
+	}
+	release()
+	if err := <-changed; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARefusedChangeOfARoleWritesNothing(t *testing.T) {
+	t.Parallel()
+	d, s := mount(t)
+	_, err := s.UpdateRole(t.Context(), "web", func(old *record.Role) (record.Role, error) {
+		if old == nil || old.UID != "u1" {
+			t.Errorf("the old role is %v", old)
+		}
+		return record.Role{UID: "other"}, record.Mistake("no")
+	})
+	if err == nil || len(d.counted("put")) != 0 {
+		t.Errorf("it answered %v", err)
+	}
+	if role, _ := s.Role(t.Context(), "web"); role.UID != "u1" {
+		t.Errorf("the role is %v", role)
+	}
+	_, err = s.UpdateConfig(t.Context(), func(*record.Config) error { return record.Mistake("no") })
+	if err == nil || len(d.counted("put")) != 0 || slices.Contains(d.all(t), "config") {
+		t.Errorf("the configuration answered %v", err)
+	}
+}

@@ -1,0 +1,146 @@
+package verify_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"testing"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/network"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+// The hashes of the two versions of the bench's key, of the default cost.
+const (
+	oldHash = "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+	newHash = "$argon2id$v=19$m=19456,t=2,p=1$DwECAwQFBgcICQoLDA0ODw$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+)
+
+var errStorage = errors.New("storage is away")
+
+// bench is a mount with one key, web's, in two versions: the first in its grace
+// until 2600, the second until 5600. It counts what a decision reads.
+type bench struct {
+	tagKey   *apikey.TagKey
+	keys     map[string]record.Key
+	roles    map[string]*record.Role
+	config   record.Config
+	now      record.Time
+	matching map[string]string // hash input by hash
+	fail     string            // the read that fails
+
+	reads    []string
+	matches  int
+	during   func() // what happens while Argon2 runs
+	matchErr error
+	proofs   map[string]bool
+	outdated []string
+
+	old, newest apikey.Key
+}
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	tagKey, err := apikey.NewTagKey(bytes.Repeat([]byte{1}, apikey.TagKeyLength))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{
+		tagKey: tagKey,
+		config: record.DefaultConfig(),
+		now:    2100,
+		proofs: map[string]bool{},
+		roles:  map[string]*record.Role{"web": {UID: "u1", AllowedScopes: []string{"read:*", "write"}}},
+	}
+	b.old, b.newest = b.generate(t, 1), b.generate(t, 2)
+	b.matching = map[string]string{oldHash: b.old.HashInput(), newHash: b.newest.HashInput()}
+	b.keys = map[string]record.Key{keyID: {
+		ID: keyID, Prefix: "vak", Role: "web", RoleUID: "u1", Owner: "acme", Scopes: []string{"read:users"},
+		Metadata: map[string]string{"team": "a"}, CreatedAt: 1000,
+		Versions: []record.Version{
+			{Number: 2, Hash: newHash, CreatedAt: 2000, ExpiresAt: 5600},
+			{Number: 1, Hash: oldHash, CreatedAt: 1000, ExpiresAt: 4600, SupersededAt: 2000, ValidUntil: 2600},
+		},
+	}}
+	return b
+}
+
+const keyID = "3kTMd9Xq2LwVb7Rc"
+
+func (b *bench) generate(t testing.TB, version int) apikey.Key {
+	t.Helper()
+	k, err := apikey.Generate(rand.Reader, b.tagKey, "vak", keyID, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// change edits the key as a writer does: on a copy.
+func (b *bench) change(edit func(k *record.Key)) {
+	k := b.keys[keyID].Clone()
+	edit(&k)
+	b.keys[keyID] = k
+}
+
+func (b *bench) read(what string) error {
+	b.reads = append(b.reads, what)
+	if b.fail == what {
+		return errStorage
+	}
+	return nil
+}
+
+func (b *bench) TagKey(context.Context) (*apikey.TagKey, error) { return b.tagKey, b.read("tag key") }
+
+func (b *bench) Key(_ context.Context, id string) (record.Key, bool, error) {
+	k, found := b.keys[id]
+	return k, found, b.read("key")
+}
+
+func (b *bench) Role(_ context.Context, name string) (*record.Role, error) {
+	return b.roles[name], b.read("role")
+}
+
+func (b *bench) Config(context.Context) (record.Config, error) { return b.config, b.read("config") }
+
+func (b *bench) Match(_ context.Context, id, phc, text string) (bool, error) {
+	b.matches++
+	if b.during != nil {
+		b.during()
+	}
+	return b.matchErr == nil && id == keyID && b.matching[phc] == text, b.matchErr
+}
+
+func (b *bench) Has(text, phc string) bool { return b.proofs[text+"\x00"+phc] }
+func (b *bench) Add(text, phc string)      { b.proofs[text+"\x00"+phc] = true }
+func (b *bench) Now() record.Time          { return b.now }
+
+func (b *bench) verifier() *verify.Verifier {
+	return &verify.Verifier{Reader: b, Matcher: b, Proofs: b, Clock: b,
+		Outdated: func(k apikey.Key, phc string) { b.outdated = append(b.outdated, k.ID+" "+phc) }}
+}
+
+// ask decides about the newest version unless the request says otherwise.
+func (b *bench) ask(t testing.TB, r verify.Request) verify.Decision {
+	t.Helper()
+	if r.Key == "" {
+		r.Key = b.newest.Reveal()
+	}
+	d, err := b.verifier().Verify(context.Background(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func networks(entries ...string) network.List {
+	l, err := network.Parse(entries)
+	if err != nil {
+		panic(err)
+	}
+	return l
+}

@@ -1,0 +1,230 @@
+package verify_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+func TestWhatIsNotProvenIsTheSameForEveryReason(t *testing.T) {
+	t.Parallel()
+	denied := verify.Decision{Code: verify.Invalid}
+	for name, tc := range map[string]struct {
+		do      func(b *bench, r *verify.Request)
+		hashes  int
+		records int // how often a record is read: a guess must not get there
+	}{
+		"nothing":                   {func(_ *bench, r *verify.Request) { r.Key = " " }, 0, 0},
+		"no key":                    {func(_ *bench, r *verify.Request) { r.Key = "hello" }, 0, 0},
+		"a megabyte":                {func(_ *bench, r *verify.Request) { r.Key = strings.Repeat("a", 1<<20) }, 0, 0},
+		"a key with a space":        {func(_ *bench, r *verify.Request) { r.Key += " " }, 0, 0},
+		"a bad crc":                 {func(_ *bench, r *verify.Request) { r.Key = r.Key[:len(r.Key)-6] + "000000" }, 0, 0},
+		"a key of another mount":    {func(b *bench, r *verify.Request) { b.tagKey, _ = apikey.NewTagKey([]byte(strings.Repeat("2", 32))) }, 0, 0},
+		"an id that is unknown":     {func(b *bench, _ *verify.Request) { clear(b.keys) }, 0, 1},
+		"a version that is unknown": {func(b *bench, _ *verify.Request) { b.change(func(k *record.Key) { k.Versions = k.Versions[1:] }) }, 0, 1},
+		"a version that was forgotten": {func(b *bench, r *verify.Request) {
+			r.Key = b.old.Reveal()
+			b.change(func(k *record.Key) { k.Versions[1].Hash = "" })
+		}, 0, 1},
+		"a wrong secret":             {func(b *bench, _ *verify.Request) { clear(b.matching) }, 1, 1},
+		"another version's secret":   {func(b *bench, _ *verify.Request) { b.matching[newHash] = b.old.HashInput() }, 1, 1},
+		"a key of another role":      {func(_ *bench, r *verify.Request) { r.Role = "batch" }, 0, 1},
+		"a role that does not exist": {func(_ *bench, r *verify.Request) { r.Role = "Web" }, 0, 1},
+		"a revoked key of another role": {func(b *bench, r *verify.Request) {
+			r.Role = "batch"
+			b.change(func(k *record.Key) { k.RevokedAt = 1 })
+		}, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			r := verify.Request{Key: b.newest.Reveal(), Role: "web", Scopes: []string{"admin"}, ClientIP: netip.MustParseAddr("10.0.0.1")}
+			tc.do(b, &r)
+			if d := b.ask(t, r); !reflect.DeepEqual(d, denied) {
+				t.Errorf("it decided %+v", d)
+			}
+			records := len(slices.DeleteFunc(b.reads, func(what string) bool { return what != "key" }))
+			if b.matches != tc.hashes || records != tc.records || len(b.proofs) != 0 || len(b.outdated) != 0 {
+				t.Errorf("%d hashes, %d records, %d proofs, %d outdated", b.matches, records, len(b.proofs), len(b.outdated))
+			}
+		})
+	}
+}
+
+func TestAKeyIsHashedOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for range 3 {
+		b.ask(t, verify.Request{})
+	}
+	if b.matches != 1 {
+		t.Errorf("three verifies hashed %d times", b.matches)
+	}
+	b.ask(t, verify.Request{Key: b.old.Reveal()})
+	if b.matches != 2 {
+		t.Errorf("a second version hashed %d times", b.matches-1)
+	}
+	b.change(func(k *record.Key) { k.RevokedAt = 2000 })
+	if d := b.ask(t, verify.Request{}); d.Code != verify.Revoked || b.matches != 2 {
+		t.Errorf("a remembered proof made it %s after %d hashes", d.Code, b.matches)
+	}
+}
+
+func TestAProofIsVoidWhenTheHashChanges(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ask(t, verify.Request{})
+	b.change(func(k *record.Key) { k.Versions[0].Hash = oldHash })
+	if d := b.ask(t, verify.Request{}); d.Code != verify.Invalid || b.matches != 2 {
+		t.Errorf("it decided %s after %d hashes", d.Code, b.matches)
+	}
+}
+
+func TestWhatIsDecidedDuringTheHashCounts(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		during func(b *bench)
+		want   verify.Code
+		hashes int
+	}{
+		"a revocation": {func(b *bench) { b.change(func(k *record.Key) { k.RevokedAt = 2100 }) }, verify.Revoked, 1},
+		"a deletion":   {func(b *bench) { clear(b.keys) }, verify.Invalid, 1},
+		"a rotation": {func(b *bench) {
+			b.change(func(k *record.Key) { k.Supersede(record.Version{Number: 3, ExpiresAt: 9000}, 0, 2100) })
+		}, verify.Superseded, 1},
+		"the end of the role":   {func(b *bench) { clear(b.roles) }, verify.Revoked, 1},
+		"the end of its life":   {func(b *bench) { b.now = 5600 }, verify.Expired, 1},
+		"another secret's hash": {func(b *bench) { b.change(func(k *record.Key) { k.Versions[0].Hash = oldHash }) }, verify.Invalid, 2},
+		"a re-hash of its own": {func(b *bench) {
+			b.matching["other"] = b.newest.HashInput()
+			b.change(func(k *record.Key) { k.Versions[0].Hash = "other" })
+		}, verify.Valid, 2},
+		"a re-hash with a proof": {func(b *bench) {
+			b.Add(b.newest.Reveal(), "other")
+			b.change(func(k *record.Key) { k.Versions[0].Hash = "other" })
+		}, verify.Valid, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.during = func() { b.during = nil; tc.during(b) }
+			if d := b.ask(t, verify.Request{}); d.Code != tc.want || b.matches != tc.hashes {
+				t.Errorf("it decided %s after %d hashes", d.Code, b.matches)
+			}
+		})
+	}
+}
+
+func TestACacheThatForgetsAtOnceStillProves(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	v := b.verifier()
+	v.Proofs = noProofs{}
+	d, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Reveal()})
+	if err != nil || !d.Valid() || b.matches != 1 {
+		t.Errorf("it decided %s, %v after %d hashes", d.Code, err, b.matches)
+	}
+}
+
+type noProofs struct{}
+
+func (noProofs) Has(string, string) bool { return false }
+func (noProofs) Add(string, string)      {}
+
+func TestTroubleIsAnErrorAndNeverADecision(t *testing.T) {
+	t.Parallel()
+	for _, what := range []string{"tag key", "key", "role", "config", "match"} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.fail = what
+			if what == "match" {
+				b.matchErr = errStorage
+			}
+			d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Reveal()})
+			if !errors.Is(err, errStorage) || !reflect.DeepEqual(d, verify.Decision{}) {
+				t.Errorf("it answered %+v, %v", d, err)
+			}
+			if what == "match" && len(b.proofs) != 0 {
+				t.Error("a failed hash left a proof")
+			}
+		})
+	}
+	for _, what := range []string{"key", "tag key"} {
+		b := newBench(t)
+		b.fail = what
+		if _, ok, err := b.verifier().Prove(t.Context(), b.newest.Reveal(), ""); ok || !errors.Is(err, errStorage) {
+			t.Errorf("without %s it proved %v, %v", what, ok, err)
+		}
+	}
+}
+
+func TestTroubleAfterTheHashIsAnError(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.during = func() { b.fail = "key" }
+	d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Reveal()})
+	if !errors.Is(err, errStorage) || d.Proven() {
+		t.Errorf("it answered %+v, %v", d, err)
+	}
+}
+
+func TestAForgedKeyCostsNeitherStorageNorAHash(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	other := newBench(t)
+	other.tagKey, _ = apikey.NewTagKey([]byte(strings.Repeat("x", 32)))
+	b.ask(t, verify.Request{Key: other.generate(t, 2).Reveal()})
+	b.ask(t, verify.Request{Key: "vak_" + keyID + "_nonsense"})
+	if b.matches != 0 || !slices.Equal(b.reads, []string{"tag key"}) {
+		t.Errorf("two forged keys read %q and hashed %d times", b.reads, b.matches)
+	}
+}
+
+func TestOnlyAValidKeyOfAnotherCostIsOutdated(t *testing.T) {
+	t.Parallel()
+	dearer := keyhash.Params{MemoryKiB: 47104, Iterations: 2, Parallelism: 1}
+	cheaper := keyhash.Params{MemoryKiB: 7168, Iterations: 5, Parallelism: 1}
+	for name, tc := range map[string]struct {
+		cost keyhash.Params
+		do   func(b *bench)
+		want []string
+	}{
+		"the same cost is not":       {keyhash.DefaultParams(), nil, nil},
+		"a lower cost is not":        {cheaper, nil, nil},
+		"a higher cost is":           {dearer, nil, []string{keyID + " " + newHash}},
+		"a key that is refused not":  {dearer, func(b *bench) { b.roles["web"].Disabled = true }, nil},
+		"a key that has expired not": {dearer, func(b *bench) { b.now = 9999 }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.config.Argon2MemoryKiB, b.config.Argon2Iterations, b.config.Argon2Parallelism = tc.cost.MemoryKiB, tc.cost.Iterations, tc.cost.Parallelism
+			if tc.do != nil {
+				tc.do(b)
+			}
+			b.ask(t, verify.Request{})
+			if !slices.Equal(b.outdated, tc.want) {
+				t.Errorf("outdated are %q", b.outdated)
+			}
+		})
+	}
+}
+
+func TestAClientThatGivesUpIsAnError(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.matchErr = context.Canceled
+	if d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Reveal()}); !errors.Is(err, context.Canceled) || d.Code != "" {
+		t.Errorf("it answered %+v, %v", d, err)
+	}
+}

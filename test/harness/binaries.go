@@ -1,0 +1,45 @@
+package harness
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+)
+
+// PluginName is the name of the plugin's binary, under which it is registered.
+const PluginName = "vault-plugin-secrets-apikeys"
+
+// vaultBinary finds Vault as scripts/vault.sh does, but builds none: that takes longer than a test may.
+func vaultBinary() (string, error) {
+	if path := os.Getenv("VAULT_BIN"); path != "" {
+		path, err := exec.LookPath(path)
+		if err != nil {
+			return "", fmt.Errorf("VAULT_BIN names no program: %w; `make vault` builds one", err)
+		}
+		return filepath.Abs(path)
+	}
+	if path, err := exec.LookPath("vault"); err == nil {
+		return filepath.Abs(path)
+	}
+	return built("make vault", "test", ".bin", "vault")
+}
+
+func pluginBinary() (string, error) {
+	return built("make build", "bin", PluginName)
+}
+
+func built(command string, elements ...string) (string, error) {
+	path := filepath.Join(append([]string{repository()}, elements...)...)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%s is missing: run `%s` first", filepath.Join(elements...), command)
+	}
+	return path, nil
+}
+
+// repository is the root of the checkout that this file was compiled from.
+func repository() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..")
+}

@@ -1,0 +1,12 @@
+# An operator: everything. These need sudo: config and tidy.
+path "apikeys/*" {
+  capabilities = ["create", "read", "update", "delete", "list"]
+}
+
+path "apikeys/config" {
+  capabilities = ["read", "update", "sudo"]
+}
+
+path "apikeys/tidy" {
+  capabilities = ["update", "sudo"]
+}

@@ -1,0 +1,130 @@
+// Package surface is what the engine offers, as its contract lists it: every path, every operation, and of each a
+// request that works. Tests that must hold for all of it walk this list, and one holds the list against what the
+// engine says of itself.
+package surface
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Fields are parameters, or the data of an answer.
+type Fields = map[string]any
+
+// Operation is one thing that the engine does. In Path, Body and Headers {role}, {owner}, {key_id} and {key} stand for
+// those of a live key, {new_role} for a name that no role has.
+type Operation struct {
+	Path    string
+	Verb    string // the capability that a policy grants it by: read, list, create, update, delete
+	Body    Fields
+	Headers []string
+	Status  int // when it works
+}
+
+var (
+	presented  = Fields{"key": "{key}"}
+	withHeader = []string{"X-API-Key: {key}"}
+)
+
+// Consumes tells whether the operation works only once on the same key.
+func (o Operation) Consumes() bool {
+	return o.Verb == "delete" || strings.Contains(o.Path, "rotate") || strings.Contains(o.Path, "revoke")
+}
+
+// Operations are all.
+func Operations() []Operation {
+	return slices.Concat(ofMount(), ofHolders(), ofKeys("keys", "rotate/{key_id}", "revoke/{key_id}"), ofOwners())
+}
+
+func ofMount() []Operation {
+	return []Operation{
+		{Path: "config", Verb: "read", Status: 200},
+		{Path: "config", Verb: "update", Body: Fields{"default_prefix": "vak"}, Status: 200},
+		{Path: "roles", Verb: "list", Status: 200},
+		{Path: "roles/{role}", Verb: "read", Status: 200},
+		{Path: "roles/{role}", Verb: "update", Body: Fields{"description": "changed"}, Status: 200},
+		{Path: "roles/{new_role}", Verb: "create", Body: Fields{"generate_lease": false}, Status: 200},
+		{Path: "roles/{new_role}", Verb: "delete", Status: 204},
+		{Path: "tidy", Verb: "update", Status: 200},
+		{Path: "tidy-status", Verb: "read", Status: 200},
+		{Path: "info", Verb: "read", Status: 200},
+	}
+}
+
+func ofHolders() []Operation {
+	return []Operation{
+		{Path: "issue", Verb: "update", Body: Fields{"role": "{role}", "owner": "{owner}"}, Status: 200},
+		{Path: "issue/{role}", Verb: "update", Body: Fields{"owner": "{owner}"}, Status: 200},
+		{Path: "rotate", Verb: "update", Body: presented, Status: 200},
+		{Path: "revoke", Verb: "update", Body: presented, Status: 200},
+		{Path: "verify", Verb: "update", Body: presented, Status: 200},
+		{Path: "verify", Verb: "read", Headers: withHeader, Status: 200},
+		{Path: "verify/{role}", Verb: "update", Body: presented, Status: 200},
+		{Path: "verify/{role}", Verb: "read", Headers: withHeader, Status: 200},
+	}
+}
+
+func ofOwners() []Operation {
+	const keys = "owners/{owner}/keys"
+	owners := Operation{Path: "owners", Verb: "list", Status: 200}
+	return append(ofKeys(keys, keys+"/{key_id}/rotate", keys+"/{key_id}/revoke"), owners)
+}
+
+// ofKeys are those of keys that the path names.
+func ofKeys(folder, rotate, revoke string) []Operation {
+	return []Operation{
+		{Path: folder, Verb: "list", Status: 200},
+		{Path: folder + "/{key_id}", Verb: "read", Status: 200},
+		{Path: folder + "/{key_id}", Verb: "update", Body: Fields{"name": "changed"}, Status: 200},
+		{Path: folder + "/{key_id}", Verb: "delete", Status: 204},
+		{Path: rotate, Verb: "update", Body: Fields{"grace_period": "1h"}, Status: 200},
+		{Path: revoke, Verb: "update", Body: Fields{"reason": "a test"}, Status: 200},
+	}
+}
+
+// Paths are the paths of the operations, each once.
+func Paths() (paths []string) {
+	for _, op := range Operations() {
+		if !slices.Contains(paths, op.Path) {
+			paths = append(paths, op.Path)
+		}
+	}
+	return paths
+}
+
+// Method is one way to send a request.
+type Method struct {
+	Name    string
+	Query   string
+	Headers []string
+	Verb    string // what Vault takes it for; create where an update finds nothing to update
+}
+
+// Methods are all that Vault tells apart.
+func Methods() []Method {
+	return []Method{
+		{Name: http.MethodGet, Verb: "read"},
+		{Name: http.MethodGet, Query: "?list=true", Verb: "list"},
+		{Name: "LIST", Verb: "list"},
+		{Name: http.MethodPost, Verb: "update"},
+		{Name: http.MethodPut, Verb: "update"},
+		{Name: http.MethodPatch, Headers: []string{"Content-Type: application/merge-patch+json"}, Verb: "patch"},
+		{Name: http.MethodDelete, Verb: "delete"},
+	}
+}
+
+// Does tells whether the method asks for the operation.
+func (m Method) Does(op Operation) bool {
+	return m.Verb == op.Verb || m.Verb == "update" && op.Verb == "create"
+}
+
+// Find is the operation that the method asks for on a path.
+func Find(path string, m Method) (Operation, bool) {
+	for _, op := range Operations() {
+		if op.Path == path && m.Does(op) {
+			return op, true
+		}
+	}
+	return Operation{}, false
+}
