@@ -1,8 +1,6 @@
 package backend_test
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // writeRole makes a role or changes a few of its fields.
 func (r *run) writeRole() {
@@ -56,31 +54,4 @@ func (r *run) writeRole() {
 		next.uid = r.model.uids
 	}
 	r.model.roles[name] = &next
-}
-
-// endLease ends a lease before its time, or one whose time has come.
-func (r *run) endLease() {
-	if len(r.leases) == 0 {
-		return
-	}
-	l := r.leases[r.rand.IntN(len(r.leases))]
-	for _, other := range r.leases {
-		if other.expires.Unix() <= r.now() && r.chance(2) {
-			l = other
-			break
-		}
-	}
-	v, k, now := l.version, l.version.key, r.now()
-	a := r.seenAfter("the end of a lease", func() answer { return r.m.endLease(l.secret) })
-	r.expect(http.StatusNoContent, a)
-	if r.model.keys[k.id] != k || !versionOf(k, v) || k.ended(now) != 0 {
-		return
-	}
-	switch {
-	case v == k.newest():
-		k.revoked, k.reason = now, "the lease of its newest version was ended"
-	case now < v.until:
-		v.until = now
-	}
-	r.sameAsRead(k)
 }
