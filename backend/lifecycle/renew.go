@@ -60,16 +60,18 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 
 func renewNewest(v *record.Version, role record.Role, caps record.Caps, r RenewRequest, now record.Time) (Renewal, error) {
 	limit := role.MaxLifetime(caps)
+	latest := v.CreatedAt.Add(limit)
+	if latest <= now {
+		// The maximum was lowered; the version lives on to its own end.
+		return Renewal{}, record.ErrNoMoreRenewals
+	}
 	granted, err := r.Grant(v.Lifetime, limit)
 	if err != nil {
 		return Renewal{}, fmt.Errorf("renew: %w", err)
 	}
 	// Vault counts the maximum from the lease's issue, a moment after the
 	// version was made. The record counts from the version.
-	v.ExpiresAt = min(now.Add(granted), v.CreatedAt.Add(limit))
-	if v.ExpiresAt <= now {
-		return Renewal{}, record.ErrKeyEnded
-	}
+	v.ExpiresAt = min(now.Add(granted), latest)
 	v.Until = max(v.Until, v.ExpiresAt)
 	return Renewal{TTL: v.ExpiresAt.Sub(now), MaxTTL: limit, Renewable: true}, nil
 }

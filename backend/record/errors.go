@@ -41,5 +41,6 @@ const (
 	ErrNotNewest      Conflict = "this version of the key is superseded; use the newest version"
 	ErrVersionDiffers Conflict = "expected_version is not the key's newest version"
 	ErrRotatedAlready Conflict = "the key was rotated by another request at the same time"
+	ErrNoMoreRenewals Conflict = "the version has lived for as long as its role and the mount allow; rotate the key"
 	ErrLastVersion    Conflict = "the key has reached its last version number; issue a new key"
 )
