@@ -1,8 +1,13 @@
 package backend_test
 
 import (
+	"context"
+	"maps"
+	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
@@ -20,4 +25,119 @@ func (m *mount) endLease(lease *logical.Secret) answer {
 	m.t.Helper()
 	secret := *lease
 	return m.send(m.ctx, &logical.Request{Operation: logical.RevokeOperation, Path: "issue/any", Secret: &secret})
+}
+
+// TestLeasesComeBackAsVaultKeepsThem: a lease stores the whole answer, hands it
+// back with each renewal and at the end, and its numbers as floating point.
+func TestLeasesComeBackAsVaultKeepsThem(t *testing.T) {
+	m := newMount(t)
+	m.must("roles/svc", nil)
+	k := m.must("issue/svc", nil)
+	kept := *k.secret
+	kept.IssueTime, kept.LeaseID = time.Now(), "apikeys/issue/svc/h31JRTpNXLyvCBT5y0zRiNzy"
+	kept.InternalData = throughJSON(t, kept.InternalData)
+	for range 2 {
+		again := kept
+		a := m.send(t.Context(), &logical.Request{Operation: logical.RenewOperation, Path: "issue/svc", Data: k.data, Secret: &again})
+		if !a.ok() || a.data != nil {
+			t.Fatalf("renew: %d %s, data %v", a.status, a.text, a.data)
+		}
+		if a.secret.TTL != mountDefaultTTL || a.secret.MaxTTL != mountMaxTTL || !a.secret.Renewable || a.secret.InternalData["key_id"] != k.str("key_id") {
+			t.Errorf("the renewed lease: %+v", a.secret)
+		}
+	}
+	for range 2 {
+		again := kept
+		a := m.send(t.Context(), &logical.Request{Operation: logical.RevokeOperation, Path: "issue/svc", Data: k.data, Secret: &again})
+		if !a.ok() || a.data != nil {
+			t.Fatalf("end: %d %s", a.status, a.text)
+		}
+	}
+	if code := m.code(k.str("key")); code != "revoked" {
+		t.Errorf("after its lease ended the key is %s", code)
+	}
+	if a := m.renew(&kept, 0); a.ok() {
+		t.Error("an ended lease was renewed")
+	}
+}
+
+func TestLeasesOfNothingAreNoPanic(t *testing.T) {
+	m := newMount(t)
+	for name, data := range map[string]map[string]any{
+		"no data":        nil,
+		"no version":     {"key_id": "0000000000000000"},
+		"a float":        {"key_id": "0000000000000000", "version": 1.0},
+		"no number":      {"key_id": "0000000000000000", "version": "x"},
+		"no id":          {"key_id": 7, "version": "1"},
+		"a hostile id":   {"key_id": "../../config", "version": "1"},
+		"an unknown key": {"key_id": "0000000000000000", "version": "1"},
+		"version zero":   {"key_id": "0000000000000000", "version": "0"},
+	} {
+		before := m.storage.dump()
+		lease := &logical.Secret{InternalData: map[string]any{"secret_type": "api_key"}}
+		maps.Copy(lease.InternalData, data)
+		if a := m.renew(lease, 0); a.ok() {
+			t.Errorf("%s was renewed", name)
+		}
+		m.endLease(lease)
+		if !m.storage.sameAs(before) {
+			t.Errorf("%s changed the storage", name)
+		}
+	}
+}
+
+// TestTheEndOfALeaseNeverHoldsUpAnUnmount: storage of a mount that goes away may
+// fail; an error would keep the mount from being disabled.
+func TestTheEndOfALeaseNeverHoldsUpAnUnmount(t *testing.T) {
+	m := newMount(t)
+	m.must("roles/svc", nil)
+	k := m.must("issue/svc", nil)
+	m.system.TaintedVal = true
+	m.storage.intercept(func(_ context.Context, c call, _ func()) error {
+		t.Errorf("the end of a lease called %v", c)
+		return errStorage
+	})
+	if a := m.endLease(k.secret); !a.ok() {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+}
+
+// TestLeaseAndRecordEndTogether at every fraction of a second: the record never
+// later, and at most a second earlier.
+func TestLeaseAndRecordEndTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMount(t)
+		m.must("roles/svc", map[string]any{"ttl": 100, "max_ttl": 400})
+		for millis := range 40 {
+			time.Sleep(time.Duration(millis*25) * time.Millisecond)
+			k := m.must("issue/svc", nil)
+			issued := time.Now()
+			agree(t, k.secret.TTL, k.str("expires_at"))
+			k.secret.IssueTime = issued
+			for _, increment := range []time.Duration{0, 10 * time.Second, 350 * time.Second, time.Hour} {
+				time.Sleep(time.Duration(1+millis) * 37 * time.Millisecond)
+				a := m.renew(k.secret, increment)
+				if !a.ok() {
+					t.Fatalf("renew by %v: %s", increment, a.text)
+				}
+				// As core does with what the plugin grants.
+				ttl, _, err := framework.CalculateTTL(m.system, increment, a.secret.TTL, 0, a.secret.MaxTTL, 0, issued)
+				if err != nil {
+					t.Fatal(err)
+				}
+				agree(t, ttl, m.read("keys/"+k.str("key_id")).str("expires_at"))
+			}
+		}
+	})
+}
+
+func agree(t *testing.T, ttl time.Duration, expiresAt string) {
+	t.Helper()
+	record, err := time.Parse(time.RFC3339, expiresAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if later := time.Now().Add(ttl).Sub(record); later < 0 || later > time.Second {
+		t.Errorf("at %v the lease ends %v after the record", time.Now(), later)
+	}
 }

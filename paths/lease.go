@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -61,13 +62,10 @@ func (sv *Services) renewLease(ctx context.Context, req *logical.Request, _ *fra
 	}
 	secret := req.Secret
 	secret.TTL = renewal.TTL.Std()
-	secret.MaxTTL = renewal.MaxTTL.Std()
 	secret.Renewable = renewal.Renewable
-	if !renewal.Renewable {
-		// Only the maximum holds against the client's increment, and it is
-		// counted from the lease's issue.
-		secret.MaxTTL = renewal.Until.Std().Sub(issued)
-	}
+	// Only the maximum holds against the client's increment. Vault counts it from
+	// the second in which it issued the lease.
+	secret.MaxTTL = renewal.Until.Std().Sub(issued.Truncate(time.Second))
 	return &logical.Response{Secret: secret}, nil
 }
 

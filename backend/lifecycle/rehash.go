@@ -70,18 +70,26 @@ func (r *Rehasher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case job := <-r.queue:
-			if err := r.rehash(ctx, job); err != nil && ctx.Err() == nil {
-				r.Engine.Logger.Warn("a key was not re-hashed", "key_id", job.text.ID, "error", err)
-			}
-			r.mu.Lock()
-			delete(r.pending, job.phc)
-			r.mu.Unlock()
+			r.work(ctx, job)
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(rehashPause):
 		}
+	}
+}
+
+// work does one job. Whatever becomes of it, a panic included, the key's next
+// verify may offer it again.
+func (r *Rehasher) work(ctx context.Context, job rehash) {
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.pending, job.phc)
+	}()
+	if err := r.rehash(ctx, job); err != nil && ctx.Err() == nil {
+		r.Engine.Logger.Warn("a key was not re-hashed", "key_id", job.text.ID, "error", err)
 	}
 }
 

@@ -20,8 +20,7 @@ type RenewRequest struct {
 // Renewal is what the lease becomes.
 type Renewal struct {
 	TTL       record.Seconds
-	MaxTTL    record.Seconds // counted from the lease's issue
-	Until     record.Time    // when not renewable: the end that no renewal moves
+	Until     record.Time // the end beyond which no increment moves it
 	Renewable bool
 }
 
@@ -61,18 +60,20 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 
 func renewNewest(v *record.Version, role record.Role, caps record.Caps, r RenewRequest, now record.Time) (Renewal, error) {
 	limit := role.MaxLifetime(caps)
+	latest := v.CreatedAt.Add(limit)
+	if latest <= now {
+		// The maximum was lowered; the version lives on to its own end.
+		return Renewal{}, record.ErrNoMoreRenewals
+	}
 	granted, err := r.Grant(v.Lifetime, limit)
 	if err != nil {
 		return Renewal{}, fmt.Errorf("renew: %w", err)
 	}
-	// Vault counts the maximum from the lease's issue, a moment after the
-	// version was made. The record counts from the version.
-	v.ExpiresAt = min(now.Add(granted), v.CreatedAt.Add(limit))
-	if v.ExpiresAt <= now {
-		return Renewal{}, record.ErrKeyEnded
-	}
+	// The lease was issued a moment after the version was made, perhaps in the
+	// next second. Both end by the version's count.
+	v.ExpiresAt = min(now.Add(granted), latest)
 	v.Until = max(v.Until, v.ExpiresAt)
-	return Renewal{TTL: v.ExpiresAt.Sub(now), MaxTTL: limit, Renewable: true}, nil
+	return Renewal{TTL: v.ExpiresAt.Sub(now), Until: latest, Renewable: true}, nil
 }
 
 // renewGrace answers the rest of the grace, or less where the client asks for

@@ -63,6 +63,9 @@ func (t *Tidier) Start() TidyStatus {
 	if t.status.State == TidyRunning {
 		return t.status
 	}
+	// The last run has written its status, but its goroutine may not be gone, and
+	// the worker would take it for this run.
+	t.worker.wait()
 	before := t.status
 	t.status = TidyStatus{State: TidyRunning, StartedAt: t.engine.Clock.Now()}
 	t.last = time.Now()

@@ -53,6 +53,16 @@ func (w *worker) start(logger hclog.Logger, name string, work func(context.Conte
 	return true
 }
 
+// wait returns when the work has ended.
+func (w *worker) wait() {
+	w.mu.Lock()
+	done := w.done
+	w.mu.Unlock()
+	if done != nil {
+		<-done
+	}
+}
+
 // stop ends the work and waits for it for a short while. It tells whether there
 // was any, the first time it is called.
 func (w *worker) stop() (worked bool) {

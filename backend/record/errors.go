@@ -42,5 +42,6 @@ const (
 	ErrVersionDiffers Conflict = "expected_version is not the key's newest version"
 	ErrRotatedAlready Conflict = "the key was rotated by another request at the same time"
 	ErrOwnerFull      Conflict = "the owner has as many keys as the role's max_keys_per_owner allows"
+	ErrNoMoreRenewals Conflict = "the version has lived for as long as its role and the mount allow; rotate the key"
 	ErrLastVersion    Conflict = "the key has reached its last version number; issue a new key"
 )

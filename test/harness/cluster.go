@@ -51,13 +51,20 @@ func (c *Cluster) first(otherwise *Server) *Server {
 }
 
 // joinCluster unseals a node. It takes the key as soon as it has found its leader and got a challenge from it, and
-// answers an error until then.
+// answers an error until then. A second key after that would unseal the node twice, and Vault then loses each request
+// to step down.
 func (s *Server) joinCluster() error {
+	given := false
 	return s.node.wait("the node to join", func() error {
 		if status, err := s.node.health(); err == nil && (status == http.StatusOK || status == http.StatusTooManyRequests) {
 			return s.forwards()
 		}
-		return errors.Join(s.put("sys/unseal", map[string]any{"key": s.node.unsealKey}), errors.New("not unsealed yet"))
+		var err error
+		if !given {
+			err = s.put("sys/unseal", map[string]any{"key": s.node.unsealKey})
+			given = err == nil
+		}
+		return errors.Join(err, errors.New("not unsealed yet"))
 	})
 }
 

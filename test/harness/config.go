@@ -13,6 +13,8 @@ type Options struct {
 	Audit bool
 	// HCL is added to the server's configuration. A dev server reads it too.
 	HCL string
+	// Listener is added to the listener's block, as its limits on requests.
+	Listener string
 }
 
 // config writes a server's configuration. Trace logs, because tests look in them for what must not be there;
@@ -30,8 +32,9 @@ listener "tcp" {
   address         = %q
   cluster_address = %q
   tls_disable     = true
+  %s
 }
-`, n.pluginDir, n.url(), n.ports.clusterAddress(), n.ports.address(), n.ports.clusterAddress())
+`, n.pluginDir, n.url(), n.ports.clusterAddress(), n.ports.address(), n.ports.clusterAddress(), n.options.Listener)
 
 	fmt.Fprintf(&b, "storage \"raft\" {\n  path = %q\n  node_id = %q\n  performance_multiplier = 1\n", n.path("data"), n.name)
 	if len(peers) > 0 {

@@ -36,12 +36,32 @@ func (s *Server) WalkRaw(t testing.TB, prefix string, visit func(path string, va
 // WalkMount is WalkRaw for what the engine mounted at path has stored. Paths start at the engine's root.
 func (s *Server) WalkMount(t testing.TB, mount string, visit func(path string, value []byte)) {
 	t.Helper()
+	root := s.mountRoot(t, mount)
+	s.WalkRaw(t, root, func(path string, value []byte) { visit(strings.TrimPrefix(path, root), value) })
+}
+
+// WriteMount puts an entry into what the engine mounted at path has stored, behind its back. What the engine keeps
+// in memory stays: see Reload.
+func (s *Server) WriteMount(t testing.TB, mount, path string, value []byte) {
+	t.Helper()
+	body := map[string]any{"value": base64.StdEncoding.EncodeToString(value), "encoding": "base64"}
+	s.Expect(t, http.StatusNoContent, http.MethodPut, "sys/raw/"+s.mountRoot(t, mount)+path, body)
+}
+
+// DeleteMount is WriteMount for the removal of an entry.
+func (s *Server) DeleteMount(t testing.TB, mount, path string) {
+	t.Helper()
+	s.Expect(t, http.StatusNoContent, http.MethodDelete, "sys/raw/"+s.mountRoot(t, mount)+path, nil)
+}
+
+// mountRoot is the folder in storage that the engine mounted at path has for itself.
+func (s *Server) mountRoot(t testing.TB, mount string) string {
+	t.Helper()
 	uuid, _ := s.Expect(t, http.StatusOK, http.MethodGet, "sys/mounts/"+mount, nil).Data()["uuid"].(string)
 	if uuid == "" {
 		t.Fatalf("sys/mounts/%s answers no uuid", mount)
 	}
-	root := "logical/" + uuid + "/"
-	s.WalkRaw(t, root, func(path string, value []byte) { visit(strings.TrimPrefix(path, root), value) })
+	return "logical/" + uuid + "/"
 }
 
 // readRaw asks for base64, as entries need not be UTF-8. Vault takes the first byte of an entry for the name of a

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -51,4 +52,14 @@ func TestTheRawWalkPassesOverAllOfStorage(t *testing.T) {
 	if entries < 20 {
 		t.Errorf("saw %d entries", entries)
 	}
+}
+
+func TestARawWriteChangesWhatTheEngineStores(t *testing.T) {
+	s := servers.Server(t)
+	path := putSecret(t, s, "first")
+	mount := strings.TrimSuffix(path, "/secret")
+	s.WriteMount(t, mount, "secret", []byte(`{"value": "second"}`))
+	wantSecret(t, s, path, "second")
+	s.DeleteMount(t, mount, "secret")
+	s.Expect(t, 404, "GET", path, nil)
 }

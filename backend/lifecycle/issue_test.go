@@ -1,0 +1,145 @@
+package lifecycle
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+func TestAKeyThatIssueAnsweredWithVerifies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m, err := w.Issue(t.Context(), IssueRequest{
+		Role: "web",
+		Want: record.Request{Owner: "acme", Name: "label", TTL: hour, Scopes: &[]string{"read"}},
+		By:   record.Creator{DisplayName: "token", EntityID: "e1"}, Holder: "t1",
+	})
+	w.must(err)
+	if got := w.code(m); got != verify.Valid {
+		t.Errorf("it is %s", got)
+	}
+	k := w.key(m.Key.ID)
+	want := record.Version{Number: 1, Hash: k.Versions[0].Hash, CreatedAt: start, ExpiresAt: start.Add(hour), Until: start.Add(hour), Lifetime: hour}
+	if len(k.Versions) != 1 || k.Versions[0] != want {
+		t.Errorf("its version is %+v", k.Versions)
+	}
+	if k.Prefix != "vak" || k.Role != "web" || k.RoleUID != "u1" || k.Owner != "acme" || k.Name != "label" || k.TTL != hour ||
+		k.CreatedAt != start || k.CreatedBy.EntityID != "e1" || !slices.Equal(k.Scopes, []string{"read"}) {
+		t.Errorf("its record is %+v", k)
+	}
+	if m.Text.ID != k.ID || m.Text.Version != 1 || m.Previous != nil || m.Warnings != nil || m.MaxTTL != 100*hour {
+		t.Errorf("the answer is %+v", m)
+	}
+	if !slices.Equal(w.events, []string{"issue " + k.ID}) {
+		t.Errorf("the events are %q", w.events)
+	}
+	paths := []string{}
+	w.each(func(path, value string) {
+		paths = append(paths, path)
+		if strings.Contains(value, m.Text.Reveal()[30:]) || strings.Contains(path, m.Text.Reveal()[30:]) {
+			t.Errorf("%s holds the secret", path)
+		}
+	})
+	if len(paths) < 6 {
+		t.Errorf("looked at %q only", paths)
+	}
+}
+
+func TestWhatAVersionIsUnderItsRole(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		role     func(r *record.Role)
+		ttl      record.Seconds
+		want     record.Version
+		max      record.Seconds
+		warnings int
+	}{
+		"unleased it ends with its lifetime":       {func(*record.Role) {}, 0, record.Version{Lifetime: 10 * hour, ExpiresAt: start.Add(10 * hour), Until: start.Add(10 * hour)}, 100 * hour, 0},
+		"leased it can be renewed to the maximum":  {func(r *record.Role) { r.GenerateLease, r.MaxTTL = true, 50*hour }, 0, record.Version{Lifetime: 10 * hour, ExpiresAt: start.Add(10 * hour), Until: start.Add(50 * hour), Leased: true, Holder: "t1"}, 50 * hour, 0},
+		"a longer ttl is shortened with a warning": {func(r *record.Role) { r.MaxTTL = 5 * hour }, 6 * hour, record.Version{Lifetime: 5 * hour, ExpiresAt: start.Add(5 * hour), Until: start.Add(5 * hour)}, 5 * hour, 1},
+		"without a ttl it has the mount's":         {func(r *record.Role) { r.TTL = 0 }, 0, record.Version{Lifetime: 20 * hour, ExpiresAt: start.Add(20 * hour), Until: start.Add(20 * hour)}, 100 * hour, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.role("web", tc.role)
+			m, err := w.Issue(t.Context(), IssueRequest{Role: "web", Want: record.Request{TTL: tc.ttl}, Holder: "t1"})
+			w.must(err)
+			got := m.Key.Versions[0]
+			tc.want.Number, tc.want.Hash, tc.want.CreatedAt = 1, got.Hash, start
+			if got != tc.want || m.MaxTTL != tc.max || len(m.Warnings) != tc.warnings {
+				t.Errorf("it is %+v, at most %d, with %q", got, m.MaxTTL, m.Warnings)
+			}
+		})
+	}
+}
+
+func TestWhatIssueRefusesLeavesNothing(t *testing.T) {
+	t.Parallel()
+	var mistake record.Mistake
+	for name, tc := range map[string]struct {
+		do     func(w *world, r *IssueRequest)
+		during bool // while the key is minted, rather than before
+		is     func(error) bool
+	}{
+		"an unknown role":                        {do: func(_ *world, r *IssueRequest) { r.Role = "none" }, is: is(ErrRoleNotFound)},
+		"a disabled role":                        {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, is: is(record.ErrRoleDisabled)},
+		"scopes beyond the role's":               {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, is: func(err error) bool { return errors.As(err, &mistake) }},
+		"a role that is disabled meanwhile":      {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, during: true, is: is(record.ErrRoleDisabled)},
+		"a role that is deleted meanwhile":       {do: func(w *world, _ *IssueRequest) { w.must(w.Store.DeleteRole(t.Context(), "web", start)) }, during: true, is: is(ErrRoleNotFound)},
+		"a role that is narrowed meanwhile":      {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, during: true, is: func(err error) bool { return errors.As(err, &mistake) }},
+		"storage trouble with the role":          {do: func(w *world, _ *IssueRequest) { w.Store.Invalidate("role/web"); w.disk.fail = fails("get", "role/") }, is: is(errDisk)},
+		"storage trouble with the tag key":       {do: func(w *world, _ *IssueRequest) { w.Store.Invalidate("tag-key"); w.disk.fail = fails("get", "tag-key") }, is: is(errDisk)},
+		"storage trouble with the record":        {do: func(w *world, _ *IssueRequest) { w.disk.fail = fails("put", "key/") }, is: is(errDisk)},
+		"storage trouble with a hint":            {do: func(w *world, _ *IssueRequest) { w.disk.fail = fails("put", "role-key/") }, is: is(errDisk)},
+		"storage trouble with the configuration": {do: func(w *world, _ *IssueRequest) { w.Store.Invalidate("config"); w.disk.fail = fails("get", "config") }, is: is(errDisk)},
+		"a source of randomness that is broken":  {do: func(w *world, _ *IssueRequest) { w.Random = strings.NewReader("") }, is: func(err error) bool { return err != nil }},
+		"a source that breaks after the id":      {do: func(w *world, _ *IssueRequest) { w.Random = strings.NewReader(strings.Repeat("x", 20)) }, is: func(err error) bool { return err != nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			r := IssueRequest{Role: "web", Want: record.Request{Scopes: &[]string{"read"}}}
+			if tc.during {
+				w.during = func() { tc.do(w, &r) }
+			} else {
+				tc.do(w, &r)
+			}
+			m, err := w.Issue(t.Context(), r)
+			if !tc.is(err) || m.Text.Reveal() != "" {
+				t.Errorf("it answered %q, %v", m.Text, err)
+			}
+			if len(w.events) != 0 {
+				t.Errorf("the events are %q", w.events)
+			}
+			w.disk.fail = nil
+			if ids, err := w.disk.List(t.Context(), "key/"); len(ids) != 0 || err != nil {
+				t.Errorf("it left %q, %v", ids, err)
+			}
+		})
+	}
+}
+
+func TestAKeyIsOfTheRoleAsItIsWhenItIsStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.during = func() {
+		w.role("web", func(r *record.Role) {
+			r.Prefix, r.TTL, r.GenerateLease, r.DefaultScopes = "later", 2*hour, false, []string{"read"}
+		})
+	}
+	m := w.issue()
+	if m.Key.Prefix != "vak" || m.Text.Prefix != "vak" {
+		t.Errorf("the record's prefix is %q, the key's %q", m.Key.Prefix, m.Text.Prefix)
+	}
+	if m.Key.Newest().Lifetime != 2*hour || !slices.Equal(m.Key.Scopes, []string{"read"}) || m.Role.Prefix != "later" {
+		t.Errorf("it is %+v", m.Key)
+	}
+	if got := w.code(m); got != verify.Valid {
+		t.Errorf("it is %s", got)
+	}
+}

@@ -1,0 +1,170 @@
+package lifecycle
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+func (w *world) rehasher() *Rehasher {
+	r := &Rehasher{Engine: w.Engine, Remember: w.proofs.Add, Writable: func() bool { return true }}
+	w.Cleanup(r.Stop)
+	return r
+}
+
+// hashOf is the stored hash of the newest version.
+func (w *world) hashOf(m Minted) string {
+	w.Helper()
+	return w.key(m.Key.ID).Versions[0].Hash
+}
+
+func TestAHashIsRenewedWithTheNewCostAndStaysProven(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.issue()
+	before := w.hashOf(m)
+	w.setCost(16, 1)
+	r := w.rehasher()
+	w.must(r.rehash(t.Context(), rehash{m.Text, before}))
+	after := w.hashOf(m)
+	if after == before || !strings.Contains(after, "m=16,") {
+		t.Fatalf("the hash is %.25s…", after)
+	}
+	if !w.proofs.Has(m.Text.Reveal(), after) {
+		t.Error("the key went cold")
+	}
+	if ok, err := w.Hasher.Match(t.Context(), m.Key.ID, after, m.Text.HashInput()); !ok || err != nil {
+		t.Errorf("the key matches its new hash: %v, %v", ok, err)
+	}
+	if got := w.code(m); got != verify.Valid {
+		t.Errorf("it is %s", got)
+	}
+	w.quiet(func() { w.must(r.rehash(t.Context(), rehash{m.Text, after})) })
+}
+
+func TestARehashNeverWritesWhatItShouldNot(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		do     func(w *world, m Minted, r *Rehasher)
+		during bool
+	}{
+		"to a lower cost":       {do: func(w *world, _ Minted, _ *Rehasher) { w.setCost(8, 1) }},
+		"on a standby":          {do: func(_ *world, _ Minted, r *Rehasher) { r.Writable = func() bool { return false } }},
+		"of a revoked key":      {do: func(w *world, m Minted, _ *Rehasher) { w.revokeNow(m) }, during: true},
+		"of an expired key":     {do: func(w *world, _ Minted, _ *Rehasher) { w.clock.move(10 * hour) }, during: true},
+		"of a key that is gone": {do: func(w *world, m Minted, _ *Rehasher) { w.must(w.Delete(w.Context(), Target{ID: m.Key.ID})) }, during: true},
+		"of a hash that was replaced": {do: func(w *world, m Minted, _ *Rehasher) {
+			other, err := w.Hasher.Sum(w.Context(), w, keyhash.Params{MemoryKiB: 32, Iterations: 1, Parallelism: 1}, m.Text.HashInput())
+			w.must(err)
+			_, err = w.Store.UpdateKey(w.Context(), m.Key.ID, func(k *record.Key) error { k.Versions[0].Hash = other; return nil })
+			w.must(err)
+		}, during: true},
+		"of a version that was forgotten": {do: func(w *world, m Minted, _ *Rehasher) {
+			for range record.MaxVersions {
+				w.rotateNow(m)
+			}
+		}, during: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.setCost(16, 1)
+			m := w.issue()
+			phc := w.hashOf(m)
+			if name != "to a lower cost" {
+				w.setCost(24, 1)
+			}
+			r := w.rehasher()
+			var writes int64
+			change := func() {
+				tc.do(w, m, r)
+				writes = w.disk.writes.Load()
+			}
+			if tc.during {
+				w.during = change
+			} else {
+				change()
+			}
+			if err := r.rehash(t.Context(), rehash{m.Text, phc}); err != nil && err != record.ErrKeyNotFound {
+				t.Errorf("it answered %v", err)
+			}
+			if got := w.disk.writes.Load(); got != writes {
+				t.Errorf("%d writes", got-writes)
+			}
+		})
+	}
+}
+
+func TestAnOfferIsTakenOnceAndWorkedOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.issue()
+	before := w.hashOf(m)
+	w.setCost(16, 1)
+	r := w.rehasher()
+	writes := w.disk.writes.Load()
+	for range 10 {
+		r.Offer(m.Text, before)
+	}
+	w.eventually("the hash is renewed", func() bool { return w.hashOf(m) != before })
+	w.eventually("the offer is forgotten", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.pending) == 0 })
+	if got := w.disk.writes.Load() - writes; got != 1 {
+		t.Errorf("ten offers made %d writes", got)
+	}
+	r.Stop()
+	r.Offer(m.Text, "another")
+	if len(r.queue) != 0 {
+		t.Error("after the stop it took an offer")
+	}
+}
+
+func TestAnOfferNeverBlocksAndTheQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.rehasher()
+	stuck := make(chan struct{})
+	r.Writable = func() bool { <-stuck; return false }
+	w.setCost(16, 1)
+	old := "$argon2id$v=19$m=8,t=1,p=1$"
+	for i := range 10 * rehashQueue {
+		r.Offer(apikey.Key{ID: "x"}, old+strings.Repeat("x", i))
+	}
+	r.mu.Lock()
+	waiting := len(r.pending)
+	r.mu.Unlock()
+	if waiting > rehashQueue+1 {
+		t.Errorf("%d wait", waiting)
+	}
+	close(stuck)
+}
+
+func TestTroubleWithARehashIsLoggedWithoutTheKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.issue()
+	w.setCost(16, 1)
+	r := w.rehasher()
+	w.disk.fail = fails("put", "key/")
+	r.Offer(m.Text, w.hashOf(m))
+	w.eventually("it was tried", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.pending) == 0 })
+	r.Stop()
+	if log := w.log.String(); !strings.Contains(log, m.Key.ID) || strings.Contains(log, m.Text.Reveal()[25:]) || strings.Contains(log, "argon2id") {
+		t.Errorf("the log says %s", log)
+	}
+}
+
+func (w *world) eventually(what string, is func() bool) {
+	w.Helper()
+	for range 2000 {
+		if is() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	w.Fatalf("it never happens that %s", what)
+}

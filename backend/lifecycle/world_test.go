@@ -1,0 +1,226 @@
+package lifecycle
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/proof"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+const (
+	hour  = record.Seconds(3600)
+	start = record.Time(1_000_000)
+)
+
+var errDisk = errors.New("disk trouble")
+
+// disk is storage in memory that counts writes and can be told to fail.
+type disk struct {
+	logical.InmemStorage
+	fail   func(op, path string) error
+	writes atomic.Int64
+}
+
+func (d *disk) failing(op, path string) error {
+	if d.fail == nil {
+		return nil
+	}
+	return d.fail(op, path)
+}
+
+func (d *disk) Get(ctx context.Context, path string) (*logical.StorageEntry, error) {
+	if err := d.failing("get", path); err != nil {
+		return nil, err
+	}
+	return d.InmemStorage.Get(ctx, path)
+}
+
+func (d *disk) List(ctx context.Context, path string) ([]string, error) {
+	if err := d.failing("list", path); err != nil {
+		return nil, err
+	}
+	return d.InmemStorage.List(ctx, path)
+}
+
+func (d *disk) Put(ctx context.Context, e *logical.StorageEntry) error {
+	d.writes.Add(1)
+	if err := d.failing("put", e.Key); err != nil {
+		return err
+	}
+	return d.InmemStorage.Put(ctx, e)
+}
+
+func (d *disk) Delete(ctx context.Context, path string) error {
+	d.writes.Add(1)
+	return d.InmemStorage.Delete(ctx, path)
+}
+
+// fails is a hook for one operation on paths that begin so.
+func fails(op, prefix string) func(op, path string) error {
+	return func(o, path string) error {
+		if o == op && strings.HasPrefix(path, prefix) {
+			return errDisk
+		}
+		return nil
+	}
+}
+
+// ticks is a clock that moves when told.
+type ticks struct{ now atomic.Int64 }
+
+func (c *ticks) Now() record.Time      { return record.Time(c.now.Load()) }
+func (c *ticks) move(s record.Seconds) { c.now.Add(int64(s)) }
+
+// world is the engine of a mount with a role web, unleased, whose keys live for
+// ten hours.
+type world struct {
+	*Engine
+	*testing.T
+	disk   *disk
+	clock  *ticks
+	proofs *proof.Cache
+	log    *bytes.Buffer
+	verify *verify.Verifier
+	caps   record.Caps
+
+	mu     sync.Mutex
+	events []string
+	during func() // runs once, while the next key is minted
+}
+
+// Read is the engine's randomness, and with it what happens during a hash.
+func (w *world) Read(p []byte) (int, error) {
+	if during := w.during; during != nil {
+		w.during = nil
+		during()
+	}
+	return rand.Read(p)
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{T: t, disk: &disk{}, clock: &ticks{}, proofs: proof.New(1000), log: &bytes.Buffer{}, caps: record.Caps{Default: 20 * hour, Max: 100 * hour}}
+	w.clock.now.Store(int64(start))
+	w.Engine = &Engine{
+		Store:  store.New(w.disk),
+		Hasher: keyhash.NewHasher(2),
+		Clock:  w.clock,
+		Random: w,
+		Logger: hclog.New(&hclog.LoggerOptions{Output: w.log, Level: hclog.Trace}),
+		Caps:   func() record.Caps { return w.caps },
+		Notify: func(_ context.Context, what Event, id string) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.events = append(w.events, string(what)+" "+id)
+		},
+	}
+	w.verify = &verify.Verifier{Reader: w.Store, Matcher: w.Hasher, Proofs: w.proofs, Clock: w.clock, Outdated: func(apikey.Key, string) {}}
+	w.Prover = w.verify
+	w.setCost(8, 1)
+	w.must(w.Store.EnsureTagKey(t.Context(), rand.Reader))
+	w.role("web", func(r *record.Role) {
+		r.UID, r.TTL, r.AllowedScopes, r.GenerateLease = "u1", 10*hour, []string{"*"}, false
+	})
+	t.Cleanup(func() {
+		w.disk.fail = nil
+		problems, err := store.Check(context.Background(), &w.disk.InmemStorage, w.clock.Now())
+		if err != nil || len(slices.DeleteFunc(problems, func(p store.Problem) bool { return p.Leftover })) > 0 {
+			t.Errorf("storage is left with %v, %v", problems, err)
+		}
+	})
+	return w
+}
+
+// setCost sets a hashing cost that config would refuse, because tests are many.
+func (w *world) setCost(memoryKiB, iterations uint32) {
+	w.Helper()
+	_, err := w.Store.UpdateConfig(w.Context(), func(c *record.Config) error {
+		c.Argon2MemoryKiB, c.Argon2Iterations, c.Argon2Parallelism = memoryKiB, iterations, 1
+		return nil
+	})
+	w.must(err)
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) role(name string, change func(r *record.Role)) {
+	w.Helper()
+	_, err := w.Store.UpdateRole(w.Context(), name, func(old *record.Role) (record.Role, error) {
+		r := record.DefaultRole()
+		if old != nil {
+			r = *old
+		}
+		change(&r)
+		return r, nil
+	})
+	w.must(err)
+}
+
+// issue is a key of owner acme, asked for by token t1.
+func (w *world) issue() Minted {
+	w.Helper()
+	m, err := w.Issue(w.Context(), IssueRequest{Role: "web", Want: record.Request{Owner: "acme"}, Holder: "t1"})
+	w.must(err)
+	return m
+}
+
+func (w *world) key(id string) record.Key {
+	w.Helper()
+	k, found, err := store.New(w.disk).Key(w.Context(), id)
+	if err != nil || !found {
+		w.Fatal("no such key", err)
+	}
+	return k
+}
+
+// code is what verify answers.
+func (w *world) code(m Minted) verify.Code {
+	w.Helper()
+	d, err := w.verify.Verify(w.Context(), verify.Request{Key: m.Text.Reveal()})
+	w.must(err)
+	return d.Code
+}
+
+// quiet holds what runs to write nothing and say nothing.
+func (w *world) quiet(run func()) {
+	w.Helper()
+	writes, events := w.disk.writes.Load(), len(w.events)
+	run()
+	if w.disk.writes.Load() != writes || len(w.events) != events {
+		w.Errorf("%d writes, events %q", w.disk.writes.Load()-writes, w.events[events:])
+	}
+}
+
+// each shows every entry of storage.
+func (w *world) each(show func(path, value string)) {
+	w.Helper()
+	paths, err := logical.CollectKeys(w.Context(), &w.disk.InmemStorage)
+	w.must(err)
+	for _, path := range paths {
+		e, err := w.disk.InmemStorage.Get(w.Context(), path)
+		w.must(err)
+		show(path, string(e.Value))
+	}
+}
+
+// is tells whether an error is this one.
+func is(want error) func(error) bool { return func(err error) bool { return errors.Is(err, want) } }

@@ -1,0 +1,38 @@
+package e2e
+
+import (
+	"testing"
+
+	"vault-plugin-secrets-apikeys/test/harness"
+)
+
+func TestKeysVerifyOnTheNodeThatTakesOver(t *testing.T) {
+	t.Parallel()
+	c := harness.StartCluster(t, harness.Options{Plugin: true})
+	first := c.Active(t)
+	first.Mount(t, "apikeys", harness.Mount{})
+	s := engine{first, "apikeys"}.survivors(t)
+	s.check(t)
+	for _, standby := range c.Standbys(t) {
+		e := engine{standby, s.mount}
+		s.wanted[e.issue(t, "free", nil).text] = "valid"
+	}
+
+	s.Server = c.StepDown(t)
+	last := s.issue(t, "free", nil)
+	s.check(t)
+	s.write(t, "revoke/"+last.id, nil)
+	s.wanted[last.text] = "revoked"
+	for _, k := range s.leases {
+		s.renew(t, k.lease, 600)
+		s.wantTogether(t, k)
+		delete(s.reads, k.id) // its end has moved
+	}
+	s.Server = c.StepDown(t)
+	s.check(t)
+	for _, standby := range c.Standbys(t) {
+		on := s
+		on.Server = standby
+		on.check(t)
+	}
+}

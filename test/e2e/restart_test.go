@@ -1,0 +1,179 @@
+package e2e
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-apikeys/test/harness"
+)
+
+// survivors are keys in every state, with what each must answer from then on.
+type survivors struct {
+	engine
+	wanted map[string]string // text → code
+	leases []key
+	reads  map[string]fields // id → read
+}
+
+func (e engine) survivors(t *testing.T) survivors {
+	t.Helper()
+	e.write(t, "roles/leased", fields{"ttl": "1h"})
+	e.write(t, "roles/free", fields{"generate_lease": false})
+	s := survivors{e, map[string]string{}, nil, map[string]fields{}}
+	for _, role := range []string{"leased", "free"} {
+		valid, disabled, revoked, rotated := e.issue(t, role, fields{"owner": "acme"}), e.issue(t, role, nil), e.issue(t, role, nil), e.issue(t, role, nil)
+		e.write(t, "keys/"+disabled.id, fields{"disabled": true})
+		e.write(t, "revoke/"+revoked.id, fields{"reason": "leaked"})
+		inGrace := e.rotate(t, rotated.id, fields{"grace_period": 0})
+		newest := e.rotate(t, rotated.id, fields{"grace_period": "30m"})
+		for code, keys := range map[string][]key{
+			"valid": {valid, inGrace, newest}, "disabled": {disabled}, "revoked": {revoked}, "superseded": {rotated},
+		} {
+			for _, k := range keys {
+				s.wanted[k.text] = code
+			}
+		}
+		for _, k := range []key{valid, disabled, revoked, rotated} {
+			s.reads[k.id] = e.read(t, "keys/"+k.id)
+		}
+		if role == "leased" {
+			s.leases = []key{valid, newest}
+		}
+	}
+	return s
+}
+
+func (s survivors) check(t *testing.T) {
+	t.Helper()
+	for text, code := range s.wanted {
+		s.wantCode(t, code, text)
+	}
+	for id, before := range s.reads {
+		wantSame(t, "a read", s.read(t, "keys/"+id), before)
+	}
+}
+
+// killPlugin kills the plugin's process and waits for Vault to start another. A request that comes before Vault has
+// noticed the death is answered with an error.
+func (e engine) killPlugin(t *testing.T) {
+	t.Helper()
+	e.KillPlugin(t)
+	harness.Eventually(t, patience, "wait for the plugin's next process", func() error {
+		return wantedThat(e.API(t, "GET", e.path("info"), nil).Status == 200, "it does not answer")
+	})
+}
+
+func TestWhatWasAnsweredHoldsThroughRestartsSealsReloadsAndKills(t *testing.T) {
+	t.Parallel()
+	server := harness.Start(t, harness.Options{Plugin: true})
+	e := mountedOn(t, server)
+	s := e.survivors(t)
+	s.check(t)
+	events := []struct {
+		name   string
+		happen func()
+	}{
+		{"a kill of the plugin", func() { e.killPlugin(t) }},
+		{"a reload of the plugin", func() { server.Reload(t) }},
+		{"a restart", func() { server.Restart(t) }},
+		{"a seal", func() { server.Seal(t); server.Unseal(t) }},
+		{"a kill of the server", func() { server.Kill(t); server.Launch(t); server.Unseal(t) }},
+	}
+	for _, event := range events {
+		last := e.issue(t, "free", nil)
+		ended := e.issue(t, "free", nil)
+		e.write(t, "revoke/"+ended.id, nil)
+		event.happen()
+		// First what was answered last: nothing else has woken the mount yet.
+		e.wantCode(t, "revoked", ended.text)
+		e.wantCode(t, "valid", last.text)
+		s.check(t)
+		if t.Failed() {
+			t.Fatalf("after %s", event.name)
+		}
+	}
+	for _, k := range s.leases {
+		e.renew(t, k.lease, 600)
+		e.wantTogether(t, k)
+	}
+	for _, k := range s.leases {
+		e.endLease(t, k.lease)
+		e.wantCode(t, "revoked", k.text)
+	}
+}
+
+func TestAKeyThatExpiredWhileSealedIsRefusedAtTheFirstVerify(t *testing.T) {
+	t.Parallel()
+	server := harness.Start(t, harness.Options{Plugin: true})
+	e := mountedOn(t, server)
+	e.write(t, "roles/leased", nil)
+	e.write(t, "roles/free", fields{"generate_lease": false})
+	leased, free := e.issue(t, "leased", fields{"ttl": 3}), e.issue(t, "free", fields{"ttl": 3})
+	rotated := e.issue(t, "free", nil)
+	newest := e.rotate(t, rotated.id, fields{"grace_period": 3})
+	for _, k := range []key{leased, free, rotated, newest} {
+		e.wantCode(t, "valid", k.text)
+	}
+	server.Seal(t)
+	end := moment(t, newest.data, "previous_valid_until")
+	harness.Eventually(t, patience, "wait for the keys to expire", func() error {
+		if time.Now().Before(end) {
+			return errors.New("they have time left")
+		}
+		return nil
+	})
+	server.Unseal(t)
+	e.wantCode(t, "expired", leased.text)
+	e.wantCode(t, "expired", free.text)
+	e.wantCode(t, "superseded", rotated.text)
+	e.wantCode(t, "valid", newest.text)
+	// Vault gets to the lease later, and its end changes nothing.
+	e.eventuallyNoLease(t, leased.lease)
+	wantFields(t, "keys/:key_id", e.read(t, "keys/"+leased.id), fields{"status": "expired", "revoked_at": ""})
+}
+
+func TestAKeyWhoseRoleIsGoneFromStorageStaysRevoked(t *testing.T) {
+	t.Parallel()
+	server := harness.Start(t, harness.Options{Plugin: true})
+	e := mountedOn(t, server)
+	e.write(t, "roles/web", fields{"ttl": "1h"})
+	k, other := e.issue(t, "web", nil), e.issue(t, "web", nil)
+	// Storage as a fault may leave it: the records live, their role does not, then another has its name.
+	uuid, _ := e.Expect(t, 200, "GET", "sys/mounts/"+e.mount, nil).Data()["uuid"].(string)
+	e.Expect(t, 204, "DELETE", "sys/raw/logical/"+uuid+"/role/web", nil)
+	server.Reload(t)
+	e.wantCode(t, "revoked", k.text)
+	e.renewalRefused(t, k.lease)
+	e.write(t, "roles/web", fields{"ttl": "1h"})
+	e.wantCode(t, "revoked", k.text)
+	e.renewalRefused(t, k.lease)
+	e.refused(t, 409, "rotate/"+k.id, nil)
+	e.endLease(t, k.lease)
+	// Tidy writes down what no clock tells: when the role's end reached a key.
+	e.tidy(t)
+	wantFields(t, "keys/:key_id", e.read(t, "keys/"+other.id), fields{"status": "revoked", "revoke_reason": "its role was deleted"})
+	e.wantCode(t, "valid", e.issue(t, "web", nil).text)
+}
+
+func TestWithoutItsTagKeyAMountAnswersErrorsAndMakesNoOther(t *testing.T) {
+	t.Parallel()
+	server := harness.Start(t, harness.Options{Plugin: true})
+	e := mountedOn(t, server)
+	e.write(t, "roles/web", fields{"generate_lease": false})
+	k := e.issue(t, "web", nil)
+	uuid, _ := e.Expect(t, 200, "GET", "sys/mounts/"+e.mount, nil).Data()["uuid"].(string)
+	tagKey := "sys/raw/logical/" + uuid + "/tag-key"
+	saved, _ := e.Expect(t, 200, "GET", tagKey, nil).Data()["value"].(string)
+	e.Expect(t, 204, "DELETE", tagKey, nil)
+	server.Reload(t)
+	for range 2 {
+		for _, path := range []string{"verify", "rotate", "revoke"} {
+			e.refused(t, 500, path, fields{"key": k.text}, "internal error")
+		}
+		e.refused(t, 500, "issue/web", nil, "internal error")
+	}
+	e.Expect(t, 404, "GET", tagKey, nil)
+	e.Expect(t, 204, "PUT", tagKey, fields{"value": saved})
+	e.wantCode(t, "valid", k.text)
+}
