@@ -54,7 +54,7 @@ func (e *Engine) Standing(ctx context.Context, k record.Key) (verify.Lineage, er
 func (e *Engine) ended(ctx context.Context) func(record.Key) (bool, error) {
 	return func(k record.Key) (bool, error) {
 		l, err := e.Resolver.Resolve(ctx, k)
-		return l.State(e.Clock.Now()).Ended(), err
+		return k.Ended(l.Standing, e.Clock.Now()), err
 	}
 }
 

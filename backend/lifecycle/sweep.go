@@ -81,8 +81,8 @@ func (s *sweep) over(k *record.Key, standing record.Standing) bool {
 }
 
 // writeDown puts into the record what it does not say yet: that nobody used the
-// key for too long, that its role is gone, so that its retention begins, and
-// which hashes are forgotten.
+// key for too long, that its role is gone or an ancestor has ended, so that its
+// retention begins, and which hashes are forgotten.
 func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.Standing) error {
 	now := s.engine.Clock.Now()
 	change := func(k *record.Key) error {
@@ -98,6 +98,8 @@ func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.St
 		case standing.Idled:
 			// Refused as idle before the role's timeout was raised.
 			err = k.Expire(now)
+		case k.Parent != "" && standing.AncestorsEnded:
+			k.OrphanedAt = now
 		default:
 			err = record.ErrUnchanged
 		}

@@ -19,7 +19,7 @@ func (e *Engine) Update(ctx context.Context, t Target, change record.Change) (re
 		return record.Key{}, err
 	}
 	k, err = e.Store.UpdateKey(ctx, t.ID, func(k *record.Key) error {
-		if k.State(l.Standing, e.Clock.Now()).Ended() {
+		if k.Ended(l.Standing, e.Clock.Now()) {
 			return record.ErrKeyEnded
 		}
 		if err := change.Apply(k, *l.Standing.Role); err != nil {

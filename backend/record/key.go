@@ -31,7 +31,8 @@ type Key struct {
 	CreatedBy    Creator   `json:"created_by"`
 	RevokedAt    Time      `json:"revoked_at"`
 	RevokeReason string    `json:"revoke_reason"`
-	Versions     []Version `json:"versions"` // newest first; never empty
+	OrphanedAt   Time      `json:"orphaned_at"` // when tidy found that an ancestor had ended
+	Versions     []Version `json:"versions"`    // newest first; never empty
 }
 
 // Creator says which Vault token asked for a key.

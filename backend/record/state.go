@@ -15,8 +15,10 @@ const (
 	Active      State = "active"
 )
 
-// Ended tells whether s is final for a key.
-func (s State) Ended() bool { return s == Revoked || s == Expired || s == "" }
+// Ended tells whether s is final. A disabled key can be enabled, and a parent
+// that does not verify may only be disabled; a state that this code does not
+// know has ended.
+func (s State) Ended() bool { return s != Active && s != Disabled && s != ParentEnded }
 
 // Standing is what the state of a key depends on outside its own record.
 type Standing struct {
@@ -31,6 +33,8 @@ type Standing struct {
 	// AncestorsActive tells whether every ancestor still verifies. It is only
 	// looked at where there is a parent.
 	AncestorsActive bool
+	// AncestorsEnded tells that an ancestor has ended for good, or is gone.
+	AncestorsEnded bool
 }
 
 // Stopped is the stop that ended the key, nil if none did.
@@ -50,6 +54,11 @@ func (k *Key) State(s Standing, now Time) State {
 	return k.StateOf(k.Newest(), s, now)
 }
 
+// Ended tells whether the key has ended for good, by itself or with an ancestor.
+func (k *Key) Ended(s Standing, now Time) bool {
+	return k.Parent != "" && s.AncestorsEnded || k.State(s, now).Ended()
+}
+
 // StateOf is what verify decides for one version, before networks, scopes and
 // limits. A superseded version is Active until its grace is over.
 //
@@ -67,7 +76,7 @@ func (k *Key) StateOf(v *Version, s Standing, now Time) State {
 		return Superseded
 	case k.Disabled, s.Role.Disabled:
 		return Disabled
-	case k.Parent != "" && !s.AncestorsActive:
+	case k.Parent != "" && !s.AncestorsActive, k.OrphanedAt != 0:
 		return ParentEnded
 	default:
 		return Active
@@ -98,8 +107,9 @@ func (k *Key) Status(v *Version, s Standing, now Time) State {
 }
 
 // EndedAt is when the key ended, by its record and a stop: the earliest of its
-// revocation, its expiry and the stop; 0 while it lives. The end of a role and
-// an idle end are written down by tidy.
+// revocation, its expiry, the stop, and when it was found orphaned; 0 while it
+// lives. The ends of a role and of a parent, and an idle end, are written down
+// by tidy.
 func (k *Key) EndedAt(s Standing, now Time) Time {
 	var ended Time
 	if expiry := k.Newest().ExpiresAt; now >= expiry {
@@ -111,6 +121,7 @@ func (k *Key) EndedAt(s Standing, now Time) Time {
 		}
 	}
 	earlier(k.RevokedAt)
+	earlier(k.OrphanedAt)
 	if stop := s.Stopped(k); stop != nil {
 		earlier(stop.StoppedAt)
 	}

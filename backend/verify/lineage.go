@@ -38,14 +38,15 @@ func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
 		return l, err
 	}
 	for parent := k.Parent; parent != ""; {
+		p, found, err := r.Reader.Key(ctx, parent)
+		if err != nil {
+			return l, err
+		}
 		// Depth is bounded where keys are delegated; a damaged record must not
 		// lead round in circles all the same.
-		if len(l.Ancestors) > record.MaxDelegationDepth {
+		if !found || len(l.Ancestors) > record.MaxDelegationDepth {
+			l.Standing.AncestorsEnded = true
 			return l, nil
-		}
-		p, found, err := r.Reader.Key(ctx, parent)
-		if err != nil || !found {
-			return l, err
 		}
 		standing, err := r.standing(ctx, &p)
 		if err != nil {
@@ -62,13 +63,14 @@ func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
 // nobody above; whoever's chain is broken is never asked.
 func (r *Resolver) judge(l *Lineage) {
 	now := r.Clock.Now()
-	active := true
+	active, ended := true, false
 	for i := len(l.Ancestors) - 1; i >= 0; i-- {
 		a := &l.Ancestors[i]
-		a.Standing.AncestorsActive = active
+		a.Standing.AncestorsActive, a.Standing.AncestorsEnded = active, ended
 		active = a.State(now) == record.Active
+		ended = a.Key.Ended(a.Standing, now)
 	}
-	l.Standing.AncestorsActive = active
+	l.Standing.AncestorsActive, l.Standing.AncestorsEnded = active, ended
 }
 
 func (r *Resolver) standing(ctx context.Context, k *record.Key) (s record.Standing, err error) {

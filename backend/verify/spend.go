@@ -20,7 +20,7 @@ func (v *Verifier) limit(ctx context.Context, d *Decision, l *Lineage, cost int6
 		}
 		d.Code = limitCode(verdict.Outcome)
 		d.Remaining, d.RetryAfter = verdict.Remaining, verdict.RetryAfter
-	case l.Key.StateOf(&d.Version, l.Standing, now).Ended():
+	case l.Key.Ended(l.Standing, now):
 		d.Limits = record.Limits{}
 	case line.Limited():
 		d.Remaining, err = v.Limiter.Peek(ctx, line, now)
