@@ -62,7 +62,7 @@ func (m *mount) send(ctx context.Context, req *logical.Request) answer {
 	}
 	if req.Operation == logical.UpdateOperation {
 		checked, exists, err := m.backend.HandleExistenceCheck(ctx, req)
-		if err != nil {
+		if err != nil && err != logical.ErrUnsupportedPath { // which the request meets itself
 			// Core logs the cause and answers with a text of its own.
 			return answer{status: http.StatusInternalServerError, text: "internal error"}
 		}
