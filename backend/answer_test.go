@@ -58,11 +58,11 @@ func (m *mount) send(ctx context.Context, req *logical.Request) answer {
 	req.Storage = m.storage
 	req.Data = throughJSON(m.t, req.Data)
 	if req.ClientToken == "" {
-		req.ClientToken = "h1:token"
+		req.ClientToken, req.DisplayName, req.EntityID = "h1:token", "userpass-ada", "3d2c9a0e-8b4f-4d0b-9a51-0a2d5c1be7f4"
 	}
 	if req.Operation == logical.UpdateOperation {
 		checked, exists, err := m.backend.HandleExistenceCheck(ctx, req)
-		if err != nil {
+		if err != nil && err != logical.ErrUnsupportedPath { // which the request meets itself
 			// Core logs the cause and answers with a text of its own.
 			return answer{status: http.StatusInternalServerError, text: "internal error"}
 		}

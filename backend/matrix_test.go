@@ -13,10 +13,13 @@ import (
 	"testing/synctest"
 )
 
+// operation is something to do with a world.
+type operation func(m *mount, w *world) answer
+
 // trial is one operation of the matrix.
 type trial struct {
 	name string
-	run  func(m *mount, w *world) answer
+	run  operation
 	// again are the statuses of a repetition after an error, besides success.
 	again []int
 	// steps marks work of many steps, each of which happens or does not. It is

@@ -80,17 +80,17 @@ func readTrials() []trial {
 }
 
 // to writes data to a path.
-func to(path string, data map[string]any) func(*mount, *world) answer {
+func to(path string, data map[string]any) operation {
 	return func(m *mount, _ *world) answer { return m.write(path, data) }
 }
 
 // about writes to the path of a key.
-func about(before, name, after string, data map[string]any) func(*mount, *world) answer {
+func about(before, name, after string, data map[string]any) operation {
 	return func(m *mount, w *world) answer { return m.write(before+w.ids[name]+after, data) }
 }
 
 // holding presents a key.
-func holding(path, name string, data map[string]any) func(*mount, *world) answer {
+func holding(path, name string, data map[string]any) operation {
 	return func(m *mount, w *world) answer {
 		with := map[string]any{"key": w.texts[name]}
 		for k, v := range data {
@@ -100,23 +100,23 @@ func holding(path, name string, data map[string]any) func(*mount, *world) answer
 	}
 }
 
-func deleting(before, name string) func(*mount, *world) answer {
+func deleting(before, name string) operation {
 	return func(m *mount, w *world) answer { return m.do(logical.DeleteOperation, before+w.ids[name], nil) }
 }
 
-func deletingRole(name string) func(*mount, *world) answer {
+func deletingRole(name string) operation {
 	return func(m *mount, _ *world) answer { return m.do(logical.DeleteOperation, "roles/"+name, nil) }
 }
 
-func listing(path string) func(*mount, *world) answer {
+func listing(path string) operation {
 	return func(m *mount, _ *world) answer { return m.do(logical.ListOperation, path, nil) }
 }
 
-func renewing(name string) func(*mount, *world) answer {
+func renewing(name string) operation {
 	return func(m *mount, w *world) answer { return m.renew(w.leases[name], 0) }
 }
 
-func ending(name string) func(*mount, *world) answer {
+func ending(name string) operation {
 	return func(m *mount, w *world) answer { return m.endLease(w.leases[name]) }
 }
 

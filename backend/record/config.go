@@ -52,6 +52,9 @@ func DefaultConfig() Config {
 	}
 }
 
+// Intact tells whether c has the parts that every stored configuration has.
+func (c Config) Intact() bool { return c.Argon2MemoryKiB > 0 && c.VerifyCacheSize > 0 }
+
 // Check refuses a configuration that the engine cannot or should not run with.
 func (c Config) Check() error {
 	if err := c.Argon2().Validate(); err != nil {

@@ -55,6 +55,11 @@ type Version struct {
 	Holder       string  `json:"holder"` // fingerprint of the token that holds the lease; "" without one
 }
 
+// Intact tells whether k has the parts that every stored key has.
+func (k Key) Intact() bool {
+	return k.ID != "" && k.Role != "" && k.RoleUID != "" && len(k.Versions) > 0
+}
+
 // Newest is the version that the last issue or rotation made.
 func (k *Key) Newest() *Version { return &k.Versions[0] }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,6 +16,9 @@ import (
 
 // settleTime bounds the read that finds out whether a failed write took effect.
 const settleTime = 5 * time.Second
+
+// errDamaged is returned for an entry that holds no record of its kind.
+var errDamaged = errors.New("the stored record is damaged")
 
 // stored is how a record of any kind lies in storage.
 type stored[V any] struct {
@@ -43,10 +47,15 @@ func read[V any](ctx context.Context, storage logical.Storage, path string) (v V
 func decode[V any](raw []byte) (v V, err error) {
 	var s stored[V]
 	if json.Unmarshal(raw, &s) != nil {
-		return v, fmt.Errorf("the stored record is damaged")
+		return v, errDamaged
 	}
 	if s.Format != record.Format {
 		return v, fmt.Errorf("the stored record has format %d, this version of the plugin reads %d", s.Format, record.Format)
+	}
+	// JSON reads what lost a part as something smaller. A verdict on that would
+	// call a good key invalid, where the trouble is the storage's.
+	if r, ok := any(s.Value).(interface{ Intact() bool }); ok && !r.Intact() {
+		return v, errDamaged
 	}
 	return s.Value, nil
 }

@@ -138,6 +138,10 @@ func TestWhatCannotBeReadIsAnErrorWithoutItsContent(t *testing.T) {
 		"no format":         `{"record":{"id":"` + canary + `"}}`,
 		"another type":      `{"v":1,"record":["` + canary + `"]}`,
 		"half of a record":  `{"v":1,"record":{"id":"` + canary,
+		"no record":         `{"v":1}`,
+		"null":              `{"v":1,"record":null}`,
+		"an empty record":   `{"v":1,"record":{}}`,
+		"a few parts":       `{"v":1,"record":{"id":"` + canary + `","role":"web","role_uid":"x","description":"x","default_prefix":"x"}}`,
 		"text":              canary,
 		"nothing":           ``,
 	} {

@@ -58,13 +58,15 @@ const policyCacheSize = 16384
 // New makes the store of a mount. It touches no storage: Vault makes a mount
 // without any to ask for its version.
 func New(storage logical.Storage) *Store {
-	return &Store{
+	s := &Store{
 		storage: storage,
 		keys:    newTable[record.Key](storage, record.DefaultConfig().VerifyCacheSize, false, keyPath),
 		roles:   newTable[record.Role](storage, policyCacheSize, true, func(name string) string { return roleFolder + name }),
 		owners:  newTable[record.Owner](storage, policyCacheSize, true, func(name string) string { return ownerFolder + name }),
 		config:  newTable[record.Config](storage, 1, true, func(string) string { return configPath }),
 	}
+	s.keys.named = func(k record.Key, id string) bool { return k.ID == id }
+	return s
 }
 
 // Invalidate forgets what was cached of one storage entry, because another node

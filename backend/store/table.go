@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -17,8 +18,10 @@ type table[V any] struct {
 	// absence tells whether to remember that a name has no record. Not for keys:
 	// ids without a record are what an attacker would fill the cache with.
 	absence bool
-	cache   *cache.Cache[string, slot[V]]
-	locks   []*locksutil.LockEntry
+	// named, where it is set, tells whether a record is the one of this name.
+	named func(v V, name string) bool
+	cache *cache.Cache[string, slot[V]]
+	locks []*locksutil.LockEntry
 }
 
 type slot[V any] struct {
@@ -64,9 +67,14 @@ func (t *table[V]) peek(ctx context.Context, name string) (V, bool, error) {
 	return t.fresh(ctx, name)
 }
 
-// fresh answers from storage.
-func (t *table[V]) fresh(ctx context.Context, name string) (V, bool, error) {
-	return read[V](ctx, t.storage, t.path(name))
+// fresh answers from storage. A record that calls itself by another name than it
+// lies under is damaged: what is done by that name would meet another record.
+func (t *table[V]) fresh(ctx context.Context, name string) (v V, found bool, err error) {
+	v, found, err = read[V](ctx, t.storage, t.path(name))
+	if err == nil && found && t.named != nil && !t.named(v, name) {
+		return v, false, fmt.Errorf("read %s: %w", t.path(name), errDamaged)
+	}
+	return v, found, err
 }
 
 // put writes the record. The caller holds the lock. After a failure nobody knows

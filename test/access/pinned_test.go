@@ -6,17 +6,6 @@ import (
 	"vault-plugin-secrets-apikeys/test/surface"
 )
 
-// pinned allows issue for one role only. The README grants issue/<role> instead; this holds all the same.
-const pinned = `path "apikeys/issue" {
-  capabilities        = ["update"]
-  required_parameters = ["role"]
-  allowed_parameters  = {
-    "role"  = ["web"]
-    "owner" = []
-    "key"   = []
-  }
-}`
-
 // What a row's status may be, besides a status.
 const (
 	either = 0 // 400 of the engine or 403 of Vault
@@ -25,7 +14,7 @@ const (
 
 func TestAPolicyCanPinTheRoleOfIssue(t *testing.T) {
 	e := mounted(t)
-	asked := e.As(e.TokenWith(t, pinned, nil))
+	asked := e.As(e.TokenWith(t, recipe(t, "pinned.hcl"), nil))
 	for name, row := range map[string]struct {
 		path   string
 		body   any

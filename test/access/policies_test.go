@@ -38,6 +38,7 @@ func tenant(op surface.Operation, own bool) bool { return belowOwner(op.Path, ow
 var policies = []policy{
 	{"holder.hcl", "", onPaths("rotate", "revoke"), nowhere},
 	{"issuer.hcl", "", onOwnPath("issue/{role}"), nowhere},
+	{"pinned.hcl", "", onOwnPath("issue"), nowhere},
 	{"gateway.hcl", "", onOwnPath("verify/{role}"), nowhere},
 	{"tenant.hcl", "", tenant, belowOwner},
 	{"tenants.hcl", "acme", tenant, belowOwner},

@@ -11,8 +11,8 @@ import (
 // forms are what a key's text can be sent as, by mistake, for any parameter.
 func forms(text string) map[string]any {
 	return map[string]any{
-		"itself": text, "an object": fields{"key": text}, "a list": []any{text}, "a list in a list": []any{[]any{text}}, "a pair": text + "=" + text,
-		"with spaces": " " + text + " ", "a list of two": []any{text, 7}, "two in a text": text + "," + text, "in a list in an object": fields{"a": []any{text}},
+		"itself": text, "an object": fields{"key": text}, "a list": []any{text}, "a pair": text + "=" + text,
+		"with spaces": " " + text + " ", "a list of two": []any{[]any{text}, 7}, "two in a text": text + "," + text,
 	}
 }
 
@@ -80,14 +80,20 @@ func writes() (ops []surface.Operation) {
 	return ops
 }
 
-// send sends each value for every parameter of every operation, but for a key in its right place.
+// send sends each value for every parameter of every operation, but for a key in its right place. A parameter that
+// the operation does not know is refused by its name, so one value of it will do.
 func send(t *testing.T, e surface.Engine, k surface.Key, values map[string]any) {
 	t.Helper()
 	for _, op := range writes() {
-		for form, value := range values {
-			for _, name := range everyParameter {
-				if name != "key" || form != "itself" {
-					wantNoEcho(t, e.Try(t, post, op, k, fields{name: value}), k, op.Path+" "+name+" as "+form)
+		for _, name := range everyParameter {
+			for form, value := range values {
+				if name == "key" && form == "itself" {
+					continue
+				}
+				r := e.Try(t, post, op, k, fields{name: value})
+				wantNoEcho(t, r, k, op.Path+" "+name+" as "+form)
+				if strings.Contains(r.Errors(), "unknown parameter") {
+					break
 				}
 			}
 		}

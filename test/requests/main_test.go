@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"vault-plugin-secrets-apikeys/test/harness"
 	"vault-plugin-secrets-apikeys/test/surface"
@@ -41,3 +42,15 @@ func wantRefused(t *testing.T, e surface.Engine, status int, path string, body a
 
 // shown is the beginning of an answer.
 func shown(r harness.Response) string { return fmt.Sprintf("%.300s", r.Raw) }
+
+// patience bounds waits for what the server does by itself.
+const patience = 30 * time.Second
+
+func valid(t *testing.T, e surface.Engine, k surface.Key) error {
+	t.Helper()
+	r := e.Ask(t, http.MethodPost, "verify", fields{"key": k.Text})
+	if r.Data()["code"] != "valid" {
+		return fmt.Errorf("verify answers %d: %s", r.Status, shown(r))
+	}
+	return nil
+}

@@ -110,17 +110,40 @@ func TestValuesThatCannotBeMeantAreRefusedAndNothingHappens(t *testing.T) {
 
 func TestValuesThatAreMeantAreTaken(t *testing.T) {
 	e := mounted(t)
+	k := e.Issue(t, "web", "acme")
 	for _, p := range parameters() {
-		k := e.Issue(t, "web", "acme")
+		if strings.Contains(p.path, "{key_id}") {
+			k = e.Issue(t, "web", "acme") // what was done to the last one shall not matter
+		}
 		for _, value := range p.kind.good {
 			body := withKey(p, k, value)
 			if r := e.Ask(t, "POST", k.Fill(p.path), body); r.Status != 200 {
 				t.Errorf("POST %s %s: %d: %s", p.path, body, r.Status, shown(r))
 			}
-			if p.path == "roles/{role}" { // each write starts from the role that all tests have
-				e.Write(t, "roles/web", fields{"ttl": 0, "max_ttl": 0, "grace_period": "24h", "max_grace_period": "168h",
-					"allowed_scopes": []string{"read:*"}, "default_scopes": []string{}, "bound_cidrs": []string{}, "disabled": false})
+		}
+		if p.path == "roles/{role}" { // each starts from the role that all tests have
+			e.Write(t, "roles/web", fields{"ttl": 0, "max_ttl": 0, "grace_period": "24h", "max_grace_period": "168h",
+				"allowed_scopes": []string{"read:*"}, "default_scopes": []string{}, "bound_cidrs": []string{}, "disabled": false})
+		}
+	}
+}
+
+func TestAPageHasALimitAndBeginsAfterAnID(t *testing.T) {
+	e := mounted(t)
+	k := e.Issue(t, "web", "acme")
+	for _, path := range []string{"keys", "owners/acme/keys"} {
+		for _, query := range []string{
+			"limit=0", "limit=1001", "limit=-1", "limit=", "limit=1.5", "limit=0x10", "limit=010", "limit=x", "limit=9223372036854775808", "limit=1&limit=2", "limit=true",
+			"after=..", "after=a/b", "after=" + k.ID + "0", "after=%00", "after=-", "after=a&after=b", "after=" + k.Text, "unknown=1", "after=é",
+		} {
+			for _, request := range [][2]string{{"LIST", path + "?" + query}, {"GET", path + "?list=true&" + query}} {
+				if r := e.Ask(t, request[0], request[1], nil); r.Status != 400 {
+					t.Errorf("%s %s: %d: %s", request[0], request[1], r.Status, shown(r))
+				}
 			}
+		}
+		for query, status := range map[string]int{"limit=1": 200, "limit=1000": 200, "after=": 200, "after=" + k.ID: 404, "after=zzzzzzzzzzzzzzzz": 404, "after=0&limit=1": 200} {
+			e.Want(t, status, "LIST", path+"?"+query, nil)
 		}
 	}
 }

@@ -1,0 +1,154 @@
+package backend_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+)
+
+// scene is a small mount to be opened many times, in real time.
+type scene struct {
+	storage *memory
+	text    string // of a live key
+	id      string
+	secrets *secrets
+}
+
+func newScene(t *testing.T) *scene {
+	m := newMount(t)
+	m.must("roles/web", map[string]any{"generate_lease": false, "allowed_scopes": "read:*"})
+	m.must("roles/svc", nil)
+	k := m.must("issue/web", map[string]any{"owner": "acme"})
+	m.must("revoke/"+m.must("issue/web", nil).str("key_id"), nil)
+	m.must("rotate/"+m.must("issue/svc", nil).str("key_id"), nil)
+	return &scene{storage: m.storage.clone(), text: k.str("key"), id: k.str("key_id"), secrets: m.secrets}
+}
+
+// open is a mount on a copy of the scene, through the view that Vault gives to a
+// backend: it refuses paths with '..'.
+func (s *scene) open(t *testing.T) *mount {
+	t.Helper()
+	m := &mount{t: t, storage: s.storage.clone(), log: new(journal), secrets: s.secrets, ctx: context.Background()}
+	config := logical.TestBackendConfig()
+	config.StorageView = logical.NewStorageView(m.storage, "")
+	config.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: m.log})
+	m.system = &logical.StaticSystemView{DefaultLeaseTTLVal: mountDefaultTTL, MaxLeaseTTLVal: mountMaxTTL, PluginEnvironment: &logical.PluginEnvironment{}}
+	config.System = m.system
+	var err error
+	if m.backend, err = backend.Factory(keyhash.NewHasher(2))(m.ctx, config); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// place fills in the live key where a request names it.
+func (s *scene) place(text string) string {
+	return strings.NewReplacer("{key}", s.text, "{id}", s.id).Replace(text)
+}
+
+var fuzzedOperations = []logical.Operation{
+	logical.UpdateOperation, logical.ReadOperation, logical.ListOperation, logical.DeleteOperation, logical.CreateOperation,
+	logical.PatchOperation, logical.HelpOperation, logical.RenewOperation, logical.RevokeOperation, logical.RollbackOperation,
+	logical.AliasLookaheadOperation, logical.HeaderOperation, logical.RecoverOperation, "", "no-operation",
+}
+
+func FuzzRequest(f *testing.F) {
+	for _, path := range []string{
+		"verify", "verify/web", "issue", "issue/web", "issue/svc", "rotate", "rotate/{id}", "revoke", "revoke/{id}",
+		"keys/", "keys/{id}", "owners/", "owners/acme/keys/", "owners/acme/keys/{id}", "owners/acme/keys/{id}/rotate",
+		"owners/acme/keys/{id}/revoke", "roles/", "roles/web", "roles/new", "config", "tidy", "tidy-status", "info", "", "keys/../config",
+	} {
+		for op := range fuzzedOperations[:4] {
+			f.Add(uint8(op), path, `{}`, "{key}")
+		}
+	}
+	for _, body := range []string{
+		`{"key":"{key}"}`, `{"key":["{key}"]}`, `{"{key}":1}`, `{"key":{"{key}":"{key}"}}`, `{"key":"{key}","ttl":"{key}"}`,
+		`{"key":"{key}","client_ip":"{key}"}`, `{"key":"{key}","scopes":["{key}"]}`, `{"key":"{key}","grace_period":1e308}`,
+		`{"role":"web","name":"\u0000"}`, `{"ttl":-1}`, `{"key_id":"{id}","version":"1"}`, `{"key_id":"..","version":1}`, `{"limit":1,"after":"0"}`,
+	} {
+		for _, path := range []string{"verify", "rotate", "revoke", "issue/web", "roles/web", "config", "keys/{id}"} {
+			f.Add(uint8(0), path, body, "")
+		}
+		f.Add(uint8(7), "issue/svc", body, "")
+		f.Add(uint8(8), "issue/svc", body, "")
+	}
+	var s *scene
+	f.Fuzz(func(t *testing.T, op uint8, path, body, header string) {
+		if s == nil {
+			s = newScene(t)
+		}
+		var data map[string]any
+		if json.Unmarshal([]byte(s.place(body)), &data) != nil {
+			return // Vault answers these itself
+		}
+		m := s.open(t)
+		defer m.backend.Cleanup(m.ctx)
+		req := &logical.Request{
+			Operation: fuzzedOperations[int(op)%len(fuzzedOperations)],
+			Path:      s.place(path),
+			Data:      data,
+			Headers:   map[string][]string{"X-Api-Key": {s.place(header)}},
+		}
+		lease := req.Operation == logical.RenewOperation || req.Operation == logical.RevokeOperation
+		if lease {
+			req.Secret = &logical.Secret{InternalData: map[string]any{"secret_type": "api_key"}}
+			for name, value := range data {
+				req.Secret.InternalData[name] = value
+			}
+		}
+		before := m.storage.dump()
+		a := m.send(m.ctx, req)
+		m.backend.Cleanup(m.ctx) // ends a tidy
+		s.harmless(m, a, data)
+		if a.status >= http.StatusInternalServerError && !lease && req.Operation != logical.RollbackOperation && !known(a.text) {
+			t.Errorf("%s %q with %q: %d %s", req.Operation, req.Path, body, a.status, a.text)
+		}
+		changes := a.ok() && req.Operation != logical.ReadOperation && req.Operation != logical.ListOperation && !strings.HasPrefix(req.Path, "verify")
+		if !changes && req.Operation != logical.RollbackOperation && !m.storage.sameAs(before) {
+			t.Errorf("%s %q with %q, answered with %d, changed the storage", req.Operation, req.Path, body, a.status)
+		}
+	})
+}
+
+// known are the answers that Vault's framework turns into a status of its own
+// further up.
+func known(text string) bool {
+	return text == logical.ErrUnsupportedOperation.Error() || text == logical.ErrUnsupportedPath.Error()
+}
+
+var knownEntries = regexp.MustCompile(`^(?:config|tag-key|role/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|key/..?/[0-9A-Za-z]{16}|owner-key/[^/]+/../[0-9A-Za-z]{16}|role-key/[^/]+/[A-Z2-7]{26}/../[0-9A-Za-z]{16})$`)
+
+// harmless holds what no request may do: panic, show a secret, or leave entries
+// that do not belong.
+func (s *scene) harmless(m *mount, a answer, data map[string]any) {
+	m.t.Helper()
+	log := m.log.String()
+	if strings.Contains(log, "a fault in the plugin") {
+		m.t.Error("a panic was recovered")
+	}
+	shown := strings.Join(append(a.warnings, a.text, log), "\n")
+	s.secrets.mustNotAppear(m.t, "an answer, a warning or the log", shown)
+	if key, ok := data["key"].(string); ok && len(key) >= 12 && strings.Contains(shown, key) {
+		m.t.Error("the presented key is echoed")
+	}
+	for path := range m.storage.dump() {
+		if !knownEntries.MatchString(path) {
+			m.t.Errorf("there is an entry %q", path)
+		}
+	}
+	for _, p := range m.problems() {
+		if !p.Leftover {
+			m.t.Errorf("storage: %v", p)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package backend_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
+)
+
+// stored is a mount's storage as some version of this engine wrote it. The files
+// in testdata/stored are never changed: each is read for ever. When the stored
+// form grows, write another with
+//
+//	STORED=2-what-came go test ./backend -run TestStored
+//
+// and commit it; the code of today is held against the last one.
+type stored struct {
+	At      time.Time                 `json:"at"`
+	Entries map[string]string         `json:"entries"`
+	Texts   map[string]string         `json:"texts"` // of keys, by what they stand for
+	IDs     map[string]string         `json:"ids"`
+	Codes   map[string]string         `json:"codes"` // what verify answers at that time
+	Reads   map[string]map[string]any `json:"reads"` // what a read of these paths answers
+}
+
+const storedFolder = "testdata/stored"
+
+func storedFiles(t *testing.T) map[string]*stored {
+	t.Helper()
+	names, err := filepath.Glob(storedFolder + "/*.json")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no stored forms: %v", err)
+	}
+	files := make(map[string]*stored)
+	for _, name := range names {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = new(stored)
+		if err := json.Unmarshal(raw, files[name]); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	return files
+}
+
+// writeStored plays a fixed scenario that leaves every kind of entry.
+func writeStored(t *testing.T) *stored {
+	s := &stored{Entries: map[string]string{}, Codes: map[string]string{}, Reads: map[string]map[string]any{}}
+	synctest.Test(t, func(t *testing.T) {
+		m := newMount(t)
+		m.faulty = true // its storage is looked at here
+		_, err := store.New(m.storage).UpdateConfig(t.Context(), func(c *record.Config) error {
+			c.RevokedRetention, c.VerifyCacheSize, c.DefaultPrefix, c.AllowKeyInQuery = 36000, 1000, "acme", true
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.restart()
+		m.must("roles/web", map[string]any{
+			"description": "keys of the web", "prefix": "acme_live", "ttl": "20d", "max_ttl": "25d", "generate_lease": false,
+			"grace_period": "1h", "max_grace_period": "2h", "rotation_period": "10d", "allowed_scopes": []string{"read:*", "write:a"},
+			"default_scopes": []string{"read:a"}, "bound_cidrs": []string{"10.0.0.0/8", "2001:db8::/32"},
+			"metadata": map[string]any{"tier": "gold"}, "require_owner": true,
+		})
+		m.must("roles/svc", nil)
+		m.must("roles/templated", map[string]any{"owner_template": "{{identity.entity.name}}", "disabled": true})
+		w := &world{texts: map[string]string{}, ids: map[string]string{}, leases: map[string]*logical.Secret{}}
+		w.issue(m, "revoked", "web", "acme")
+		m.must("revoke/"+w.ids["revoked"], map[string]any{"reason": "leaked"})
+		w.issue(m, "rotated long ago", "svc", "")
+		m.must("rotate/"+w.ids["rotated long ago"], map[string]any{"grace_period": 0})
+		w.keep("expired", m.must("issue/web", map[string]any{"owner": "acme", "ttl": "9h"}))
+		time.Sleep(9*time.Hour + 59*time.Minute)
+		if state := m.tidy(); state != "done" {
+			t.Fatal(state)
+		}
+		time.Sleep(time.Hour)
+		w.keep("full", m.must("issue/web", map[string]any{
+			"owner": "ada@example.com", "name": "Ada's", "metadata": map[string]any{"a": "ü", "tier": "own"},
+			"scopes": []string{"read:a:b", "write:a"}, "bound_cidrs": []string{"10.1.0.0/16", "10.2.3.4"}, "ttl": "21d",
+		}))
+		w.issue(m, "disabled", "web", "acme")
+		m.must("keys/"+w.ids["disabled"], map[string]any{"disabled": true})
+		w.issue(m, "old", "svc", "acme")
+		w.rotate(m, "old", "new")
+		time.Sleep(time.Minute)
+		m.renew(w.leases["new"], 0)
+		m.must("rotate/"+w.ids["rotated long ago"], nil) // forgets the first hash
+
+		s.At, s.Texts, s.IDs = time.Now(), w.texts, w.ids
+		for path, value := range m.storage.dump() {
+			s.Entries[path] = string(value)
+		}
+		s.look(m)
+	})
+	return s
+}
+
+// look notes what a mount on these entries says.
+func (s *stored) look(m *mount) {
+	for name, text := range s.Texts {
+		s.Codes[name] = m.must("verify", map[string]any{"key": text, "client_ip": "10.1.2.3"}).str("code")
+	}
+	paths := []string{"config", "roles/web", "roles/svc", "roles/templated"}
+	for _, id := range s.IDs {
+		paths = append(paths, "keys/"+id)
+	}
+	for _, path := range paths {
+		s.Reads[path] = m.read(path).data
+	}
+}
+
+// form is the entries with all that is random replaced by what it stands for.
+func (s *stored) form() map[string]string {
+	names := make([]string, 0, len(s.IDs))
+	for name := range s.IDs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var replacements []string
+	seen := make(map[string]bool)
+	for _, name := range names {
+		if id := s.IDs[name]; !seen[id] {
+			seen[id] = true
+			replacements = append(replacements, "/"+id[:2]+"/"+id, "/<shard>/<"+name+">", id, "<"+name+">")
+		}
+	}
+	uid := regexp.MustCompile(`"uid":"([A-Z2-7]{26})"`)
+	for path, value := range s.Entries {
+		if found := uid.FindStringSubmatch(value); found != nil {
+			replacements = append(replacements, found[1], "<uid of "+path+">")
+		}
+	}
+	random := strings.NewReplacer(replacements...)
+	secret := regexp.MustCompile(`"secret":"[A-Za-z0-9+/]{43}="`)
+	form := make(map[string]string)
+	for path, value := range s.Entries {
+		value = storedHash.ReplaceAllString(random.Replace(value), "<hash>")
+		form[random.Replace(path)] = secret.ReplaceAllString(value, `"secret":"<32 bytes>"`)
+	}
+	return form
+}
+
+func TestStoredFormIsWrittenAsItWasLast(t *testing.T) {
+	now := writeStored(t)
+	if name := os.Getenv("STORED"); name != "" {
+		raw, err := json.MarshalIndent(now, "", "\t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.OpenFile(filepath.Join(storedFolder, name+".json"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.Write(append(raw, '\n')); err != nil || file.Close() != nil {
+			t.Fatal(err)
+		}
+	}
+	files := storedFiles(t)
+	last := files[sorted(files)[len(files)-1]]
+	was, is := last.form(), now.form()
+	for path := range was {
+		if is[path] != was[path] {
+			t.Errorf("%s was stored as\n%s\nand is now\n%s", path, was[path], is[path])
+		}
+	}
+	for path := range is {
+		if _, known := was[path]; !known {
+			t.Errorf("%s is new:\n%s", path, is[path])
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package backend_test
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// open is a mount on the stored entries, at the time of their writing.
+func (s *stored) open(t *testing.T) *mount {
+	t.Helper()
+	time.Sleep(time.Until(s.At))
+	storage := newMemory()
+	for path, value := range s.Entries {
+		storage.entries[path] = []byte(value)
+	}
+	m := mountOn(t, storage)
+	m.faulty = true
+	return m
+}
+
+// TestStoredFormsAreReadForEver opens what every version wrote: the keys verify,
+// the answers still hold what they held, and every operation works.
+func TestStoredFormsAreReadForEver(t *testing.T) {
+	for name, s := range storedFiles(t) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := s.open(t)
+				now := &stored{Texts: s.Texts, IDs: s.IDs, Codes: map[string]string{}, Reads: map[string]map[string]any{}}
+				now.look(m)
+				if !reflect.DeepEqual(now.Codes, s.Codes) {
+					t.Errorf("verify answered %v and now %v", s.Codes, now.Codes)
+				}
+				for path, fields := range s.Reads {
+					for field, value := range fields {
+						if !reflect.DeepEqual(now.Reads[path][field], value) {
+							t.Errorf("%s: %s was %v and is %v", path, field, value, now.Reads[path][field])
+						}
+					}
+				}
+				for _, p := range m.problems() {
+					t.Errorf("storage: %v", p)
+				}
+				m.must("rotate/"+s.IDs["full"], nil)
+				m.must("keys/"+s.IDs["disabled"], map[string]any{"disabled": false})
+				m.must("revoke", map[string]any{"key": s.Texts["new"]})
+				m.must("roles/web", map[string]any{"ttl": "1h"})
+				if state := m.tidy(); state != "done" {
+					t.Errorf("tidy: %s", state)
+				}
+				for _, p := range m.problems() {
+					t.Errorf("storage after tidy: %v", p)
+				}
+			})
+		})
+	}
+}
+
+// TestOfAnUnknownFormNothingIsGuessed damages each kind of entry in turn. What
+// needs it is an error, never a verdict and never a 404, and nothing is written.
+func TestOfAnUnknownFormNothingIsGuessed(t *testing.T) {
+	files := storedFiles(t)
+	s := files[sorted(files)[len(files)-1]]
+	id := s.IDs["full"]
+	needs := map[string]func(*mount) answer{
+		"tag-key":                    holding("verify", "full", nil).of(s),
+		"role/web":                   holding("verify", "full", nil).of(s),
+		"key/" + id[:2] + "/" + id:   holding("verify", "full", nil).of(s),
+		"config":                     func(m *mount) answer { return m.read("config") },
+		"owner/ada@example.com":      func(m *mount) answer { return m.write("issue/web", map[string]any{"owner": "ada@example.com"}) },
+		hintOf(s, "role-key/web/"):   func(m *mount) answer { return m.do(logical.DeleteOperation, "roles/web", nil) },
+		hintOf(s, "owner-key/acme/"): func(m *mount) answer { return runTidy(m, nil) },
+	}
+	for path, need := range needs {
+		if s.Entries[path] == "" {
+			t.Fatalf("there is no %s", path)
+		}
+		for _, damaged := range []string{
+			strings.Replace(s.Entries[path], `"v":1`, `"v":2`, 1),
+			strings.Replace(s.Entries[path], `"v":1`, `"v":0`, 1),
+			strings.Replace(s.Entries[path], `"v":1,`, ``, 1),
+			strings.Replace(s.Entries[path], `"v":1`, `"v":"1"`, 1),
+			s.Entries[path][:len(s.Entries[path])/2], "", "null", "[]", "7",
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				broken := *s
+				broken.Entries = map[string]string{}
+				for p, v := range s.Entries {
+					broken.Entries[p] = v
+				}
+				broken.Entries[path] = damaged
+				m := broken.open(t)
+				if a := need(m); a.status != http.StatusInternalServerError || a.text != "internal error" {
+					t.Errorf("%s as %.20q: %d %q %v", path, damaged, a.status, a.text, a.data)
+				}
+				if got := string(m.storage.dump()[path]); got != damaged {
+					t.Errorf("%s was changed from %.20q to %.20q", path, damaged, got)
+				}
+				if strings.Contains(m.log.String(), "argon2id") {
+					t.Errorf("a hash was logged with %s as %.20q", path, damaged)
+				}
+			})
+		}
+	}
+}
+
+// of gives an operation of the matrix the keys of a stored form.
+func (run operation) of(s *stored) func(*mount) answer {
+	return func(m *mount) answer { return run(m, &world{texts: s.Texts, ids: s.IDs}) }
+}
+
+// hintOf is the first hint in a folder.
+func hintOf(s *stored, folder string) string {
+	for _, path := range sorted(s.Entries) {
+		if strings.HasPrefix(path, folder) {
+			return path
+		}
+	}
+	return ""
+}

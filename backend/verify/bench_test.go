@@ -1,0 +1,145 @@
+package verify_test
+
+import (
+	"context"
+	"crypto/rand"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/clock"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/proof"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+// counting is storage and Argon2 that count how often they are asked.
+type counting struct {
+	logical.InmemStorage
+	hasher  *keyhash.Hasher
+	storage atomic.Int64
+	hashes  atomic.Int64
+}
+
+func (c *counting) Get(ctx context.Context, path string) (*logical.StorageEntry, error) {
+	c.storage.Add(1)
+	return c.InmemStorage.Get(ctx, path)
+}
+
+func (c *counting) List(ctx context.Context, path string) ([]string, error) {
+	c.storage.Add(1)
+	return c.InmemStorage.List(ctx, path)
+}
+
+func (c *counting) Put(ctx context.Context, e *logical.StorageEntry) error {
+	c.storage.Add(1)
+	return c.InmemStorage.Put(ctx, e)
+}
+
+func (c *counting) Delete(ctx context.Context, path string) error {
+	c.storage.Add(1)
+	return c.InmemStorage.Delete(ctx, path)
+}
+
+func (c *counting) Match(ctx context.Context, id, phc, text string) (bool, error) {
+	c.hashes.Add(1)
+	return c.hasher.Match(ctx, id, phc, text)
+}
+
+// warm is a verifier over a real store that has seen its one key once, of the
+// default cost, bound to scopes and networks.
+func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
+	t.Helper()
+	ctx := context.Background()
+	c := &counting{hasher: keyhash.NewHasher(2)}
+	s := store.New(c)
+	v := &verify.Verifier{Reader: s, Matcher: c, Proofs: proof.New(1000), Clock: new(clock.Clock), Outdated: func(apikey.Key, string) { t.Error("outdated") }}
+	_, err := s.UpdateRole(ctx, "web", func(*record.Role) (record.Role, error) {
+		return record.Role{UID: "u1", AllowedScopes: []string{"read:*", "write"}}, nil
+	})
+	must(t, err)
+	must(t, s.EnsureTagKey(ctx, rand.Reader))
+	tagKey, err := s.TagKey(ctx)
+	must(t, err)
+	key, err := apikey.Generate(rand.Reader, tagKey, "acme_live", keyID, 1)
+	must(t, err)
+	phc, err := c.hasher.Sum(ctx, rand.Reader, keyhash.DefaultParams(), key.HashInput())
+	must(t, err)
+	now := v.Clock.Now()
+	must(t, s.CreateKey(ctx, record.Key{
+		ID: keyID, Prefix: "acme_live", Role: "web", RoleUID: "u1", Owner: "acme", CreatedAt: now,
+		Scopes: []string{"read:*", "write"}, BoundCIDRs: networks("10.0.0.0/8"), Metadata: map[string]string{"team": "a"},
+		Versions: []record.Version{{Number: 1, Hash: phc, CreatedAt: now, ExpiresAt: now + 86400, Until: now + 86400}},
+	}))
+	r := verify.Request{Key: key.Reveal(), Role: "web", Scopes: []string{"read:users"}, ClientIP: netip.MustParseAddr("10.1.2.3")}
+	decide(t, v, r)
+	return v, r, c
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func decide(t testing.TB, v *verify.Verifier, r verify.Request) {
+	d, err := v.Verify(context.Background(), r)
+	if err != nil || !d.Valid() {
+		t.Fatal(d.Code, err)
+	}
+}
+
+func TestAWarmVerifyAsksNeitherStorageNorArgon2(t *testing.T) {
+	t.Parallel()
+	v, r, c := warm(t)
+	if c.hashes.Load() != 1 {
+		t.Errorf("the first verify hashed %d times", c.hashes.Load())
+	}
+	before := c.storage.Load()
+	for range 100 {
+		decide(t, v, r)
+	}
+	if storage, hashes := c.storage.Load()-before, c.hashes.Load()-1; storage != 0 || hashes != 0 {
+		t.Errorf("a hundred warm verifies asked storage %d times and hashed %d times", storage, hashes)
+	}
+}
+
+func BenchmarkWarmVerify(b *testing.B) {
+	v, r, _ := warm(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		decide(b, v, r)
+	}
+}
+
+func BenchmarkWarmVerifyInParallel(b *testing.B) {
+	v, r, _ := warm(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			decide(b, v, r)
+		}
+	})
+}
+
+func BenchmarkForgedKey(b *testing.B) {
+	v, r, _ := warm(b)
+	other, err := apikey.NewTagKey(make([]byte, apikey.TagKeyLength))
+	must(b, err)
+	forged, err := apikey.Generate(rand.Reader, other, "acme_live", keyID, 1)
+	must(b, err)
+	r.Key = forged.Reveal()
+	b.ReportAllocs()
+	for b.Loop() {
+		if d, err := v.Verify(b.Context(), r); err != nil || d.Code != verify.Invalid {
+			b.Fatal(d.Code, err)
+		}
+	}
+}

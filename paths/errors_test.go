@@ -1,0 +1,96 @@
+package paths
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
+)
+
+func TestEveryErrorHasItsStatusAndText(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]struct {
+		status int
+		text   string
+		logged bool
+	}{
+		record.Mistake("ttl exceeds max_ttl"): {400, "ttl exceeds max_ttl", false},
+		record.ErrKeyEnded:                    {409, "the key has ended", false},
+		record.ErrKeyNotActive:                {409, "the key is not active", false},
+		record.ErrRoleDisabled:                {409, "the role is disabled", false},
+		record.ErrRoleInUse:                   {409, "the role still has keys that have not ended; revoke them first", false},
+		record.ErrNotNewest:                   {409, "this version of the key is superseded; use the newest version", false},
+		record.ErrVersionDiffers:              {409, "expected_version is not the key's newest version", false},
+		record.ErrRotatedAlready:              {409, "the key was rotated by another request at the same time", false},
+		record.ErrLastVersion:                 {409, "the key has reached its last version number; issue a new key", false},
+		record.ErrKeyNotFound:                 {404, "key not found", false},
+		lifecycle.ErrRoleNotFound:             {404, "role not found", false},
+		keyhash.ErrBusy:                       {503, "busy: too many keys are being hashed; try again", false},
+		store.ErrNoTagKey:                     {500, "internal error", true},
+		store.ErrIDTaken:                      {500, "internal error", true},
+		keyhash.ErrMalformed:                  {500, "internal error", true},
+		record.ErrNotFound:                    {500, "internal error", true},
+		errors.New("the cause"):               {500, "internal error", true},
+		context.DeadlineExceeded:              {500, "internal error", true},
+		context.Canceled:                      {500, "internal error", false},
+	} {
+		for wrap, wrapped := range map[string]error{"": err, "wrapped ": fmt.Errorf("load role: %w", err)} {
+			var log bytes.Buffer
+			sv := &Services{Logger: hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Info})}
+			resp, got := sv.reply(wrapped)
+			status, text := 0, ""
+			if coded, ok := got.(logical.HTTPCodedError); ok {
+				status, text = coded.Code(), coded.Error()
+			} else if got == nil && resp.IsError() {
+				status, text = http.StatusBadRequest, resp.Error().Error()
+			}
+			if status != want.status || text != want.text || got != nil && resp != nil {
+				t.Errorf("%s%q is %d %q (%v)", wrap, err, status, text, got)
+			}
+			if logged := log.Len() > 0; logged != want.logged || logged && !strings.Contains(log.String(), err.Error()) {
+				t.Errorf("%s%q is logged as %q", wrap, err, &log)
+			}
+		}
+	}
+}
+
+// A standby's refusal must reach Vault bare, or the request is not forwarded.
+func TestAStandbysRefusalReachesVaultAsItIs(t *testing.T) {
+	t.Parallel()
+	sv := &Services{Logger: hclog.NewNullLogger()}
+	for _, err := range []error{
+		logical.ErrReadOnly,
+		fmt.Errorf("write key/aa: %w", logical.ErrReadOnly),
+		errors.New("rpc error: code = Unknown desc = " + logical.ErrReadOnly.Error()),
+	} {
+		if resp, got := sv.reply(err); got != logical.ErrReadOnly || resp != nil {
+			t.Errorf("%q is %v", err, got)
+		}
+	}
+}
+
+func TestALeasesErrorIsPlain(t *testing.T) {
+	t.Parallel()
+	sv := &Services{Logger: hclog.NewNullLogger()}
+	for err, want := range map[error]string{
+		fmt.Errorf("renew: %w", record.ErrKeyEnded): "the key has ended",
+		record.ErrKeyNotFound:                       "key not found",
+		errors.New("$argon2id$ in storage"):         "internal error",
+	} {
+		got := sv.leaseError("renew", err)
+		if _, coded := got.(logical.HTTPCodedError); coded || got.Error() != want {
+			t.Errorf("%q is %v", err, got)
+		}
+	}
+}

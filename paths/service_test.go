@@ -1,0 +1,89 @@
+package paths
+
+import (
+	"context"
+	"crypto/rand"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/clock"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/proof"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+// newServices are those of a mount with role web, hashing as cheaply as can be.
+func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
+	t.Helper()
+	s := store.New(&logical.InmemStorage{})
+	hasher, ticks, logger := keyhash.NewHasher(2), new(clock.Clock), hclog.NewNullLogger()
+	verifier := &verify.Verifier{Reader: s, Matcher: hasher, Proofs: proof.New(100), Clock: ticks, Outdated: func(apikey.Key, string) {}}
+	engine := &lifecycle.Engine{
+		Store: s, Prover: verifier, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
+		Caps: func() record.Caps {
+			return record.Caps{Default: record.InSeconds(system.DefaultLeaseTTL()), Max: record.InSeconds(system.MaxLeaseTTL())}
+		},
+		Notify: func(context.Context, lifecycle.Event, string) {},
+	}
+	_, err := s.UpdateConfig(t.Context(), func(c *record.Config) error {
+		c.Argon2MemoryKiB, c.Argon2Iterations, c.Argon2Parallelism = 8, 1, 1
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.EnsureTagKey(t.Context(), rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	sv := &Services{
+		Store: s, Verifier: verifier, Engine: engine, Tidier: lifecycle.NewTidier(engine), Clock: ticks, Logger: logger,
+		System:     func() logical.SystemView { return system },
+		Configured: func(record.Config) {},
+	}
+	sv.role(t, "web", func(r *record.Role) { r.UID = "u1" })
+	return sv
+}
+
+func (sv *Services) role(t testing.TB, name string, change func(r *record.Role)) {
+	t.Helper()
+	_, err := sv.Store.UpdateRole(t.Context(), name, func(old *record.Role) (record.Role, error) {
+		r := record.DefaultRole()
+		if old != nil {
+			r = *old
+		}
+		change(&r)
+		return r, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask sends a request through the framework, as the guard hands it on.
+func (sv *Services) ask(t testing.TB, op logical.Operation, path string, data map[string]any, headers map[string][]string) (*logical.Response, error) {
+	t.Helper()
+	b := &framework.Backend{Paths: All(sv), Secrets: Secrets(sv), BackendType: logical.TypeLogical}
+	return b.HandleRequest(WithBody(t.Context(), data), &logical.Request{Operation: op, Path: path, Headers: headers, ClientToken: "t1"})
+}
+
+// must is ask for a request that works.
+func (sv *Services) must(t testing.TB, op logical.Operation, path string, data map[string]any) *logical.Response {
+	t.Helper()
+	resp, err := sv.ask(t, op, path, data, nil)
+	if err != nil || resp.IsError() {
+		t.Fatalf("%s %s: %v, %v", op, path, resp, err)
+	}
+	return resp
+}
+
+func systemView(byDefault, most time.Duration) *logical.StaticSystemView {
+	return &logical.StaticSystemView{DefaultLeaseTTLVal: byDefault, MaxLeaseTTLVal: most}
+}
