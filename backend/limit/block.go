@@ -54,6 +54,12 @@ func (b *block) load(ctx context.Context, quotas Quotas, id string, start record
 // remaining is what is not spent, as far as this node knows.
 func (b *block) remaining(quota int64) int64 { return max(0, quota-b.stored.Reserved+b.left) }
 
+// has tells whether cost units are left, as far as this node knows.
+func (b *block) has(ctx context.Context, quotas Quotas, id string, quota, cost int64, start, _ record.Time) (ok bool, err error) {
+	err = b.load(ctx, quotas, id, start)
+	return err == nil && b.remaining(quota) >= cost, err
+}
+
 // reserve sees to it that cost units can be spent, and tells whether they can.
 // What it reserves and is then not spent stays in the block.
 func (b *block) reserve(ctx context.Context, quotas Quotas, id string, quota, cost int64, start, now record.Time) (ok bool, err error) {

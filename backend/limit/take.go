@@ -106,26 +106,34 @@ func askRates(chain []Line, held []*counter, cost int64, at time.Duration) Verdi
 
 // askQuotas reserves cost in every quota of the chain. What an earlier line
 // reserved for a request that a later one refuses stays reserved for the next.
+// After a refusal nothing more is reserved, but every line has its say about how
+// long to wait.
 func (m *Meter) askQuotas(ctx context.Context, chain []Line, held []*counter, cost int64, now record.Time) (Verdict, error) {
+	verdict := Verdict{Outcome: Allowed}
 	for i, line := range chain {
 		l := line.Limits
 		if l.Quota == 0 {
 			continue
 		}
-		start := l.WindowStart(line.Created, now)
-		ok, err := held[i].reserve(ctx, m.quotas, line.ID, l.Quota, cost, start, now)
+		ask := held[i].reserve
+		if verdict.Outcome != Allowed {
+			ask = held[i].has
+		}
+		ok, err := ask(ctx, m.quotas, line.ID, l.Quota, cost, l.WindowStart(line.Created, now), now)
 		if err != nil {
 			return Verdict{}, err
 		}
-		if !ok {
-			refused := Verdict{Outcome: QuotaExceeded}
-			if end := l.WindowEnd(line.Created, now); end != 0 && cost <= l.Quota {
-				refused.RetryAfter = end.Sub(now)
-			}
-			return refused, nil
+		if ok {
+			continue
 		}
+		end := l.WindowEnd(line.Created, now)
+		if end == 0 || cost > l.Quota {
+			return Verdict{Outcome: QuotaExceeded}, nil
+		}
+		verdict.Outcome = QuotaExceeded
+		verdict.RetryAfter = max(verdict.RetryAfter, end.Sub(now))
 	}
-	return Verdict{Outcome: Allowed}, nil
+	return verdict, nil
 }
 
 // spend takes from every limit what was found to fit.
