@@ -99,6 +99,9 @@ func TestWhichConfigurationsAreRefused(t *testing.T) {
 		"one with too large a cache":      {func(c *record.Config) { c.VerifyCacheSize = record.MaxCacheSize + 1 }, true},
 		"one without a prefix":            {func(c *record.Config) { c.DefaultPrefix = "" }, true},
 		"one with a prefix of 33 letters": {func(c *record.Config) { c.DefaultPrefix = strings.Repeat("a", 33) }, true},
+		"one that never flushes":          {func(c *record.Config) { c.UsageFlushInterval = 0 }, true},
+		"not one that flushes hourly":     {func(c *record.Config) { c.UsageFlushInterval = 3600 }, false},
+		"one that flushes more rarely":    {func(c *record.Config) { c.UsageFlushInterval = 3601 }, true},
 		"not one without a retention":     {func(c *record.Config) { c.RevokedRetention = 0 }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +117,7 @@ func TestWhichConfigurationsAreRefused(t *testing.T) {
 
 func TestTheDefaultsAreTheContracts(t *testing.T) {
 	t.Parallel()
-	want := record.Config{Argon2MemoryKiB: 19456, Argon2Iterations: 2, Argon2Parallelism: 1, RevokedRetention: 3 * day, VerifyCacheSize: 65536, DefaultPrefix: "vak"}
+	want := record.Config{Argon2MemoryKiB: 19456, Argon2Iterations: 2, Argon2Parallelism: 1, RevokedRetention: 3 * day, UsageFlushInterval: 30, VerifyCacheSize: 65536, DefaultPrefix: "vak"}
 	if got := record.DefaultConfig(); got != want {
 		t.Errorf("the configuration is %+v", got)
 	}

@@ -60,18 +60,18 @@ func TestTheStateOfAVersionIsTheFirstThatApplies(t *testing.T) {
 		name := fmt.Sprintf("revoked %v, role gone %v, other %v, expired %v, older %v, grace over %v, disabled %v %v",
 			revoked, roleGone, otherRole, expired, older, graceOver, keyOff, roleOff)
 		want := expected(revoked, roleGone, otherRole, expired, older, graceOver, keyOff, roleOff)
-		if got := k.StateOf(v, role, now); got != want {
+		if got := k.StateOf(v, record.Standing{Role: role}, now); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 		whole := expected(revoked, roleGone, otherRole, expired, false, graceOver, keyOff, roleOff)
-		if got := k.State(role, now); got != whole {
+		if got := k.State(record.Standing{Role: role}, now); got != whole {
 			t.Errorf("%s: the key is %s, want %s", name, got, whole)
 		}
 		shown := want
 		if older && !whole.Ended() {
 			shown = record.Superseded // in its grace, too
 		}
-		if got := k.Status(v, role, now); got != shown {
+		if got := k.Status(v, record.Standing{Role: role}, now); got != shown {
 			t.Errorf("%s: shown as %s, want %s", name, got, shown)
 		}
 	}
@@ -81,7 +81,7 @@ func TestExpiryDecidesAtItsVerySecond(t *testing.T) {
 	t.Parallel()
 	k, role := keyAt(1000), &record.Role{UID: "u1"}
 	for now, want := range map[record.Time]record.State{4599: record.Active, 4600: record.Expired, 4601: record.Expired} {
-		if got := k.State(role, now); got != want {
+		if got := k.State(record.Standing{Role: role}, now); got != want {
 			t.Errorf("at %d it is %s", now, got)
 		}
 	}
@@ -90,7 +90,7 @@ func TestExpiryDecidesAtItsVerySecond(t *testing.T) {
 func TestWhichStatesAreFinal(t *testing.T) {
 	t.Parallel()
 	for state, final := range map[record.State]bool{
-		record.Active: false, record.Disabled: false,
+		record.Active: false, record.Disabled: false, record.ParentEnded: false,
 		record.Revoked: true, record.Expired: true, record.Superseded: true, "": true, "unheard of": true,
 	} {
 		if state.Ended() != final {
@@ -116,7 +116,7 @@ func TestWhenAKeyEnded(t *testing.T) {
 			t.Parallel()
 			k := keyAt(1000)
 			k.RevokedAt = tc.revokedAt
-			if got := k.EndedAt(tc.now); got != tc.want {
+			if got := k.EndedAt(record.Standing{}, tc.now); got != tc.want {
 				t.Errorf("got %d, want %d", got, tc.want)
 			}
 		})

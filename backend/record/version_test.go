@@ -58,7 +58,7 @@ func TestAtMostTwoVersionsWorkAndEightAreRemembered(t *testing.T) {
 		k.Supersede(versionAt(n, now), 30*60, now)
 		working := 0
 		for i := range k.Versions {
-			if k.StateOf(&k.Versions[i], role, now) == record.Active {
+			if k.StateOf(&k.Versions[i], record.Standing{Role: role}, now) == record.Active {
 				working++
 			}
 		}
