@@ -12,9 +12,11 @@ import (
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -58,7 +60,13 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	ctx := context.Background()
 	c := &counting{hasher: keyhash.NewHasher(2)}
 	s := store.New(c)
-	v := &verify.Verifier{Reader: s, Matcher: c, Proofs: proof.New(1000), Clock: new(clock.Clock), Outdated: func(apikey.Key, string) { t.Error("outdated") }}
+	uses := usage.New(s, 1000)
+	v := &verify.Verifier{
+		Resolver: verify.Resolver{Reader: s, Uses: uses, Clock: new(clock.Clock)},
+		Matcher:  c, Proofs: proof.New(1000), Limiter: limit.NewMeter(s), Used: uses.Touch,
+		Idle:     func(string, record.Time) { t.Error("idle") },
+		Outdated: func(apikey.Key, string) { t.Error("outdated") },
+	}
 	_, err := s.UpdateRole(ctx, "web", func(*record.Role) (record.Role, error) {
 		return record.Role{UID: "u1", AllowedScopes: []string{"read:*", "write"}}, nil
 	})

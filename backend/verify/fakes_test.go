@@ -5,9 +5,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -18,6 +21,12 @@ const (
 	oldHash = "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 	newHash = "$argon2id$v=19$m=19456,t=2,p=1$DwECAwQFBgcICQoLDA0ODw$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 )
+
+// take is what was asked of the limits.
+type take struct {
+	chain []limit.Line
+	cost  int64
+}
 
 var errStorage = errors.New("storage is away")
 
@@ -39,6 +48,16 @@ type bench struct {
 	proofs   map[string]bool
 	outdated []string
 
+	owners    map[string]record.Owner
+	lastUsed  map[string]record.Time // what an idle timeout counts from
+	idled     map[string]bool
+	used      []string
+	idle      []string
+	verdict   limit.Verdict
+	remaining limit.Remaining
+	taken     []take
+	peeked    []limit.Line
+
 	old, newest apikey.Key
 }
 
@@ -53,7 +72,9 @@ func newBench(t testing.TB) *bench {
 		config: record.DefaultConfig(),
 		now:    2100,
 		proofs: map[string]bool{},
-		roles:  map[string]*record.Role{"web": {UID: "u1", AllowedScopes: []string{"read:*", "write"}}},
+		owners: map[string]record.Owner{}, lastUsed: map[string]record.Time{}, idled: map[string]bool{},
+		verdict: limit.Verdict{Outcome: limit.Allowed},
+		roles:   map[string]*record.Role{"web": {UID: "u1", AllowedScopes: []string{"read:*", "write"}}},
 	}
 	b.old, b.newest = b.generate(t, 1), b.generate(t, 2)
 	b.matching = map[string]string{oldHash: b.old.HashInput(), newHash: b.newest.HashInput()}
@@ -105,6 +126,26 @@ func (b *bench) Role(_ context.Context, name string) (*record.Role, error) {
 	return b.roles[name], b.read("role")
 }
 
+func (b *bench) Owner(_ context.Context, name string) (record.Owner, error) {
+	return b.owners[name], b.read("owner")
+}
+
+func (b *bench) ActiveUntil(_ context.Context, id string, created record.Time) (record.Time, error) {
+	return max(created, b.lastUsed[id]), b.read("uses")
+}
+
+func (b *bench) Idled(id string) bool { return b.idled[id] }
+
+func (b *bench) Take(_ context.Context, chain []limit.Line, cost int64, _ record.Time) (limit.Verdict, error) {
+	b.taken = append(b.taken, take{slices.Clone(chain), cost})
+	return b.verdict, b.read("limits")
+}
+
+func (b *bench) Peek(_ context.Context, line limit.Line, _ record.Time) (limit.Remaining, error) {
+	b.peeked = append(b.peeked, line)
+	return b.remaining, b.read("limits")
+}
+
 func (b *bench) Config(context.Context) (record.Config, error) { return b.config, b.read("config") }
 
 func (b *bench) Match(_ context.Context, id, phc, text string) (bool, error) {
@@ -120,8 +161,13 @@ func (b *bench) Add(text, phc string)      { b.proofs[text+"\x00"+phc] = true }
 func (b *bench) Now() record.Time          { return b.now }
 
 func (b *bench) verifier() *verify.Verifier {
-	return &verify.Verifier{Reader: b, Matcher: b, Proofs: b, Clock: b,
-		Outdated: func(k apikey.Key, phc string) { b.outdated = append(b.outdated, k.ID+" "+phc) }}
+	return &verify.Verifier{
+		Resolver: verify.Resolver{Reader: b, Uses: b, Clock: b},
+		Matcher:  b, Proofs: b, Limiter: b,
+		Used:     func(id string, version int, _ record.Time) { b.used = append(b.used, fmt.Sprint(id, " ", version)) },
+		Idle:     func(id string, since record.Time) { b.idle = append(b.idle, fmt.Sprint(id, " ", since)) },
+		Outdated: func(k apikey.Key, phc string) { b.outdated = append(b.outdated, k.ID+" "+phc) },
+	}
 }
 
 // ask decides about the newest version unless the request says otherwise.
