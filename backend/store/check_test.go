@@ -32,9 +32,9 @@ func TestCheckFindsEveryKindOfDamage(t *testing.T) {
 		at       string              // where the problem is found, if not at path
 		leftover bool
 	}{
-		"a hint of no key":          {path: "role-key/web/u1/zz/" + idIn("zz", 1), value: rightHint, leftover: true},
+		"a hint of no key":          {path: "role-key/web/u1-0/zz/" + idIn("zz", 1), value: rightHint, leftover: true},
 		"an owner's hint of no key": {path: "owner-key/acme/zz/" + idIn("zz", 1), value: rightHint, leftover: true},
-		"a hint of another role":    {path: "role-key/batch/u1/aa/" + one, value: rightHint, leftover: true},
+		"a hint of another role":    {path: "role-key/batch/u1-0/aa/" + one, value: rightHint, leftover: true},
 		"a damaged hint":            {path: roleHint, value: `{"v":1,`},
 		"a damaged role":            {path: "role/web", value: `{"v":9}`},
 		"a damaged owner":           {path: "owner/acme", value: `[]`},
@@ -54,7 +54,7 @@ func TestCheckFindsEveryKindOfDamage(t *testing.T) {
 		"a grace beyond its version":    {change: func(k *record.Key) { k.Versions[0].Number = 2; older(k, was(1, 4901)) }},
 		"three versions that work":      {change: func(k *record.Key) { k.Versions[0].Number = 3; older(k, was(2, 2000), was(1, 1500)) }},
 		"a hash that cannot be matched": {change: func(k *record.Key) { k.Versions[0].Hash = phc[:40] }},
-		"a role's hint that is missing": {change: func(k *record.Key) { k.RoleUID = "u2" }, at: "role-key/web/u2/aa/" + one},
+		"a role's hint that is missing": {change: func(k *record.Key) { k.RoleUID = "u2" }, at: "role-key/web/u2-0/aa/" + one},
 		"an owner's that is missing":    {change: func(k *record.Key) { k.Owner = "eve" }, at: "owner-key/eve/aa/" + one},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestCheckFindsNothingInAMountThatLived(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i%4 == 0 {
-			if _, err := s.RepairHints(t.Context(), id, now); err != nil {
+			if _, err := s.RepairHints(t.Context(), id, endedAt(now)); err != nil {
 				t.Fatal(err)
 			}
 		}

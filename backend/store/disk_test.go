@@ -172,3 +172,13 @@ func (d *disk) check(t testing.TB, leftovers int) {
 		t.Errorf("%d leftovers fewer than expected: %v", leftovers, problems)
 	}
 }
+
+// endedAt is what a record alone says of its end.
+func endedAt(at record.Time) func(record.Key) record.Time {
+	return func(k record.Key) record.Time { return k.EndedAt(record.Standing{}, at) }
+}
+
+// ended tells of a record by itself whether its key has ended.
+func ended(at record.Time) func(record.Key) (bool, error) {
+	return func(k record.Key) (bool, error) { return endedAt(at)(k) != 0, nil }
+}

@@ -14,7 +14,7 @@ import (
 // writesOfCreate are in the order that a crash at any point must find.
 var writesOfCreate = []string{
 	"put owner/acme",
-	"put role-key/web/u1/aa/" + one,
+	"put role-key/web/u1-0/aa/" + one,
 	"put owner-key/acme/aa/" + one,
 	"put key/aa/" + one,
 }
@@ -29,7 +29,7 @@ func TestANewKeyIsWrittenAfterItsHints(t *testing.T) {
 		t.Errorf("it wrote %q", got)
 	}
 	d.check(t, 0)
-	if got, want := d.holds(t, "role-key/web/u1/aa/"+one), `{"v":1,"record":{"role":"web","expires_at":5000}}`; got != want {
+	if got, want := d.holds(t, "role-key/web/u1-0/aa/"+one), `{"v":1,"record":{"role":"web","expires_at":5000}}`; got != want {
 		t.Errorf("the hint says %s", got)
 	}
 	if err := s.CreateKey(t.Context(), keyOf(idIn("ab", 2), "acme")); err != nil {
@@ -182,7 +182,7 @@ func TestADeletionRemovesTheRecordBeforeItsHints(t *testing.T) {
 	if err != nil || !deleted || k.ID != one {
 		t.Errorf("it answered %q, %v, %v", k.ID, deleted, err)
 	}
-	want := []string{"delete key/aa/" + one, "delete role-key/web/u1/aa/" + one, "delete owner-key/acme/aa/" + one}
+	want := []string{"delete key/aa/" + one, "delete role-key/web/u1-0/aa/" + one, "delete owner-key/acme/aa/" + one}
 	if got := d.counted("delete"); !slices.Equal(got, want) {
 		t.Errorf("it deleted %q", got)
 	}

@@ -100,7 +100,7 @@ func TestAnInvalidationForgetsWhatItNames(t *testing.T) {
 		"role/batch":                     nil,
 		"owner/acme":                     nil,
 		"owner-key/acme/aa/" + one:       nil,
-		"role-key/web/u1/aa/" + one:      nil,
+		"role-key/web/u1-0/aa/" + one:    nil,
 		"config":                         all,
 		"tag-key":                        all,
 		"what/a/later/version/may/write": all,

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	roleHint  = "role-key/web/u1/aa/" + one
+	roleHint  = "role-key/web/u1-0/aa/" + one
 	ownerHint = "owner-key/acme/aa/" + one
 	rightHint = `{"v":1,"record":{"role":"web","expires_at":5000}}`
 )
@@ -51,7 +51,7 @@ func TestHintsAreBroughtInLineWithTheirRecord(t *testing.T) {
 				}
 			}
 			d.counted()
-			repaired, err := s.RepairHints(t.Context(), one, tc.now)
+			repaired, err := s.RepairHints(t.Context(), one, endedAt(tc.now))
 			if err != nil || repaired != tc.repaired {
 				t.Errorf("it repaired %d, %v", repaired, err)
 			}
@@ -61,7 +61,7 @@ func TestHintsAreBroughtInLineWithTheirRecord(t *testing.T) {
 			if d.holds(t, roleHint) != tc.wantRole || d.holds(t, ownerHint) != tc.wantOwner {
 				t.Errorf("left are %q and %q", d.holds(t, roleHint), d.holds(t, ownerHint))
 			}
-			if again, err := s.RepairHints(t.Context(), one, tc.now); again != 0 || err != nil || len(d.counted("put", "delete")) != 0 {
+			if again, err := s.RepairHints(t.Context(), one, endedAt(tc.now)); again != 0 || err != nil || len(d.counted("put", "delete")) != 0 {
 				t.Errorf("a second time it repaired %d, %v", again, err)
 			}
 		})
@@ -71,7 +71,7 @@ func TestHintsAreBroughtInLineWithTheirRecord(t *testing.T) {
 func TestThereIsNothingToRepairOfAKeyThatIsGone(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t)
-	if repaired, err := s.RepairHints(t.Context(), one, now); repaired != 0 || err != nil || len(d.counted("put", "delete")) != 0 {
+	if repaired, err := s.RepairHints(t.Context(), one, endedAt(now)); repaired != 0 || err != nil || len(d.counted("put", "delete")) != 0 {
 		t.Errorf("it repaired %d, %v", repaired, err)
 	}
 }
@@ -87,7 +87,7 @@ func TestTroubleWithARepairIsAnError(t *testing.T) {
 		d.plant(t, roleHint, `{"v":1,"record":{}}`)
 		s.Invalidate("key/aa/" + one)
 		d.before = hook
-		if _, err := s.RepairHints(t.Context(), one, now); !errors.Is(err, errDisk) {
+		if _, err := s.RepairHints(t.Context(), one, endedAt(now)); !errors.Is(err, errDisk) {
 			t.Errorf("%s it answered %v", name, err)
 		}
 	}
@@ -99,17 +99,17 @@ func TestASweepRemovesWhatLeadsNowhere(t *testing.T) {
 	whole := d.all(t)
 	steps := 0
 	step := func() { steps++ }
-	if n, err := s.SweepHints(t.Context(), step); n != 0 || err != nil || !slices.Equal(d.all(t), whole) {
+	if n, err := s.SweepLeftovers(t.Context(), step); n != 0 || err != nil || !slices.Equal(d.all(t), whole) {
 		t.Fatalf("of a whole mount it removed %d, %v", n, err)
 	}
 	dead := []string{
-		"role-key/web/u1/aa/aa00000000000002",  // no such key
-		"role-key/web/u0/aa/" + one,            // of the role's predecessor
-		"role-key/batch/u1/aa/" + one,          // of another role
-		"owner-key/other/aa/" + one,            // of another owner
-		"owner-key/acme/zz/zz00000000000001",   // no such key
-		"owner-key/nobody/zz/zz00000000000001", // an owner without a record
-		"role-key/web/u1/00/00000000000000aa",  // before all others
+		"role-key/web/u1-0/aa/aa00000000000002", // no such key
+		"role-key/web/u0-0/aa/" + one,           // of the role's predecessor
+		"role-key/batch/u1-0/aa/" + one,         // of another role
+		"owner-key/other/aa/" + one,             // of another owner
+		"owner-key/acme/zz/zz00000000000001",    // no such key
+		"owner-key/nobody/zz/zz00000000000001",  // an owner without a record
+		"role-key/web/u1-0/00/00000000000000aa", // before all others
 	}
 	for _, path := range dead {
 		d.plant(t, path, rightHint)
@@ -117,7 +117,7 @@ func TestASweepRemovesWhatLeadsNowhere(t *testing.T) {
 	d.plant(t, "owner/other", `{"v":1,"record":{}}`)
 	d.plant(t, "owner/idle", `{"v":1,"record":{}}`)
 	steps = 0
-	n, err := s.SweepHints(t.Context(), step)
+	n, err := s.SweepLeftovers(t.Context(), step)
 	if n != len(dead) || err != nil {
 		t.Errorf("it removed %d, %v", n, err)
 	}
@@ -139,7 +139,7 @@ func TestAnOwnerGoesWithTheLastKeyAndComesWithTheNext(t *testing.T) {
 	if _, _, err := s.DeleteKey(t.Context(), one, func(record.Key) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.SweepHints(t.Context(), func() {}); err != nil || d.holds(t, "owner/acme") != "" {
+	if _, err := s.SweepLeftovers(t.Context(), func() {}); err != nil || d.holds(t, "owner/acme") != "" {
 		t.Errorf("the owner is still there, %v", err)
 	}
 	if err := s.CreateKey(t.Context(), keyOf(idIn("ab", 1), "acme")); err != nil || d.holds(t, "owner/acme") == "" {
@@ -155,7 +155,7 @@ func TestASweepWaitsForAKeyThatIsBeingMade(t *testing.T) {
 	d.before = func(op, path string) error {
 		if op == "put" && path == "key/aa/"+one {
 			go func() {
-				_, err := s.SweepHints(t.Context(), func() {})
+				_, err := s.SweepLeftovers(t.Context(), func() {})
 				swept <- err
 			}()
 			select {
@@ -180,7 +180,7 @@ func TestASweepWaitsForAKeyThatIsBeingMade(t *testing.T) {
 
 func TestTroubleWithASweepIsAnError(t *testing.T) {
 	t.Parallel()
-	for _, folder := range []string{"owner/", "owner-key/", "owner-key/acme/00/", "role-key/", "role-key/web/", "role-key/web/u1/00/"} {
+	for _, folder := range []string{"owner/", "owner-key/", "owner-key/acme/00/", "role-key/", "role-key/web/", "role-key/web/u1-0/00/"} {
 		d, s := mount(t, one)
 		d.before = func(op, path string) error {
 			if op == "list" && path == folder {
@@ -188,7 +188,7 @@ func TestTroubleWithASweepIsAnError(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := s.SweepHints(t.Context(), func() {}); !errors.Is(err, errDisk) {
+		if _, err := s.SweepLeftovers(t.Context(), func() {}); !errors.Is(err, errDisk) {
 			t.Errorf("without %s it answered %v", folder, err)
 		}
 		d.before = nil

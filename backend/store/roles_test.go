@@ -41,7 +41,7 @@ func TestARoleIsDeletedOnceItsKeysHaveEnded(t *testing.T) {
 				}
 				s.Invalidate("key/aa/" + one)
 			}
-			if err := s.DeleteRole(t.Context(), "web", tc.now); !errors.Is(err, tc.err) {
+			if err := s.DeleteRole(t.Context(), "web", tc.now, ended(tc.now)); !errors.Is(err, tc.err) {
 				t.Errorf("it answered %v", err)
 			}
 			if role, _ := s.Role(t.Context(), "web"); (role == nil) != (tc.err == nil) {
@@ -60,7 +60,7 @@ func TestAmongManyEndedKeysTheOneThatLivesIsFound(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.DeleteRole(t.Context(), "web", now); !errors.Is(err, record.ErrRoleInUse) {
+	if err := s.DeleteRole(t.Context(), "web", now, ended(now)); !errors.Is(err, record.ErrRoleInUse) {
 		t.Errorf("it answered %v", err)
 	}
 }
@@ -71,7 +71,7 @@ func TestAHintWhoseTimeHasPassedCostsNoReadOfItsKey(t *testing.T) {
 	for _, id := range randomIDs(20) {
 		s.Invalidate("key/" + id[:2] + "/" + id)
 	}
-	if err := s.DeleteRole(t.Context(), "web", 5000); err != nil {
+	if err := s.DeleteRole(t.Context(), "web", 5000, ended(5000)); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range d.counted("get") {
@@ -84,7 +84,7 @@ func TestAHintWhoseTimeHasPassedCostsNoReadOfItsKey(t *testing.T) {
 func TestARoleThatIsNotThereIsDeletedWithoutAWrite(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t)
-	if err := s.DeleteRole(t.Context(), "none", now); err != nil || len(d.counted("delete", "put")) != 0 {
+	if err := s.DeleteRole(t.Context(), "none", now, ended(now)); err != nil || len(d.counted("delete", "put")) != 0 {
 		t.Errorf("it answered %v", err)
 	}
 }
@@ -93,8 +93,8 @@ func TestTroubleKeepsARole(t *testing.T) {
 	t.Parallel()
 	for name, hook := range map[string]func(op, path string) error{
 		"with the role":   failing("get", "role/web", errDisk),
-		"with the folder": failing("list", "role-key/web/u1/aa/", errDisk),
-		"with a hint":     failing("get", "role-key/web/u1/aa/", errDisk),
+		"with the folder": failing("list", "role-key/web/u1-0/aa/", errDisk),
+		"with a hint":     failing("get", "role-key/web/u1-0/aa/", errDisk),
 		"with a key":      failing("get", "key/aa/", errDisk),
 		"with deleting":   failing("delete", "role/web", errDisk),
 	} {
@@ -107,7 +107,7 @@ func TestTroubleKeepsARole(t *testing.T) {
 			}
 			s.Invalidate("key/aa/" + one)
 			d.before = hook
-			if err := s.DeleteRole(t.Context(), "web", when); !errors.Is(err, errDisk) {
+			if err := s.DeleteRole(t.Context(), "web", when, ended(when)); !errors.Is(err, errDisk) {
 				t.Errorf("it answered %v", err)
 			}
 			d.before = nil
