@@ -128,7 +128,7 @@ func TestAnUpdateChangesAKeyThatHasNotEnded(t *testing.T) {
 	for name, end := range map[string]func(w *world, m Minted){
 		"revoked":                func(w *world, m Minted) { w.revokeNow(m) },
 		"expired":                func(w *world, _ Minted) { w.clock.move(10 * hour) },
-		"of a role that is gone": func(w *world, _ Minted) { w.must(w.Store.DeleteRole(t.Context(), "web", start.Add(11*hour))) },
+		"of a role that is gone": func(w *world, _ Minted) { w.must(w.Store.DeleteRole(t.Context(), "web", start.Add(11*hour), nil)) },
 	} {
 		w := newWorld(t)
 		m := w.issue()

@@ -16,9 +16,11 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -94,6 +96,8 @@ type world struct {
 	disk   *disk
 	clock  *ticks
 	proofs *proof.Cache
+	uses   *usage.Tracker
+	meter  *limit.Meter
 	log    *bytes.Buffer
 	verify *verify.Verifier
 	caps   record.Caps
@@ -115,20 +119,31 @@ func (w *world) Read(p []byte) (int, error) {
 func newWorld(t *testing.T) *world {
 	w := &world{T: t, disk: &disk{}, clock: &ticks{}, proofs: proof.New(1000), log: &bytes.Buffer{}, caps: record.Caps{Default: 20 * hour, Max: 100 * hour}}
 	w.clock.now.Store(int64(start))
+	records := store.New(w.disk)
+	w.uses, w.meter = usage.New(records, 1000), limit.NewMeter(records)
 	w.Engine = &Engine{
-		Store:  store.New(w.disk),
-		Hasher: keyhash.NewHasher(2),
-		Clock:  w.clock,
-		Random: w,
-		Logger: hclog.New(&hclog.LoggerOptions{Output: w.log, Level: hclog.Trace}),
-		Caps:   func() record.Caps { return w.caps },
+		Store:    records,
+		Resolver: verify.Resolver{Reader: records, Uses: w.uses, Clock: w.clock},
+		Hasher:   keyhash.NewHasher(2),
+		Clock:    w.clock,
+		Random:   w,
+		Logger:   hclog.New(&hclog.LoggerOptions{Output: w.log, Level: hclog.Trace}),
+		Caps:     func() record.Caps { return w.caps },
+		Gone: func(id string) {
+			w.uses.Forget(id)
+			w.meter.Forget(id)
+		},
 		Notify: func(_ context.Context, what Event, id string) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.events = append(w.events, string(what)+" "+id)
 		},
 	}
-	w.verify = &verify.Verifier{Reader: w.Store, Matcher: w.Hasher, Proofs: w.proofs, Clock: w.clock, Outdated: func(apikey.Key, string) {}}
+	w.verify = &verify.Verifier{
+		Resolver: w.Resolver, Matcher: w.Hasher, Proofs: w.proofs, Limiter: w.meter, Used: w.uses.Touch,
+		Idle:     func(id string, _ record.Time) { w.uses.MarkIdle(id) },
+		Outdated: func(apikey.Key, string) {},
+	}
 	w.Prover = w.verify
 	w.setCost(8, 1)
 	w.must(w.Store.EnsureTagKey(t.Context(), rand.Reader))
