@@ -14,9 +14,11 @@ import (
 	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -25,9 +27,19 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 	t.Helper()
 	s := store.New(&logical.InmemStorage{})
 	hasher, ticks, logger := keyhash.NewHasher(2), new(clock.Clock), hclog.NewNullLogger()
-	verifier := &verify.Verifier{Reader: s, Matcher: hasher, Proofs: proof.New(100), Clock: ticks, Outdated: func(apikey.Key, string) {}}
+	uses, meter := usage.New(s, 100), limit.NewMeter(s)
+	resolver := verify.Resolver{Reader: s, Uses: uses, Clock: ticks}
+	verifier := &verify.Verifier{
+		Resolver: resolver, Matcher: hasher, Proofs: proof.New(100), Limiter: meter, Used: uses.Touch,
+		Idle:     func(id string, _ record.Time) { uses.MarkIdle(id) },
+		Outdated: func(apikey.Key, string) {},
+	}
 	engine := &lifecycle.Engine{
-		Store: s, Prover: verifier, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
+		Store: s, Prover: verifier, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
+		Gone: func(id string) {
+			uses.Forget(id)
+			meter.Forget(id)
+		},
 		Caps: func() record.Caps {
 			return record.Caps{Default: record.InSeconds(system.DefaultLeaseTTL()), Max: record.InSeconds(system.MaxLeaseTTL())}
 		},
@@ -44,7 +56,7 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 		t.Fatal(err)
 	}
 	sv := &Services{
-		Store: s, Verifier: verifier, Engine: engine, Tidier: lifecycle.NewTidier(engine), Clock: ticks, Logger: logger,
+		Store: s, Verifier: verifier, Engine: engine, Tidier: lifecycle.NewTidier(engine), Uses: uses, Meter: meter, Clock: ticks, Logger: logger,
 		System:     func() logical.SystemView { return system },
 		Configured: func(record.Config) {},
 	}
