@@ -58,9 +58,10 @@ func decode(takes fields, data map[string]any, captures map[string]any) (input, 
 	return in, nil
 }
 
-// parameterName is what a misspelt parameter may look like. Anything else could
-// be a key that was sent in the wrong place, and is not shown.
-var parameterName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+// parameterName is what a misspelt parameter may look like, in the ways of other
+// interfaces, too. Anything else could be a key, or a good part of one, that was
+// sent in the wrong place, and is not shown.
+var parameterName = regexp.MustCompile(`^(?:[a-z][a-z0-9_]{0,39}|[A-Za-z][A-Za-z_-]{0,23})$`)
 
 func unknownParameter(name string) error {
 	if parameterName.MatchString(name) {
@@ -103,7 +104,7 @@ func (f field) decode(name string, value any) (any, error) {
 
 // durationGrammar is a number of seconds or of days, or hours, minutes and
 // seconds in this order: what parses to whole seconds in one way only.
-var durationGrammar = regexp.MustCompile(`^(?:\d{1,9}|\d{1,9}d|(?:\d{1,9}h)?(?:\d{1,9}m)?(?:\d{1,9}s)?)$`)
+var durationGrammar = regexp.MustCompile(`^(?:0|[1-9]\d{0,8}|[1-9]\d{0,8}d|(?:\d{1,9}h)?(?:\d{1,9}m)?(?:\d{1,9}s)?)$`)
 
 func decodeDuration(name string, value any) (record.Seconds, error) {
 	mistake := record.Mistakef("%s must be a duration in whole seconds, like 3600, 30s, 24h or 7d, of at most 10 years", name)

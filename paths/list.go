@@ -2,12 +2,14 @@ package paths
 
 import (
 	"context"
+	"errors"
 	"regexp"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
 )
 
 // maxPage is the most, and the default, that one list answers.
@@ -82,6 +84,14 @@ func (sv *Services) page(ctx context.Context, in input, each eachKey) (*logical.
 // keyLine is what a list shows of one key, nil when its record is gone.
 func (sv *Services) keyLine(ctx context.Context, id string) (map[string]any, error) {
 	k, found, err := sv.Store.PeekKey(ctx, id)
+	if errors.Is(err, store.ErrUnreadable) {
+		// One damaged record must not hide the others; it can be deleted.
+		sv.Logger.Error("a key cannot be listed", "key_id", id, "error", err)
+		return map[string]any{
+			"role": "", "owner": "", "name": "", "status": "unreadable",
+			"expires_at": "", "rotate_by": "", "created_at": "",
+		}, nil
+	}
 	if err != nil || !found {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
 )
 
 // Revoke is the operator's door: it ends the key, all versions, before it
@@ -70,13 +71,19 @@ func (e *Engine) revoke(ctx context.Context, id, reason string, allow func(*reco
 	return k, err
 }
 
-// Delete ends the key and removes its record. What is not there, or is hidden
-// from the target, is no error.
+// Delete ends the key and removes its record, even one that cannot be read. What
+// is not there, or is hidden from the target, is no error.
 func (e *Engine) Delete(ctx context.Context, t Target) error {
-	k, deleted, err := e.Store.DeleteKey(ctx, t.ID, func(k record.Key) bool { return t.hides(&k) })
+	deleted, err := e.Store.DeleteKey(ctx, t.ID, func(k *record.Key) bool {
+		// Whose an unreadable record is, nobody can tell.
+		return k == nil && t.Owner != "" || k != nil && t.hides(k)
+	})
+	if t.Owner != "" && errors.Is(err, store.ErrUnreadable) {
+		return nil
+	}
 	if err == nil && deleted {
-		e.Gone(k.ID)
-		e.Notify(ctx, Deleted, k.ID)
+		e.Gone(t.ID)
+		e.Notify(ctx, Deleted, t.ID)
 	}
 	return err
 }

@@ -2,9 +2,11 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
 )
 
 // RoleGone is the reason that tidy writes into a key whose role was deleted.
@@ -17,30 +19,42 @@ type sweep struct {
 	engine    *Engine
 	retention record.Seconds
 	count     func(removed, repaired int)
-	pace      pace
+	// unreadable counts the keys that were passed over.
+	unreadable int
+	pace       pace
 }
 
 func (s *sweep) run(ctx context.Context) error {
-	store := s.engine.Store
-	config, err := store.Config(ctx)
+	records := s.engine.Store
+	config, err := records.Config(ctx)
 	if err != nil {
 		return err
 	}
 	s.retention = config.RevokedRetention
 	step := func() { s.pace.step(ctx) }
-	err = store.EachKey(ctx, "", func(id string) (bool, error) {
+	err = records.EachKey(ctx, "", func(id string) (bool, error) {
 		step()
-		return true, s.key(ctx, id)
+		return true, s.passOver(id, s.key(ctx, id))
 	})
 	if err != nil {
 		return err
 	}
-	repaired, err := store.SweepLeftovers(ctx, step)
+	repaired, err := records.SweepLeftovers(ctx, step)
 	s.count(0, repaired)
 	if err != nil {
 		return err
 	}
-	return store.SweepUsage(ctx, step)
+	return records.SweepUsage(ctx, step)
+}
+
+// passOver keeps one entry that cannot be read from ending the run.
+func (s *sweep) passOver(id string, err error) error {
+	if !errors.Is(err, store.ErrUnreadable) {
+		return err
+	}
+	s.engine.Logger.Error("tidy passed over a key", "key_id", id, "error", err)
+	s.unreadable++
+	return nil
 }
 
 // key tidies one key: removes it when it ended long ago, else forgets what its
@@ -56,7 +70,7 @@ func (s *sweep) key(ctx context.Context, id string) error {
 		return err
 	}
 	if s.over(&k, l.Standing) {
-		_, removed, err := e.Store.DeleteKey(ctx, id, func(k record.Key) bool { return !s.over(&k, l.Standing) })
+		removed, err := e.Store.DeleteKey(ctx, id, func(k *record.Key) bool { return k == nil || !s.over(k, l.Standing) })
 		if removed {
 			e.Gone(id)
 			s.count(1, 0)

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -100,6 +101,8 @@ func (t *Tidier) run(ctx context.Context) {
 	case err != nil:
 		t.engine.Logger.Error("tidy failed", "error", err)
 		text = err.Error()
+	case s.unreadable > 0:
+		state, text = TidyDone, fmt.Sprintf("%d keys could not be read and were passed over; the log names them", s.unreadable)
 	default:
 		state, text = TidyDone, ""
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
 )
 
 // nameGrammar is that of roles, owners and static names. It has no slash, so a
@@ -21,6 +23,15 @@ func ValidName(s string) bool {
 func CheckName(field, s string) error {
 	if !ValidName(s) {
 		return Mistakef("%s must be 1 to 128 of the characters A-Z a-z 0-9 . _ @ -, begin with a letter or a digit and not contain '..'", field)
+	}
+	return checkNoKey(field, s)
+}
+
+// checkNoKey refuses a key in a place where it would be stored and shown: someone
+// took one field for another.
+func checkNoKey(field, s string) error {
+	if _, err := apikey.Parse(s); err == nil {
+		return Mistakef("%s must not be a key", field)
 	}
 	return nil
 }
@@ -44,7 +55,7 @@ func CheckText(field, s string, max int) error {
 	if !printable(s) {
 		return Mistakef("%s must be printable UTF-8", field)
 	}
-	return nil
+	return checkNoKey(field, s)
 }
 
 // CheckMetadata refuses metadata beyond 32 pairs of 64 and 512 bytes.
@@ -58,6 +69,9 @@ func CheckMetadata(metadata map[string]string) error {
 		}
 		if len(v) > maxMetadataValue || !printable(v) {
 			return Mistakef("a metadata value must be at most %d bytes of printable UTF-8", maxMetadataValue)
+		}
+		if err := checkNoKey("metadata", v); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -17,8 +17,12 @@ import (
 // settleTime bounds the read that finds out whether a failed write took effect.
 const settleTime = 5 * time.Second
 
-// errDamaged is returned for an entry that holds no record of its kind.
-var errDamaged = errors.New("the stored record is damaged")
+// ErrUnreadable is returned for an entry that holds no record of its kind, or one
+// in a form that this version of the plugin does not know. It is trouble with one
+// entry; the others are fine.
+var ErrUnreadable = errors.New("the stored record cannot be read")
+
+var errDamaged = fmt.Errorf("%w: it is damaged", ErrUnreadable)
 
 // stored is how a record of any kind lies in storage.
 type stored[V any] struct {
@@ -50,7 +54,7 @@ func decode[V any](raw []byte) (v V, err error) {
 		return v, errDamaged
 	}
 	if s.Format != record.Format {
-		return v, fmt.Errorf("the stored record has format %d, this version of the plugin reads %d", s.Format, record.Format)
+		return v, fmt.Errorf("%w: it has format %d, this version of the plugin reads %d", ErrUnreadable, s.Format, record.Format)
 	}
 	// JSON reads what lost a part as something smaller. A verdict on that would
 	// call a good key invalid, where the trouble is the storage's.

@@ -83,27 +83,33 @@ func (s *Store) UpdateKey(ctx context.Context, id string, change func(*record.Ke
 }
 
 // DeleteKey removes the record and then its hints. keep may refuse under the
-// lock by returning true. What is not there is no error; deleted tells whether
-// there was a record.
-func (s *Store) DeleteKey(ctx context.Context, id string, keep func(record.Key) bool) (deleted record.Key, found bool, err error) {
+// lock by returning true; it gets nil when the record cannot be read. What is not
+// there is no error; deleted tells whether there was a record.
+func (s *Store) DeleteKey(ctx context.Context, id string, keep func(*record.Key) bool) (deleted bool, err error) {
 	if !apikey.ValidID(id) {
-		return record.Key{}, false, nil
+		return false, nil
 	}
 	lock := s.keys.lock(id)
 	lock.Lock()
 	defer lock.Unlock()
 	k, found, err := s.keys.fresh(ctx, id)
-	if err != nil || !found || keep(k) {
-		return k, false, err
+	unreadable := errors.Is(err, ErrUnreadable)
+	switch {
+	case unreadable && keep(nil):
+		return false, err
+	case unreadable:
+	case err != nil, !found, keep(&k):
+		return false, err
 	}
 	if err := s.keys.remove(ctx, id); err != nil {
-		return k, false, err
+		return false, err
 	}
-	// The key is gone, which is what was asked for; what stays behind is tidy's.
-	if s.removeHints(ctx, k) == nil {
+	// The key is gone, which is what was asked for; what stays behind, as the
+	// hints of an unreadable record must, is tidy's.
+	if unreadable || s.removeHints(ctx, k) == nil {
 		_ = remove(ctx, s.storage, quotaPath(id))
 	}
-	return k, true, nil
+	return true, nil
 }
 
 // EachKey calls visit with the ids of all keys after the given one, in byte

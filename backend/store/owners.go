@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -79,8 +80,9 @@ func (s *Store) CountKeys(ctx context.Context, owner, role string, limit int, no
 	folder := ownerKeys + owner + "/"
 	err = s.EachKeyOf(ctx, owner, "", func(id string) (bool, error) {
 		h, found, err := read[hint](ctx, s.storage, shardPath(folder, id))
-		if err == nil && found && h.Role == role && now < h.ExpiresAt {
+		if errors.Is(err, ErrUnreadable) || err == nil && found && h.Role == role && now < h.ExpiresAt {
 			hinted = append(hinted, id)
+			err = nil
 		}
 		return true, err
 	})
@@ -89,18 +91,11 @@ func (s *Store) CountKeys(ctx context.Context, owner, role string, limit int, no
 	}
 	live := 0
 	for _, id := range hinted {
-		k, found, err := s.keys.peek(ctx, id)
+		lives, err := s.lives(ctx, id, ended)
 		if err != nil {
 			return 0, err
 		}
-		if !found {
-			continue
-		}
-		over, err := ended(k)
-		if err != nil {
-			return 0, err
-		}
-		if !over {
+		if lives {
 			live++
 		}
 	}

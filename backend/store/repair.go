@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,9 @@ func (s *Store) RepairHints(ctx context.Context, id string, endedAt func(record.
 	}
 	for _, path := range hintPaths(k) {
 		have, found, err := read[hint](ctx, s.storage, path)
+		if errors.Is(err, ErrUnreadable) {
+			have, found, err = hint{}, false, nil // written anew
+		}
 		if err != nil {
 			return repaired, err
 		}
@@ -123,6 +127,9 @@ func (s *Store) sweepFolder(ctx context.Context, folder string, step func()) (re
 		step()
 		path := shardPath(folder, id)
 		k, found, err := s.keys.peek(ctx, id)
+		if errors.Is(err, ErrUnreadable) {
+			return true, nil // whose it is, nobody can tell
+		}
 		if err != nil || found && slices.Contains(hintPaths(k), path) {
 			return true, err
 		}

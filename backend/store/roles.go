@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,18 +74,30 @@ func (s *Store) hasLiveKey(ctx context.Context, name string, role record.Role, n
 	folder := roleHintFolder(name, role.UID, role.Generation)
 	err = s.walk(ctx, folder, "", func(id string) (more bool, err error) {
 		h, found, err := read[hint](ctx, s.storage, shardPath(folder, id))
-		if err != nil || !found || now >= h.ExpiresAt {
+		switch {
+		case errors.Is(err, ErrUnreadable):
+			// The record tells.
+		case err != nil, !found, now >= h.ExpiresAt:
 			return true, err
 		}
-		k, found, err := s.keys.peek(ctx, id)
-		if err != nil || !found {
-			return true, err
-		}
-		over, err := ended(k)
-		live = err == nil && !over
-		return over, err
+		live, err = s.lives(ctx, id, ended)
+		return !live, err
 	})
 	return live, err
+}
+
+// lives tells whether there is a record of this id whose key has not ended. One
+// that cannot be read counts as alive: nobody can tell.
+func (s *Store) lives(ctx context.Context, id string, ended func(record.Key) (bool, error)) (bool, error) {
+	k, found, err := s.keys.peek(ctx, id)
+	if errors.Is(err, ErrUnreadable) {
+		return true, nil
+	}
+	if err != nil || !found {
+		return false, err
+	}
+	over, err := ended(k)
+	return err == nil && !over, err
 }
 
 // Roles are the names of all roles, in byte order.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -99,10 +100,10 @@ func (s *Store) sweepUsageShard(ctx context.Context, path string, step func()) e
 	for id := range r.Uses {
 		step()
 		_, found, err := s.keys.peek(ctx, id)
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrUnreadable) {
 			return err
 		}
-		if !found {
+		if err == nil && !found {
 			delete(r.Uses, id)
 		}
 	}
@@ -153,6 +154,9 @@ func (s *Store) sweepQuotas(ctx context.Context, step func()) (removed int, err 
 	err = s.walk(ctx, quotaFolder, "", func(id string) (bool, error) {
 		step()
 		_, found, err := s.keys.peek(ctx, id)
+		if errors.Is(err, ErrUnreadable) {
+			return true, nil
+		}
 		if err != nil || found {
 			return true, err
 		}
