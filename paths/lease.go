@@ -30,6 +30,14 @@ func leaseData(id string, version int) map[string]any {
 	return map[string]any{"key_id": id, "version": strconv.Itoa(version)}
 }
 
+// leaseTTL is what a new lease must run to end with the record, or within a
+// second after it. Vault counts it from the moment at which it gets the answer,
+// and the record was dated before it was written.
+func leaseTTL(end record.Time) time.Duration {
+	left := time.Until(end.Std())
+	return max(time.Second, (left + time.Second - 1).Truncate(time.Second))
+}
+
 func leased(r *logical.Request) (id string, version int, err error) {
 	id, _ = r.Secret.InternalData["key_id"].(string)
 	number, _ := r.Secret.InternalData["version"].(string)
@@ -63,8 +71,9 @@ func (sv *Services) renewLease(ctx context.Context, req *logical.Request, _ *fra
 	secret := req.Secret
 	secret.TTL = renewal.TTL.Std()
 	secret.Renewable = renewal.Renewable
-	// Only the maximum holds against the client's increment. Vault counts it from
-	// the second in which it issued the lease.
+	// Only the maximum holds against the client's increment, and against the time
+	// that the answer takes to Vault. Vault counts it from the second in which it
+	// issued the lease.
 	secret.MaxTTL = renewal.Until.Std().Sub(issued.Truncate(time.Second))
 	return &logical.Response{Secret: secret}, nil
 }

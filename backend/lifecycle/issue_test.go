@@ -80,7 +80,6 @@ func TestWhatAVersionIsUnderItsRole(t *testing.T) {
 
 func TestWhatIssueRefusesLeavesNothing(t *testing.T) {
 	t.Parallel()
-	var mistake record.Mistake
 	for name, tc := range map[string]struct {
 		do     func(w *world, r *IssueRequest)
 		during bool // while the key is minted, rather than before
@@ -88,10 +87,10 @@ func TestWhatIssueRefusesLeavesNothing(t *testing.T) {
 	}{
 		"an unknown role":                        {do: func(_ *world, r *IssueRequest) { r.Role = "none" }, is: is(ErrRoleNotFound)},
 		"a disabled role":                        {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, is: is(record.ErrRoleDisabled)},
-		"scopes beyond the role's":               {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, is: func(err error) bool { return errors.As(err, &mistake) }},
+		"scopes beyond the role's":               {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, is: func(err error) bool { return errors.As(err, new(record.Mistake)) }},
 		"a role that is disabled meanwhile":      {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, during: true, is: is(record.ErrRoleDisabled)},
 		"a role that is deleted meanwhile":       {do: func(w *world, _ *IssueRequest) { w.must(w.DeleteRole(t.Context(), "web")) }, during: true, is: is(ErrRoleNotFound)},
-		"a role that is narrowed meanwhile":      {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, during: true, is: func(err error) bool { return errors.As(err, &mistake) }},
+		"a role that is narrowed meanwhile":      {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, during: true, is: func(err error) bool { return errors.As(err, new(record.Mistake)) }},
 		"storage trouble with the role":          {do: func(w *world, _ *IssueRequest) { w.Store.Invalidate("role/web"); w.disk.fail = fails("get", "role/") }, is: is(errDisk)},
 		"storage trouble with the tag key":       {do: func(w *world, _ *IssueRequest) { w.Store.Invalidate("tag-key"); w.disk.fail = fails("get", "tag-key") }, is: is(errDisk)},
 		"storage trouble with the record":        {do: func(w *world, _ *IssueRequest) { w.disk.fail = fails("put", "key/") }, is: is(errDisk)},

@@ -160,7 +160,7 @@ func TestTroubleWithARehashIsLoggedWithoutTheKey(t *testing.T) {
 
 func (w *world) eventually(what string, is func() bool) {
 	w.Helper()
-	for range 2000 {
+	for range 20_000 {
 		if is() {
 			return
 		}

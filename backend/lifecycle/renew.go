@@ -20,7 +20,7 @@ type RenewRequest struct {
 // Renewal is what the lease becomes.
 type Renewal struct {
 	TTL       record.Seconds
-	Until     record.Time // the end beyond which no increment moves it
+	Until     record.Time // the end of the version, and so of the lease, whatever increment the client asks for
 	Renewable bool
 }
 
@@ -32,7 +32,6 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 		return renewal, err
 	}
 	caps := e.Caps()
-	awaitFreshSecond(ctx)
 	defer e.hold(&k)()
 	l, err := e.Standing(ctx, k)
 	if err != nil {
@@ -73,7 +72,7 @@ func renewNewest(v *record.Version, role record.Role, caps record.Caps, r RenewR
 	// next second. Both end by the version's count.
 	v.ExpiresAt = min(now.Add(granted), latest)
 	v.Until = max(v.Until, v.ExpiresAt)
-	return Renewal{TTL: v.ExpiresAt.Sub(now), Until: latest, Renewable: true}, nil
+	return Renewal{TTL: v.ExpiresAt.Sub(now), Until: v.ExpiresAt, Renewable: true}, nil
 }
 
 // renewGrace answers the rest of the grace, or less where the client asks for

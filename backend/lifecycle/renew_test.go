@@ -32,13 +32,13 @@ func TestARenewalMovesTheEnd(t *testing.T) {
 		role             func(r *record.Role)
 		want             Renewal
 	}{
-		"to its own lifetime from now":          {hour, 0, nil, Renewal{TTL: 10 * hour, Until: start.Add(50 * hour), Renewable: true}},
-		"to what was asked for from now":        {hour, 20 * hour, nil, Renewal{TTL: 20 * hour, Until: start.Add(50 * hour), Renewable: true}},
-		"to an earlier time":                    {hour, 60, nil, Renewal{TTL: 60, Until: start.Add(50 * hour), Renewable: true}},
+		"to its own lifetime from now":          {hour, 0, nil, Renewal{TTL: 10 * hour, Until: start.Add(11 * hour), Renewable: true}},
+		"to what was asked for from now":        {hour, 20 * hour, nil, Renewal{TTL: 20 * hour, Until: start.Add(21 * hour), Renewable: true}},
+		"to an earlier time":                    {hour, 60, nil, Renewal{TTL: 60, Until: start.Add(hour + 60), Renewable: true}},
 		"not beyond its making and the maximum": {9 * hour, 50 * hour, nil, Renewal{TTL: 41 * hour, Until: start.Add(50 * hour), Renewable: true}},
 		"not beyond the maximum of today":       {hour, 20 * hour, func(r *record.Role) { r.MaxTTL = 5 * hour }, Renewal{TTL: 4 * hour, Until: start.Add(5 * hour), Renewable: true}},
-		"further than once, under a wider role": {hour, 60 * hour, func(r *record.Role) { r.MaxTTL = 90 * hour }, Renewal{TTL: 60 * hour, Until: start.Add(90 * hour), Renewable: true}},
-		"also when the key is disabled":         {hour, 0, func(r *record.Role) { r.Disabled = true }, Renewal{TTL: 10 * hour, Until: start.Add(50 * hour), Renewable: true}},
+		"further than once, under a wider role": {hour, 60 * hour, func(r *record.Role) { r.MaxTTL = 90 * hour }, Renewal{TTL: 60 * hour, Until: start.Add(61 * hour), Renewable: true}},
+		"also when the key is disabled":         {hour, 0, func(r *record.Role) { r.Disabled = true }, Renewal{TTL: 10 * hour, Until: start.Add(11 * hour), Renewable: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -195,7 +195,7 @@ func TestARunThatIsStartedAtTheLastOnesEndRuns(t *testing.T) {
 // ended is tidied without a pause between its looks.
 func (w *world) ended(tidier *Tidier) TidyStatus {
 	tidier.Start()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		if s := tidier.Status(); s.State != TidyRunning {
 			return s
 		}

@@ -15,8 +15,8 @@ import (
 
 const one = "aa00000000000001"
 
-// readOnly is Vault's refusal as it comes out of another process: a text.
-var readOnly = errors.New("rpc error: code = Unknown desc = " + logical.ErrReadOnly.Error())
+// errReadOnly is Vault's refusal as it comes out of another process: a text.
+var errReadOnly = errors.New("rpc error: code = Unknown desc = " + logical.ErrReadOnly.Error())
 
 func TestAFailedWriteIsSettledByReadingBack(t *testing.T) {
 	t.Parallel()
@@ -29,7 +29,7 @@ func TestAFailedWriteIsSettledByReadingBack(t *testing.T) {
 		"it worked":                                    {holds: true, reads: 1},
 		"it took effect although it failed":            {after: failing("put", "config", errDisk), holds: true, reads: 2},
 		"it did not take effect":                       {before: failing("put", "config", errDisk), fails: true, reads: 2},
-		"it was refused on a standby":                  {before: failing("put", "config", readOnly), fails: true, reads: 1},
+		"it was refused on a standby":                  {before: failing("put", "config", errReadOnly), fails: true, reads: 1},
 		"it took effect, but that cannot be found out": {after: failAll(), fails: true, holds: true, reads: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestAFailedDeleteIsSettledByReadingBack(t *testing.T) {
 		"it worked":                                    {gone: true},
 		"it took effect although it failed":            {after: failing("delete", record1, errDisk), gone: true},
 		"it did not take effect":                       {before: failing("delete", record1, errDisk), fails: true},
-		"it was refused on a standby":                  {before: failing("delete", record1, readOnly), fails: true},
+		"it was refused on a standby":                  {before: failing("delete", record1, errReadOnly), fails: true},
 		"it took effect, but that cannot be found out": {after: failAll(), fails: true, gone: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestACallerWhoHungUpDoesNotSpoilTheReadBack(t *testing.T) {
 func TestWhatIsReadOnly(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]bool{
-		nil: false, errDisk: false, logical.ErrReadOnly: true, readOnly: true, fmt.Errorf("write x: %w", readOnly): true,
+		nil: false, errDisk: false, logical.ErrReadOnly: true, errReadOnly: true, fmt.Errorf("write x: %w", errReadOnly): true,
 	} {
 		if store.IsReadOnly(err) != want {
 			t.Errorf("%v is read-only: %v", err, !want)
