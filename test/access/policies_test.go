@@ -27,8 +27,8 @@ func onPaths(paths ...string) func(surface.Operation, bool) bool {
 	return func(op surface.Operation, _ bool) bool { return slices.Contains(paths, op.Path) }
 }
 
-func onOwnPath(path string) func(surface.Operation, bool) bool {
-	return func(op surface.Operation, own bool) bool { return own && op.Path == path }
+func onOwnPaths(paths ...string) func(surface.Operation, bool) bool {
+	return func(op surface.Operation, own bool) bool { return own && slices.Contains(paths, op.Path) }
 }
 
 func belowOwner(path string, own bool) bool { return own && strings.HasPrefix(path, "owners/{owner}/") }
@@ -37,9 +37,9 @@ func tenant(op surface.Operation, own bool) bool { return belowOwner(op.Path, ow
 
 var policies = []policy{
 	{"holder.hcl", "", onPaths("rotate", "revoke"), nowhere},
-	{"issuer.hcl", "", onOwnPath("issue/{role}"), nowhere},
-	{"pinned.hcl", "", onOwnPath("issue"), nowhere},
-	{"gateway.hcl", "", onOwnPath("verify/{role}"), nowhere},
+	{"issuer.hcl", "", onOwnPaths("issue/{role}"), nowhere},
+	{"pinned.hcl", "", onOwnPaths("issue"), nowhere},
+	{"gateway.hcl", "", onOwnPaths("verify/{role}", "authorize/{role}"), nowhere},
 	{"tenant.hcl", "", tenant, belowOwner},
 	{"tenants.hcl", "acme", tenant, belowOwner},
 	{"operator.hcl", "", func(surface.Operation, bool) bool { return true }, func(string, bool) bool { return true }},
@@ -149,5 +149,10 @@ func TestAGatewaysPolicyTellsNothingAboutKeysOfOtherRoles(t *testing.T) {
 	}
 	if d := gateway.Write(t, "verify/web", fields{"key": other.Text}); d["code"] != "invalid" || len(d) != 3 {
 		t.Errorf("a key of another role is answered with %v", d)
+	}
+	gateway.Want(t, 200, "GET", "authorize/web", nil, "X-API-Key: "+own.Text)
+	r := gateway.Want(t, 401, "GET", "authorize/web", nil, "X-API-Key: "+other.Text)
+	if nonsense := gateway.Want(t, 401, "GET", "authorize/web", nil, "X-API-Key: nonsense"); !sameAnswer(r, nonsense) {
+		t.Errorf("a key of another role is answered with %s, nonsense with %s", r.Raw, nonsense.Raw)
 	}
 }

@@ -43,9 +43,10 @@ func withRoles(t testing.TB, e Engine) Engine {
 	t.Helper()
 	for _, role := range []string{"web", "admin"} {
 		e.Write(t, "roles/"+role, Fields{
-			"generate_lease": false,
-			"allowed_scopes": []string{"read:*", "write:orders"},
-			"default_scopes": []string{"read:orders"},
+			"generate_lease":       false,
+			"max_delegation_depth": 1,
+			"allowed_scopes":       []string{"read:*", "write:orders"},
+			"default_scopes":       []string{"read:orders"},
 		})
 	}
 	return e

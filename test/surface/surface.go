@@ -29,12 +29,19 @@ var (
 
 // Consumes tells whether the operation works only once on the same key.
 func (o Operation) Consumes() bool {
-	return o.Verb == "delete" || strings.Contains(o.Path, "rotate") || strings.Contains(o.Path, "revoke")
+	return o.Verb == "delete" || strings.Contains(o.Path, "rotate") || strings.Contains(o.Path, "revoke") || strings.HasPrefix(o.Path, "stop/")
 }
 
-// Operations are all.
+// Operations are all. The last ones end more than one key.
 func Operations() []Operation {
-	return slices.Concat(ofMount(), ofHolders(), ofKeys("keys", "rotate/{key_id}", "revoke/{key_id}"), ofOwners())
+	return slices.Concat(ofMount(), ofHolders(), ofKeys("keys", "rotate/{key_id}", "revoke/{key_id}"), ofOwners(), stops())
+}
+
+func stops() []Operation {
+	return []Operation{
+		{Path: "stop/owners/{owner}", Verb: "update", Body: Fields{"reason": "a test"}, Status: 200},
+		{Path: "stop/roles/{role}", Verb: "update", Body: Fields{"reason": "a test"}, Status: 200},
+	}
 }
 
 func ofMount() []Operation {
@@ -62,6 +69,11 @@ func ofHolders() []Operation {
 		{Path: "verify", Verb: "read", Headers: withHeader, Status: 200},
 		{Path: "verify/{role}", Verb: "update", Body: presented, Status: 200},
 		{Path: "verify/{role}", Verb: "read", Headers: withHeader, Status: 200},
+		{Path: "authorize", Verb: "update", Body: presented, Status: 200},
+		{Path: "authorize", Verb: "read", Headers: withHeader, Status: 200},
+		{Path: "authorize/{role}", Verb: "update", Body: presented, Status: 200},
+		{Path: "authorize/{role}", Verb: "read", Headers: withHeader, Status: 200},
+		{Path: "delegate", Verb: "update", Body: presented, Status: 200},
 	}
 }
 

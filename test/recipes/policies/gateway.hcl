@@ -2,3 +2,8 @@
 path "apikeys/verify/web" {
   capabilities = ["read", "update"]
 }
+
+# The same question, answered by the HTTP status: for nginx auth_request, Caddy forward_auth, Traefik ForwardAuth.
+path "apikeys/authorize/web" {
+  capabilities = ["read", "update"]
+}
