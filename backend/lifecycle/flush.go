@@ -39,7 +39,8 @@ func (f *Flusher) Start(ctx context.Context) error {
 func (f *Flusher) run(ctx context.Context) {
 	for {
 		interval := record.DefaultConfig().UsageFlushInterval
-		if config, err := f.Engine.Store.Config(ctx); err == nil {
+		// A configuration that was stored before there was an interval names none.
+		if config, err := f.Engine.Store.Config(ctx); err == nil && config.UsageFlushInterval > 0 {
 			interval = config.UsageFlushInterval
 		}
 		select {
