@@ -54,7 +54,7 @@ func TestCheckFindsEveryKindOfDamage(t *testing.T) {
 		"a grace beyond its version":    {change: func(k *record.Key) { k.Versions[0].Number = 2; older(k, was(1, 4901)) }},
 		"three versions that work":      {change: func(k *record.Key) { k.Versions[0].Number = 3; older(k, was(2, 2000), was(1, 1500)) }},
 		"a hash that cannot be matched": {change: func(k *record.Key) { k.Versions[0].Hash = phc[:40] }},
-		"a role's hint that is missing": {change: func(k *record.Key) { k.RoleUID = "u2" }, at: "role-key/web/u2-0/aa/" + one},
+		"a role's hint that is missing": {change: func(k *record.Key) { k.RoleGeneration = 1 }, at: "role-key/web/u1-1/aa/" + one},
 		"an owner's that is missing":    {change: func(k *record.Key) { k.Owner = "eve" }, at: "owner-key/eve/aa/" + one},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -178,7 +178,9 @@ func endedAt(at record.Time) func(record.Key) record.Time {
 	return func(k record.Key) record.Time { return k.EndedAt(record.Standing{}, at) }
 }
 
-// ended tells of a record by itself whether its key has ended.
+// ended tells of a record whether its key has ended under role web.
 func ended(at record.Time) func(record.Key) (bool, error) {
-	return func(k record.Key) (bool, error) { return endedAt(at)(k) != 0, nil }
+	return func(k record.Key) (bool, error) {
+		return k.Ended(record.Standing{Role: &record.Role{UID: "u1"}}, at), nil
+	}
 }

@@ -158,7 +158,7 @@ func TestASlowLoadBringsNothingBack(t *testing.T) {
 			return err
 		},
 		"a deletion": func(s *store.Store) error {
-			_, _, err := s.DeleteKey(t.Context(), one, func(record.Key) bool { return false })
+			_, err := s.DeleteKey(t.Context(), one, func(*record.Key) bool { return false })
 			return err
 		},
 	} {
