@@ -14,7 +14,7 @@ import (
 )
 
 // canary stands for a key that was sent in the wrong place.
-const canary = "vak_CANARY"
+const canary = "vak_CANARY7"
 
 // Values of every type that JSON, the command line and Vault's query parser can
 // send.
@@ -66,8 +66,11 @@ func TestWhatEachKindTakes(t *testing.T) {
 			{"", refused{}}, {canary, refused{}}, {[]any{"a=1", "a=" + canary}, refused{}}, {[]string{"a=1", "a=1"}, refused{}}, {[]any{"a=1", canary}, refused{}}, {[]any{1.0}, refused{}}, {[]any{nil}, refused{}},
 			{map[string]any{canary: 1.0}, refused{}}, {map[string]any{"a": nil}, refused{}}, {map[string]any{"a": nested}, refused{}}, {map[string]any{"a": []any{canary}}, refused{}}, {map[string]any{"a": true}, refused{}}, {1.0, refused{}}, {number("1"), refused{}}, {true, refused{}}, {nil, refused{}},
 		},
-		object:  {{nested, refused{}}, {canary, refused{}}},
-		objects: {{[]any{nested}, refused{}}},
+		object: {{nested, refused{}}, {canary, refused{}}},
+		objects: {
+			{[]any{nested}, []any{nested}}, {[]any{}, []any{}},
+			{nested, refused{}}, {canary, refused{}}, {"", refused{}}, {[]string{canary}, refused{}}, {nil, refused{}}, {1.0, refused{}}, {true, refused{}},
+		},
 	} {
 		for _, tc := range cases {
 			in, err := decode(fields{"field": {kind: k}}, map[string]any{"field": tc.sent}, nil)
@@ -108,7 +111,8 @@ func TestWhatMayStandInTheData(t *testing.T) {
 		"an unknown one beside a known one": {map[string]any{"name": "x", "expires_at": canary}, nil, `unknown parameter "expires_at"`},
 		"a key where a name should be":      {map[string]any{canary: "x"}, nil, "is not shown"},
 		"a long name":                       {map[string]any{strings.Repeat("canary_", 6): "x"}, nil, "is not shown"},
-		"a name in capitals":                {map[string]any{"Name": "x"}, nil, "is not shown"},
+		"a name in capitals":                {map[string]any{"Client-IP": "x"}, nil, `unknown parameter "Client-IP"`},
+		"a long name in capitals":           {map[string]any{strings.Repeat("Canary-", 4): "x"}, nil, "is not shown"},
 		"an empty name":                     {map[string]any{"": "x"}, nil, "is not shown"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 )
@@ -29,10 +30,14 @@ func TestEveryErrorHasItsStatusAndText(t *testing.T) {
 		record.ErrKeyEnded:                    {409, "the key has ended", false},
 		record.ErrKeyNotActive:                {409, "the key is not active", false},
 		record.ErrRoleDisabled:                {409, "the role is disabled", false},
-		record.ErrRoleInUse:                   {409, "the role still has keys that have not ended; revoke them first", false},
+		record.ErrRoleInUse:                   {409, "the role still has keys that have not ended; end them first, all at once with stop/roles", false},
 		record.ErrNotNewest:                   {409, "this version of the key is superseded; use the newest version", false},
 		record.ErrVersionDiffers:              {409, "expected_version is not the key's newest version", false},
 		record.ErrRotatedAlready:              {409, "the key was rotated by another request at the same time", false},
+		record.ErrOwnerFull:                   {409, "the owner has as many keys as the role's max_keys_per_owner allows", false},
+		record.ErrNoMoreRenewals:              {409, "the version has lived for as long as its role and the mount allow; rotate the key", false},
+		lifecycle.ErrTooDeep:                  {400, "the role's max_delegation_depth allows no further delegation", false},
+		limit.ErrBusy:                         {503, "busy: too many keys are partly through their limits", false},
 		record.ErrLastVersion:                 {409, "the key has reached its last version number; issue a new key", false},
 		record.ErrKeyNotFound:                 {404, "key not found", false},
 		lifecycle.ErrRoleNotFound:             {404, "role not found", false},

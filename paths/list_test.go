@@ -36,7 +36,7 @@ func TestAPageOfKeys(t *testing.T) {
 	sv := newServices(t, systemView(time.Hour, time.Hour))
 	sv.plant(t, ids...)
 	sv.plant(t, idOf("bb"))
-	if _, _, err := sv.Store.DeleteKey(t.Context(), idOf("bb"), func(record.Key) bool { return false }); err != nil {
+	if _, err := sv.Store.DeleteKey(t.Context(), idOf("bb"), func(*record.Key) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
