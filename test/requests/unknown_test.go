@@ -61,6 +61,11 @@ var taken = map[string]string{
 	"owners/{owner}/keys/{key_id}/revoke update": "owner key_id",
 	"verify update":                              "key scopes",
 	"verify/{role} update":                       "key scopes role",
+	"authorize update":                           "key scopes",
+	"authorize/{role} update":                    "key scopes role",
+	"delegate update":                            "key name scopes metadata bound_cidrs ttl",
+	"stop/owners/{owner} update":                 "owner",
+	"stop/roles/{role} update":                   "role",
 	"tidy update":                                "",
 }
 
