@@ -38,12 +38,13 @@ func TestEveryOperationHasASample(t *testing.T) {
 // statuses are what verify answers, as the engine's contract says; tests of the engine hold it to them.
 var statuses = map[string]string{
 	"valid": "200", "invalid": "401", "revoked": "401", "expired": "401", "superseded": "401",
-	"disabled": "403", "ip_denied": "403", "insufficient_scope": "403",
+	"disabled": "403", "parent_ended": "401", "ip_denied": "403", "insufficient_scope": "403",
+	"rate_limited": "429", "quota_exceeded": "429",
 }
 
 func TestTheCodesOfVerifyAreThoseOfTheSource(t *testing.T) {
 	var inSource, told []string
-	for _, m := range regexp.MustCompile(`(?m)^\t[A-Z]\w+ +Code = "(\w+)"$`).FindAllStringSubmatch(read(t, "backend/verify/verify.go"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\t[A-Z]\w+ +Code = "(\w+)"$`).FindAllStringSubmatch(read(t, "backend/verify/decision.go"), -1) {
 		inSource = append(inSource, m[1])
 	}
 	sections, _ := document(t)

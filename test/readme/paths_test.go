@@ -1,11 +1,8 @@
 package readme
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -161,31 +158,6 @@ func compareParameters(t *testing.T, s *section, takes map[string]string) {
 	for name := range says {
 		if _, found := takes[name]; !found {
 			t.Errorf("%s: no path of the section takes %s", s.title, name)
-		}
-	}
-}
-
-func TestTheDefaultsOfConfigAndRolesAreThoseTold(t *testing.T) {
-	e := surface.At(t, servers.Server(t), "apikeys")
-	e.Write(t, "roles/fresh", surface.Fields{})
-	sections, _ := document(t)
-	for title, path := range map[string]string{"Config": "config", "Roles": "roles/fresh"} {
-		data := e.Want(t, 200, "GET", path, nil).Data()
-		i := slices.IndexFunc(sections, func(s *section) bool { return s.title == title })
-		for name, d := range sections[i].parameters() {
-			if d.fallback == "<required>" {
-				continue
-			}
-			got, _ := json.Marshal(data[name])
-			want := d.fallback
-			if hours, isHours := strings.CutSuffix(want, "h"); isHours && d.kind == "duration" {
-				var n int
-				fmt.Sscan(hours, &n)
-				want = fmt.Sprint(n * 3600)
-			}
-			if string(got) != want {
-				t.Errorf("%s: %s is %s by default, the README says %s", title, name, got, d.fallback)
-			}
 		}
 	}
 }

@@ -18,6 +18,7 @@ const (
 
 // TestProductionCommandsRegisterAndUpgrade runs the chapter on a server that keeps its data on disk and has no plugin.
 func TestProductionCommandsRegisterAndUpgrade(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, harness.Options{})
 	plugins, _ := s.Expect(t, 200, "GET", "sys/config/state/sanitized", nil).Data()["plugin_directory"].(string)
 	if plugins == "" {

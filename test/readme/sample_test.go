@@ -11,7 +11,10 @@ import (
 var row = regexp.MustCompile(`^([a-z_]+) {2,}(.*)$`)
 
 // telling are fields whose values must be those shown. All others hold what differs from run to run.
-var telling = []string{"valid", "code", "http_status", "status", "superseded", "rotation_due", "disabled", "scopes", "missing_scopes", "metadata"}
+var telling = []string{
+	"valid", "code", "http_status", "status", "superseded", "rotation_due", "disabled", "scopes", "missing_scopes", "metadata",
+	"rate_limit", "rate_limit_period", "rate_remaining", "quota", "quota_period", "quota_remaining", "reason", "revoke_reason",
+}
 
 // checkSample compares what a block shows with what the command before it printed.
 func checkSample(t testing.TB, sample *block, c *command) {
