@@ -66,10 +66,10 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 	m := &mount{
 		store:  records,
 		proofs: proof.New(size),
-		uses:   usage.New(records, size),
 		meter:  limit.NewMeter(records),
 	}
 	ticks := new(clock.Clock)
+	m.uses = usage.New(records, size, m.writable, ticks.Now())
 	resolver := verify.Resolver{Reader: m.store, Uses: m.uses, Clock: ticks}
 	verifier := &verify.Verifier{
 		Resolver: resolver,
@@ -93,7 +93,7 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 	}
 	m.tidier = lifecycle.NewTidier(engine)
 	m.rehasher = &lifecycle.Rehasher{Engine: engine, Remember: m.proofs.Add, Writable: m.writable}
-	m.idleEnds = &lifecycle.IdleEnds{Engine: engine, Writable: m.writable}
+	m.idleEnds = &lifecycle.IdleEnds{Engine: engine, Writable: m.writable, ActiveUntil: m.uses.ActiveUntil}
 	m.flusher = &lifecycle.Flusher{Engine: engine, Uses: m.uses, Meter: m.meter}
 	verifier.Outdated = m.rehasher.Offer
 	services := &paths.Services{

@@ -10,7 +10,8 @@
 //	store      reads and writes records; the only one that knows the layout
 //
 // Below them are plain rules and values that know nothing of Vault: record
-// (what is stored, and the rules over it), proof and cache (what is remembered),
+// (what is stored, and the rules over it), limit and usage (what is counted),
+// proof and cache (what is remembered),
 // clock, and at the bottom apikey, keyhash, scope and network. Imports go
 // downwards only; imports_test.go holds them to it.
 //

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -13,29 +14,33 @@ import (
 
 // initialize runs once after a mount, an unseal or a reload.
 func (m *mount) initialize(ctx context.Context, _ *logical.InitializationRequest) error {
-	m.ensureTagKey(ctx)
-	config, err := m.store.Config(ctx)
-	if err != nil {
-		// Vault would only log it; requests meet the same trouble and say so.
-		m.Logger().Error("the configuration cannot be read", "error", err)
-		return nil
-	}
-	m.configured(config)
-	if m.writable() {
-		if err := m.flusher.Start(ctx); err != nil {
-			m.Logger().Error("last uses are taken for incomplete", "error", err)
-		}
-	}
+	m.start(ctx)
 	return nil
 }
 
-// ensureTagKey makes the tag key of an empty mount, on a node that may write. A
-// failure is logged and tried again by the periodic hook; until then the paths
-// that need the tag key fail.
-func (m *mount) ensureTagKey(ctx context.Context) {
+// start does what a mount needs once. A failure is logged and tried again by the
+// periodic hook: Vault initialises a mount once, and may do so with the context
+// of a request whose client hangs up.
+func (m *mount) start(ctx context.Context) {
+	config, err := m.store.Config(ctx)
+	if err != nil {
+		// Requests meet the same trouble and say so.
+		m.Logger().Error("the configuration cannot be read", "error", err)
+		return
+	}
+	m.configured(config)
 	if !m.writable() {
 		return
 	}
+	m.ensureTagKey(ctx)
+	if err := m.flusher.Start(ctx); err != nil {
+		m.Logger().Error("last uses are not written down yet", "error", err)
+	}
+}
+
+// ensureTagKey makes the tag key of an empty mount. Until that worked the paths
+// that need it fail.
+func (m *mount) ensureTagKey(ctx context.Context) {
 	if err := m.store.EnsureTagKey(ctx, m.GetRandomReader()); err != nil {
 		m.Logger().Error("the mount has no usable tag key: keys can be neither minted nor verified", "error", err)
 	}
@@ -47,7 +52,7 @@ func (m *mount) periodic(ctx context.Context, _ *logical.Request) error {
 	if !m.writable() {
 		return nil
 	}
-	m.ensureTagKey(ctx)
+	m.start(ctx)
 	m.tidier.StartWhenDue()
 	return nil
 }
@@ -58,6 +63,9 @@ func (m *mount) invalidate(ctx context.Context, path string) {
 	if id, ok := store.QuotaOf(path); ok {
 		m.meter.Forget(id)
 	}
+	if store.IsUsage(path) {
+		m.uses.Refresh()
+	}
 	if path != "config" {
 		return
 	}
@@ -66,19 +74,21 @@ func (m *mount) invalidate(ctx context.Context, path string) {
 	}
 }
 
-// clean runs at unmount, seal and step-down.
+// clean runs at unmount, seal and step-down, under Vault's state lock: all that
+// has to end does so at the same time.
 func (m *mount) clean(context.Context) {
-	m.tidier.Stop()
-	m.rehasher.Stop()
-	m.idleEnds.Stop()
-	m.flusher.Stop()
+	var stops sync.WaitGroup
+	for _, stop := range []func(){m.tidier.Stop, m.rehasher.Stop, m.idleEnds.Stop, m.flusher.Stop} {
+		stops.Go(stop)
+	}
+	stops.Wait()
 }
 
 // idle notes a key that is refused as idle: in memory before verify answers, and
 // in its record soon.
-func (m *mount) idle(id string, since record.Time) {
+func (m *mount) idle(id string, at, active record.Time) {
 	m.uses.MarkIdle(id)
-	m.idleEnds.Note(id, since)
+	m.idleEnds.Note(id, at, active)
 }
 
 // gone drops what is counted of a key whose record was removed.

@@ -8,8 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// steadySystem is Vault's view of the system with one answer remembered for a
-// moment.
+// steadySystem is Vault's view of the system with two answers remembered.
 //
 // The framework asks for the replication state before each request, to pass
 // writes on from a standby; between processes that is a call back into Vault,
@@ -19,7 +18,8 @@ import (
 // storage and passes the request on for that reason.
 type steadySystem struct {
 	logical.SystemView
-	last atomic.Pointer[steadyState]
+	last  atomic.Pointer[steadyState]
+	local atomic.Pointer[bool]
 }
 
 type steadyState struct {
@@ -44,4 +44,14 @@ func (s *steadySystem) ReplicationState() consts.ReplicationState {
 		s.last.Store(&steadyState{state, now.Add(steadyFor)})
 	}
 	return state
+}
+
+// LocalMount tells whether the mount is not replicated, which it stays for life.
+func (s *steadySystem) LocalMount() bool {
+	if local := s.local.Load(); local != nil {
+		return *local
+	}
+	local := s.SystemView.LocalMount()
+	s.local.Store(&local)
+	return local
 }

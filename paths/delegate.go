@@ -16,7 +16,7 @@ func (sv *Services) delegatePath() *framework.Path {
 	return sv.path("delegate", "Mint a narrower child of the key that is presented.",
 		"The holder of a key makes a child of it: with its role, owner and prefix, and within its scopes, networks, limits and life. A child is never leased. When an ancestor ends, is narrowed or disabled, so are all below it, at once; a child's verifications count against its ancestors' limits as well.", nil,
 		map[logical.Operation]operation{
-			logical.UpdateOperation: {summary: "Delegate the key that is presented.", takes: delegateFields, answers: mintFields, handler: sv.delegate, writes: true},
+			logical.UpdateOperation: {summary: "Delegate the key that is presented.", takes: delegateFields, answers: keyFields.with(mintFields.pick("key")), handler: sv.delegate, writes: true},
 		})
 }
 
@@ -44,5 +44,5 @@ func (sv *Services) delegate(ctx context.Context, r request) (*logical.Response,
 	if err != nil {
 		return nil, err
 	}
-	return sv.mintAnswer(minted), nil
+	return answer(sv.shown(minted), minted.Warnings...), nil
 }

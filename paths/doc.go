@@ -6,5 +6,5 @@
 // strict decoder (decode.go), every error through one function (errors.go).
 //
 // Vault's framework never sees the caller's data: it would put values of the
-// wrong type into its errors. Body carries the data around it.
+// wrong type into its errors. WithBody carries the data around it.
 package paths

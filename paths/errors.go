@@ -35,7 +35,7 @@ func (sv *Services) reply(err error) (*logical.Response, error) {
 		return nil, logical.CodedError(http.StatusServiceUnavailable, "busy: too many keys are being hashed; try again")
 	case errors.Is(err, limit.ErrBusy):
 		return nil, logical.CodedError(http.StatusServiceUnavailable, limit.ErrBusy.Error())
-	case store.IsReadOnly(err):
+	case elsewhere(err):
 		// A standby: Vault passes the request on to the active node.
 		return nil, logical.ErrReadOnly
 	case errors.Is(err, context.Canceled):
@@ -44,4 +44,9 @@ func (sv *Services) reply(err error) (*logical.Response, error) {
 		sv.Logger.Error("request failed", "error", err)
 	}
 	return nil, logical.CodedError(http.StatusInternalServerError, "internal error")
+}
+
+// elsewhere tells whether only the node that may write can answer.
+func elsewhere(err error) bool {
+	return store.IsReadOnly(err) || errors.Is(err, record.ErrElsewhere)
 }

@@ -49,7 +49,7 @@ func (sv *Services) issue(ctx context.Context, r request) (*logical.Response, er
 	if err := record.CheckName("role", role); err != nil {
 		return nil, err
 	}
-	owner, err := sv.ownerFor(ctx, role, r)
+	owner, template, err := sv.ownerFor(ctx, role, r)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +68,9 @@ func (sv *Services) issue(ctx context.Context, r request) (*logical.Response, er
 			TTL:        r.in.seconds("ttl"),
 			Limits:     limitsChange(r.in),
 		},
-		By:     record.Creator{DisplayName: r.DisplayName, EntityID: r.EntityID},
-		Holder: holder(r.Request),
+		By:            record.Creator{DisplayName: r.DisplayName, EntityID: r.EntityID},
+		Holder:        holder(r.Request),
+		OwnerTemplate: template,
 	})
 	if err != nil {
 		return nil, err
@@ -79,26 +80,26 @@ func (sv *Services) issue(ctx context.Context, r request) (*logical.Response, er
 
 // ownerFor is the owner of a key to be issued: what the role's template renders
 // to for the caller, else what the caller says.
-func (sv *Services) ownerFor(ctx context.Context, name string, r request) (string, error) {
+func (sv *Services) ownerFor(ctx context.Context, name string, r request) (owner, template string, err error) {
 	role, err := sv.Store.Role(ctx, name)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if role == nil || role.OwnerTemplate == "" {
-		return r.in.word("owner"), nil
+		return r.in.word("owner"), "", nil
 	}
 	if r.in.has("owner") {
-		return "", record.Mistake("the role's owner_template sets the owner; it cannot be chosen")
+		return "", "", record.Mistake("the role's owner_template sets the owner; it cannot be chosen")
 	}
-	owner, err := framework.PopulateIdentityTemplate(role.OwnerTemplate, r.EntityID, sv.System())
+	owner, err = framework.PopulateIdentityTemplate(role.OwnerTemplate, r.EntityID, sv.System())
 	if err != nil {
 		// Most often a token without an entity. The cause may name entities.
-		return "", record.Mistake("the role's owner_template cannot be rendered for this token's identity")
+		return "", "", record.Mistake("the role's owner_template cannot be rendered for this token's identity")
 	}
 	if !record.ValidName(owner) {
-		return "", record.Mistake("the role's owner_template renders to no valid owner name for this token's identity")
+		return "", "", record.Mistake("the role's owner_template renders to no valid owner name for this token's identity")
 	}
-	return owner, nil
+	return owner, role.OwnerTemplate, nil
 }
 
 // holder is a fingerprint of the token that asks, by which a rotation tells
@@ -112,17 +113,10 @@ func holder(r *logical.Request) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// mintAnswer shows a new version, with a lease if it is leased. This is the one
-// place where a key's text becomes an answer.
+// mintAnswer shows a version that issue or rotate made, with a lease if it is
+// leased, else with the seconds after which its holder should fetch the next.
 func (sv *Services) mintAnswer(m lifecycle.Minted) *logical.Response {
-	// It was made within its role, owner and parent a moment ago.
-	standing := record.Standing{Role: &m.Role, Owner: record.Owner{Stop: record.Stop{Generation: m.Key.OwnerGeneration}}, AncestorsActive: true}
-	data := keyAnswer(m.Key, standing, sv.Clock.Now())
-	data["key"] = m.Text.Reveal()
-	if m.Previous != nil {
-		data["previous_version"] = m.Previous.Number
-		data["previous_valid_until"] = m.Previous.ValidUntil.String()
-	}
+	data := sv.shown(m)
 	newest := m.Key.Newest()
 	if !newest.Leased {
 		data["rotation_period"] = int64(m.Role.RotationPeriod)
@@ -134,4 +128,16 @@ func (sv *Services) mintAnswer(m lifecycle.Minted) *logical.Response {
 	resp.Secret.MaxTTL = m.MaxTTL.Std()
 	resp.Warnings = m.Warnings
 	return resp
+}
+
+// shown is a new version with its key. This is the one place where a key's text
+// becomes an answer.
+func (sv *Services) shown(m lifecycle.Minted) map[string]any {
+	data := keyAnswer(m.Key, m.Standing, sv.Clock.Now())
+	data["key"] = m.Text.Reveal()
+	if m.Previous != nil {
+		data["previous_version"] = m.Previous.Number
+		data["previous_valid_until"] = m.Previous.ValidUntil.String()
+	}
+	return data
 }

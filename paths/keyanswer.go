@@ -109,19 +109,24 @@ func (sv *Services) readAnswer(ctx context.Context, k record.Key) (map[string]an
 		}
 	}
 	data["versions"] = versions
-	return data, sv.addQuota(ctx, data, &k, s, now)
+	return data, nil
 }
 
+// peek looks at what is left of a key's limits.
+type peek func(ctx context.Context, line limit.Line, now record.Time) (limit.Remaining, error)
+
 // addQuota shows what remains of the quota that applies to a key, if one does.
-func (sv *Services) addQuota(ctx context.Context, data map[string]any, k *record.Key, s record.Standing, now record.Time) error {
-	if s.Role == nil || s.Role.UID != k.RoleUID {
-		return nil
+func (sv *Services) addQuota(ctx context.Context, data map[string]any, k record.Key, peek peek) error {
+	role, err := sv.Store.Role(ctx, k.Role)
+	if err != nil || role == nil || role.UID != k.RoleUID {
+		return err
 	}
-	limits := k.Limits.Under(s.Role.Limits)
+	limits := k.Limits.Under(role.Limits)
 	if limits.Quota == 0 {
 		return nil
 	}
-	left, err := sv.Meter.Peek(ctx, limit.Line{ID: k.ID, Created: k.CreatedAt, Limits: limits}, now)
+	now := sv.Clock.Now()
+	left, err := peek(ctx, limit.Line{ID: k.ID, Created: k.CreatedAt, Limits: limits}, now)
 	if err != nil {
 		return err
 	}

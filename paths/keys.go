@@ -29,7 +29,14 @@ func (sv *Services) keyOperations() map[logical.Operation]operation {
 
 func (sv *Services) readKey(ctx context.Context, r request) (*logical.Response, error) {
 	k, err := sv.Engine.Find(ctx, target(r.in))
-	return sv.changed(ctx, k, err)
+	if err != nil {
+		return nil, err
+	}
+	data, err := sv.readAnswer(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	return answer(data), sv.addQuota(ctx, data, k, sv.Meter.Peek)
 }
 
 func (sv *Services) updateKey(ctx context.Context, r request) (*logical.Response, error) {

@@ -53,5 +53,10 @@ func (sv *Services) changed(ctx context.Context, k record.Key, err error) (*logi
 	if err != nil {
 		return nil, err
 	}
+	if err := sv.addQuota(ctx, data, k, sv.Meter.TryPeek); err != nil {
+		// The change is made. That what remains of a quota is not known now, or
+		// held by a verify, must not hide it.
+		sv.Logger.Warn("a changed key is answered without its quota", "error", err)
+	}
 	return answer(data), nil
 }

@@ -24,6 +24,14 @@ const ErrTooDeep record.Mistake = "the role's max_delegation_depth allows no fur
 // Delegate mints a child that is within its parent in every way. A parent id is
 // only ever written into a new key, so there are no cycles.
 func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error) {
+	m, err := e.delegate(ctx, r)
+	if err == nil {
+		e.Notify(ctx, Issued, m.Key.ID)
+	}
+	return m, err
+}
+
+func (e *Engine) delegate(ctx context.Context, r DelegateRequest) (Minted, error) {
 	p, ok, err := e.Prover.Prove(ctx, r.Key, "")
 	if err != nil {
 		return Minted{}, err
@@ -57,7 +65,10 @@ func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error
 	defer release()
 	now := e.Clock.Now()
 	parentEnds := l.Key.Find(p.Version.Number).ExpiresAt
-	first, warnings := version(1, phc, role, term{ttl: r.Want.TTL, caps: caps, parentEnds: parentEnds}, now)
+	first, warnings, err := version(1, phc, role, term{ttl: r.Want.TTL, caps: caps, parentEnds: parentEnds}, now)
+	if err != nil {
+		return Minted{}, err
+	}
 	child.ID, child.Prefix = id, text.Prefix
 	child.CreatedAt, child.CreatedBy = now, r.By
 	child.Versions = []record.Version{first}
@@ -71,8 +82,7 @@ func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error
 		_ = e.Delete(ctx, Target{ID: id})
 		return Minted{}, err
 	}
-	e.Notify(ctx, Issued, id)
-	return Minted{Text: text, Key: child, Role: role, MaxTTL: role.MaxLifetime(caps), Warnings: warnings}, nil
+	return Minted{Text: text, Key: child, Role: role, Standing: bornUnder(&child, &role), MaxTTL: role.MaxLifetime(caps), Warnings: warnings}, nil
 }
 
 // child is what the parent, as it is now, lets the new key be.

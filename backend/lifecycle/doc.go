@@ -5,5 +5,5 @@
 // without any lock, then take the locks, look again, and write the record once.
 // What was true before the locks is never relied on after.
 //
-// Texts of keys leave this package in one place only, Minted.Text.
+// Texts of keys leave this package in Minted.Text, and as proofs of a new hash.
 package lifecycle

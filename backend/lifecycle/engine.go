@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -56,6 +57,7 @@ type Minted struct {
 	Text     apikey.Key // the key itself: shown once, here
 	Key      record.Key
 	Role     record.Role
+	Standing record.Standing // what the key's state depends on
 	Previous *record.Version // the version that a rotation replaced
 	MaxTTL   record.Seconds  // of the lease, when the version is leased
 	Warnings []string
@@ -92,11 +94,18 @@ type term struct {
 }
 
 // version describes a new version under the role as it is now.
-func version(number int, phc string, role record.Role, t term, now record.Time) (v record.Version, warnings []string) {
+//
+// A lifetime of nothing is refused before anything is written: a version that is
+// born dead would end the key that it replaces. Vault's settings read as 0 when
+// they cannot be asked for.
+func version(number int, phc string, role record.Role, t term, now record.Time) (v record.Version, warnings []string, err error) {
 	lifetime, capped := role.Lifetime(t.ttl, t.caps)
 	if t.parentEnds != 0 && lifetime > t.parentEnds.Sub(now) {
 		lifetime = t.parentEnds.Sub(now)
 		capped = capped || t.ttl > lifetime
+	}
+	if lifetime < 1 {
+		return v, nil, errNoLifetime
 	}
 	v = record.Version{
 		Number:    number,
@@ -114,8 +123,11 @@ func version(number int, phc string, role record.Role, t term, now record.Time) 
 	if capped {
 		warnings = append(warnings, fmt.Sprintf("the ttl was shortened to %d seconds, the most that the role, the mount and, for a delegated key, its parent allow", lifetime))
 	}
-	return v, warnings
+	return v, warnings, nil
 }
+
+// errNoLifetime is returned where a new version could not live for a second.
+var errNoLifetime = errors.New("the lifetime of a new version is zero: the mount's lease settings cannot be read, or its parent has just ended")
 
 // lateInSecond is how late in a second a leased version is not dated any more.
 const lateInSecond = 900 * time.Millisecond

@@ -2,6 +2,8 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/limit"
@@ -10,55 +12,66 @@ import (
 )
 
 // Flusher writes last uses down, and gives reserved quota back that nobody
-// spends, every usage_flush_interval. All fields but the worker are required.
+// spends, every usage_flush_interval. All exported fields are required.
 type Flusher struct {
 	Engine *Engine
 	Uses   *usage.Tracker
 	Meter  *limit.Meter
 
 	worker worker
+	mu     sync.Mutex
+	begun  bool
+	gap    record.UsageGap
 }
 
-// Start recovers from the process before and begins to flush. Only a node that
-// may write calls it.
+// Start recovers from the process before and begins to flush, once. Only a node
+// that may write calls it. After an error nothing has begun, and it is to be
+// called again: no flush may come before the mark of this process stands.
 func (f *Flusher) Start(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.begun {
+		return nil
+	}
 	config, err := f.Engine.Store.Config(ctx)
 	if err != nil {
 		return err
 	}
-	inOrder, err := f.Engine.Store.EndedInOrder(ctx)
-	slack := config.UsageFlushInterval
-	if err == nil && inOrder {
-		slack = 0
+	f.gap, err = f.Engine.Store.TakeOverUsage(ctx, f.Uses.Born(), config.UsageFlushInterval)
+	if err != nil {
+		return err
 	}
-	f.Uses.Recover(f.Engine.Clock.Now(), slack)
-	f.worker.start(f.Engine.Logger, "flush", f.run)
-	return err
+	f.Uses.Recover(f.gap)
+	f.begun = f.worker.start(f.Engine.Logger, "flush", f.run)
+	return nil
 }
 
+// flushTick is how often the flusher looks whether an interval is over, so that a
+// shorter one takes effect at once.
+const flushTick = time.Second
+
 func (f *Flusher) run(ctx context.Context) {
-	for {
-		interval := record.DefaultConfig().UsageFlushInterval
-		// A configuration that was stored before there was an interval names none.
-		if config, err := f.Engine.Store.Config(ctx); err == nil && config.UsageFlushInterval > 0 {
-			interval = config.UsageFlushInterval
-		}
+	tick := time.NewTicker(flushTick)
+	defer tick.Stop()
+	// An interval is counted from the beginning of the last flush: what a crash
+	// loses is what was touched since then.
+	for last := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(interval.Std()):
+		case <-tick.C:
 		}
-		if err := f.flush(ctx, interval.Std()); err != nil && ctx.Err() == nil {
-			f.Engine.Logger.Error("last uses and quotas were not flushed", "error", err)
+		config, err := f.Engine.Store.Config(ctx)
+		interval := config.UsageFlushInterval.Std()
+		if err != nil || time.Since(last) < interval {
+			continue
+		}
+		last = time.Now()
+		err = errors.Join(f.Uses.Flush(ctx), f.Meter.Settle(ctx, interval))
+		if err != nil && ctx.Err() == nil {
+			f.Engine.Logger.Error("last uses and quotas were not all written", "error", err)
 		}
 	}
-}
-
-func (f *Flusher) flush(ctx context.Context, idle time.Duration) error {
-	if err := f.Uses.Flush(ctx); err != nil {
-		return err
-	}
-	return f.Meter.Settle(ctx, idle)
 }
 
 // Stop ends the flushing with a last one, which leaves the mark that nothing was
@@ -69,13 +82,17 @@ func (f *Flusher) Stop() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
+	var settling sync.WaitGroup
+	settling.Go(func() { f.report(f.Meter.Settle(ctx, 0)) })
 	err := f.Uses.Flush(ctx)
 	if err == nil {
-		err = f.Engine.Store.EndInOrder(ctx)
+		err = f.Engine.Store.EndUsage(ctx, f.gap)
 	}
-	if err == nil {
-		err = f.Meter.Settle(ctx, 0)
-	}
+	f.report(err)
+	settling.Wait()
+}
+
+func (f *Flusher) report(err error) {
 	if err != nil {
 		f.Engine.Logger.Warn("the last flush was not finished", "error", err)
 	}

@@ -18,6 +18,8 @@ type IdleEnds struct {
 	Engine *Engine
 	// Writable tells whether this node may write.
 	Writable func() bool
+	// ActiveUntil is when a key was last used, as far as anybody knows.
+	ActiveUntil func(ctx context.Context, id string, created record.Time) (record.Time, error)
 
 	once   sync.Once
 	queue  chan idleEnd
@@ -25,18 +27,20 @@ type IdleEnds struct {
 }
 
 type idleEnd struct {
-	id string
-	at record.Time
+	id     string
+	at     record.Time
+	active record.Time // the last use that was known when it was decided
 }
 
-// Note takes an idle end. It never blocks.
-func (i *IdleEnds) Note(id string, at record.Time) {
+// Note takes an idle end, and the last use that it was counted from. It never
+// blocks.
+func (i *IdleEnds) Note(id string, at, active record.Time) {
 	i.once.Do(func() { i.queue = make(chan idleEnd, idleQueue) })
 	if !i.worker.start(i.Engine.Logger, "idle ends", i.run) {
 		return
 	}
 	select {
-	case i.queue <- idleEnd{id, at}:
+	case i.queue <- idleEnd{id, at, active}:
 	default:
 	}
 }
@@ -48,15 +52,45 @@ func (i *IdleEnds) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			i.drain()
 			return
 		case end := <-i.queue:
-			if !i.Writable() {
-				continue
-			}
-			_, err := i.Engine.Store.UpdateKey(ctx, end.id, func(k *record.Key) error { return k.Expire(end.at) })
-			if ignoreNotFound(err) != nil && ctx.Err() == nil {
-				i.Engine.Logger.Warn("an idle end was not written down", "key_id", end.id, "error", err)
-			}
+			i.write(ctx, end)
 		}
+	}
+}
+
+// drain writes what waits when the mount goes away, as far as there is time.
+func (i *IdleEnds) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime/2)
+	defer cancel()
+	for ctx.Err() == nil {
+		select {
+		case end := <-i.queue:
+			i.write(ctx, end)
+		default:
+			return
+		}
+	}
+}
+
+// write puts one end into the record, unless the key was used after all: by a
+// request that was decided in time and was slower.
+func (i *IdleEnds) write(ctx context.Context, end idleEnd) {
+	if !i.Writable() {
+		return
+	}
+	_, err := i.Engine.Store.UpdateKey(ctx, end.id, func(k *record.Key) error {
+		active, err := i.ActiveUntil(ctx, k.ID, k.CreatedAt)
+		if err != nil {
+			return err
+		}
+		if active > end.active {
+			return record.ErrUnchanged
+		}
+		return k.Expire(end.at)
+	})
+	if ignoreNotFound(err) != nil {
+		i.Engine.Logger.Warn("an idle end was not written down", "key_id", end.id, "error", err)
 	}
 }

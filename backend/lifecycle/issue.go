@@ -14,13 +14,28 @@ type IssueRequest struct {
 	Want   record.Request
 	By     record.Creator
 	Holder string // fingerprint of the asking token
+	// OwnerTemplate is the role's template that the owner was rendered from, ""
+	// when it was chosen. A role that has another by now refuses.
+	OwnerTemplate string
 }
+
+// ErrTemplateChanged is returned when a role's owner_template changed between a
+// look at it and the key.
+const ErrTemplateChanged record.Conflict = "the role's owner_template was changed at the same time; try again"
 
 // ErrRoleNotFound is returned when a key is asked of a role that does not exist.
 var ErrRoleNotFound = fmt.Errorf("role %w", record.ErrNotFound)
 
 // Issue mints a key of a role. A key that it answered with verifies.
 func (e *Engine) Issue(ctx context.Context, r IssueRequest) (Minted, error) {
+	m, err := e.issue(ctx, r)
+	if err == nil {
+		e.Notify(ctx, Issued, m.Key.ID)
+	}
+	return m, err
+}
+
+func (e *Engine) issue(ctx context.Context, r IssueRequest) (Minted, error) {
 	config, err := e.Store.Config(ctx)
 	if err != nil {
 		return Minted{}, err
@@ -53,15 +68,17 @@ func (e *Engine) Issue(ctx context.Context, r IssueRequest) (Minted, error) {
 	}
 	defer release()
 	now := e.Clock.Now()
-	first, warnings := version(1, phc, role, term{ttl: r.Want.TTL, caps: caps, holder: r.Holder}, now)
+	first, warnings, err := version(1, phc, role, term{ttl: r.Want.TTL, caps: caps, holder: r.Holder}, now)
+	if err != nil {
+		return Minted{}, err
+	}
 	key.ID, key.Prefix = id, text.Prefix
 	key.CreatedAt, key.CreatedBy = now, r.By
 	key.Versions = []record.Version{first}
 	if err := e.Store.CreateKey(ctx, key); err != nil {
 		return Minted{}, err
 	}
-	e.Notify(ctx, Issued, id)
-	return Minted{Text: text, Key: key, Role: role, MaxTTL: role.MaxLifetime(caps), Warnings: warnings}, nil
+	return Minted{Text: text, Key: key, Role: role, Standing: bornUnder(&key, &role), MaxTTL: role.MaxLifetime(caps), Warnings: warnings}, nil
 }
 
 // admit holds the owner of a new key, who must have room for it, and writes the
@@ -107,6 +124,19 @@ func (e *Engine) grant(ctx context.Context, r IssueRequest) (record.Role, record
 	if role == nil {
 		return record.Role{}, record.Key{}, ErrRoleNotFound
 	}
+	if role.OwnerTemplate != r.OwnerTemplate {
+		return record.Role{}, record.Key{}, ErrTemplateChanged
+	}
 	key, err := record.Grant(r.Role, *role, r.Want)
 	return *role, key, err
+}
+
+// bornUnder is the standing of a key that was made within its role, owner and
+// parent a moment ago.
+func bornUnder(key *record.Key, role *record.Role) record.Standing {
+	return record.Standing{
+		Role:            role,
+		Owner:           record.Owner{Stop: record.Stop{Generation: key.OwnerGeneration}},
+		AncestorsActive: true,
+	}
 }

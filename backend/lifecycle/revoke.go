@@ -11,9 +11,20 @@ import (
 // Revoke is the operator's door: it ends the key, all versions, before it
 // answers. Repeated, it changes nothing.
 func (e *Engine) Revoke(ctx context.Context, t Target, reason string) (record.Key, error) {
+	k, err := e.Find(ctx, t)
+	if err != nil {
+		return record.Key{}, err
+	}
+	l, err := e.Standing(ctx, k)
+	if err != nil {
+		return record.Key{}, err
+	}
 	return e.revoke(ctx, t.ID, reason, func(k *record.Key) error {
 		if t.hides(k) {
 			return record.ErrKeyNotFound
+		}
+		if l.Standing.Stopped(k) != nil {
+			return record.ErrUnchanged // the stop's time and reason stay
 		}
 		return nil
 	})

@@ -56,7 +56,11 @@ func (e *Engine) rotate(ctx context.Context, t Target, presented int, r RotateRe
 	if l.Standing.Role.GenerateLease {
 		awaitFreshSecond(ctx)
 	}
-	return e.replace(ctx, t, presented, r, text, phc)
+	m, err := e.replace(ctx, t, presented, r, text, phc)
+	if err == nil {
+		e.Notify(ctx, Rotated, k.ID)
+	}
+	return m, err
 }
 
 // replace makes the minted version the newest, unless something came between.
@@ -89,10 +93,13 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 			return err
 		}
 		now := e.Clock.Now()
-		next, warnings := version(text.Version, phc, role, rotationTerm(k, &l, r, caps), now)
+		next, warnings, err := version(text.Version, phc, role, rotationTerm(k, &l, r, caps), now)
+		if err != nil {
+			return err
+		}
 		previous := k.Supersede(next, grace, now)
 		k.Forget(config.RevokedRetention, now)
-		minted.Role, minted.MaxTTL = role, role.MaxLifetime(caps)
+		minted.Role, minted.Standing, minted.MaxTTL = role, l.Standing, role.MaxLifetime(caps)
 		minted.Previous = &previous
 		minted.Warnings = append(warnings, rotationWarnings(previous, next, grace)...)
 		return nil
@@ -100,7 +107,6 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 	if err != nil {
 		return Minted{}, err
 	}
-	e.Notify(ctx, Rotated, k.ID)
 	return minted, nil
 }
 

@@ -41,13 +41,19 @@ type Tidier struct {
 
 	mu     sync.Mutex
 	status TidyStatus
-	last   time.Time // when the last run began, or the mount was made
+	last   time.Time // when the last run began, or one would have that makes the first due
+	born   time.Time
+	jumped time.Duration // how far the wall clock has run from the machine's own
 }
 
-// NewTidier makes the tidier of a mount. Its first run by itself is due after an
-// interval: a node that takes over has better things to do.
+// firstTidy is when the first run by itself is due: a node that takes over has
+// better things to do at first, and one that is restarted often must tidy, too.
+const firstTidy = 10 * time.Minute
+
+// NewTidier makes the tidier of a mount.
 func NewTidier(e *Engine) *Tidier {
-	return &Tidier{engine: e, status: TidyStatus{State: TidyNever}, last: time.Now()}
+	now := time.Now()
+	return &Tidier{engine: e, status: TidyStatus{State: TidyNever}, last: now.Add(firstTidy - TidyInterval), born: now}
 }
 
 // Status is that of the present run, or of the last.
@@ -76,15 +82,27 @@ func (t *Tidier) Start() TidyStatus {
 	return t.status
 }
 
-// StartWhenDue begins a run when the last one began an interval ago.
+// StartWhenDue begins a run when the last one began an interval ago. It is called
+// once a minute.
+//
+// Not right after the wall clock jumped: what a wrong clock calls long ended, tidy
+// would remove for good. A clock that stays where it jumped to is believed.
 func (t *Tidier) StartWhenDue() {
 	t.mu.Lock()
-	due := time.Since(t.last) >= TidyInterval
+	now := time.Now()
+	jumped := now.Round(0).Sub(t.born.Round(0)) - now.Sub(t.born)
+	steady := (jumped - t.jumped).Abs() < clockJump
+	t.jumped = jumped
+	due := steady && now.Sub(t.last) >= TidyInterval
 	t.mu.Unlock()
 	if due {
 		t.Start()
 	}
 }
+
+// clockJump is by how much the wall clock may run from the machine's own within
+// a minute.
+const clockJump = 10 * time.Minute
 
 // Stop cancels a run and waits for its end for a short while.
 func (t *Tidier) Stop() { t.worker.stop() }

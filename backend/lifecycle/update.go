@@ -9,6 +9,14 @@ import (
 
 // Update changes what may be changed of a key that has not ended.
 func (e *Engine) Update(ctx context.Context, t Target, change record.Change) (record.Key, error) {
+	k, err := e.update(ctx, t, change)
+	if err == nil {
+		e.Notify(ctx, Updated, k.ID)
+	}
+	return k, err
+}
+
+func (e *Engine) update(ctx context.Context, t Target, change record.Change) (record.Key, error) {
 	k, err := e.Find(ctx, t)
 	if err != nil {
 		return record.Key{}, err
@@ -18,7 +26,7 @@ func (e *Engine) Update(ctx context.Context, t Target, change record.Change) (re
 	if err != nil {
 		return record.Key{}, err
 	}
-	k, err = e.Store.UpdateKey(ctx, t.ID, func(k *record.Key) error {
+	return e.Store.UpdateKey(ctx, t.ID, func(k *record.Key) error {
 		if k.Ended(l.Standing, e.Clock.Now()) {
 			return record.ErrKeyEnded
 		}
@@ -27,10 +35,6 @@ func (e *Engine) Update(ctx context.Context, t Target, change record.Change) (re
 		}
 		return withinParent(k, &l, change)
 	})
-	if err == nil {
-		e.Notify(ctx, Updated, k.ID)
-	}
-	return k, err
 }
 
 // withinParent refuses to widen a delegated key beyond its parent. Verify holds

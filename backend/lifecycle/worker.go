@@ -63,6 +63,17 @@ func (w *worker) wait() {
 	}
 }
 
+// waitUntil returns when the work has ended, or at the deadline.
+func (w *worker) waitUntil(deadline time.Time) {
+	w.mu.Lock()
+	done := w.done
+	w.mu.Unlock()
+	select {
+	case <-done:
+	case <-time.After(time.Until(deadline)):
+	}
+}
+
 // stop ends the work and waits for it for a short while. It tells whether there
 // was any, the first time it is called.
 func (w *worker) stop() (worked bool) {

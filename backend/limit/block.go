@@ -55,7 +55,7 @@ func (b *block) load(ctx context.Context, quotas Quotas, id string, start record
 func (b *block) remaining(quota int64) int64 { return max(0, quota-b.stored.Reserved+b.left) }
 
 // has tells whether cost units are left, as far as this node knows.
-func (b *block) has(ctx context.Context, quotas Quotas, id string, quota, cost int64, start, _ record.Time) (ok bool, err error) {
+func (b *block) has(ctx context.Context, quotas Quotas, id string, quota, cost int64, start record.Time) (ok bool, err error) {
 	err = b.load(ctx, quotas, id, start)
 	return err == nil && b.remaining(quota) >= cost, err
 }

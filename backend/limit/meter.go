@@ -63,6 +63,15 @@ func (m *Meter) now() time.Duration { return time.Since(m.start) }
 
 // hold finds or makes the counter of a key and locks it.
 func (m *Meter) hold(id string) (*counter, error) {
+	c, err := m.find(id)
+	if err == nil {
+		c.mu.Lock()
+	}
+	return c, err
+}
+
+// find finds or makes the counter of a key and keeps it in its place.
+func (m *Meter) find(id string) (*counter, error) {
 	s := m.shard(id)
 	s.mu.Lock()
 	c, ok := s.counters[id]
@@ -77,13 +86,17 @@ func (m *Meter) hold(id string) (*counter, error) {
 	}
 	c.users++
 	s.mu.Unlock()
-	c.mu.Lock()
 	return c, nil
 }
 
+// release unlocks a counter and leaves it.
 func (m *Meter) release(id string, c *counter) {
 	c.usedAt = m.now()
 	c.mu.Unlock()
+	m.leave(id, c)
+}
+
+func (m *Meter) leave(id string, c *counter) {
 	s := m.shard(id)
 	s.mu.Lock()
 	c.users--
@@ -121,27 +134,47 @@ func (m *Meter) Forget(id string) {
 	}
 }
 
+// settlers is how many blocks are given back at a time: an orderly end has two
+// seconds.
+const settlers = 8
+
 // Settle gives back the reserved blocks of keys that were not verified for idle,
-// and drops counters that hold nothing. It stops at the first error.
+// and drops counters that hold nothing.
 func (m *Meter) Settle(ctx context.Context, idle time.Duration) error {
-	for i := range m.shards {
-		s := &m.shards[i]
-		for _, id := range m.idle(s, idle) {
-			c, err := m.hold(id)
-			if err != nil {
-				return err
+	var group sync.WaitGroup
+	errs := make([]error, settlers)
+	for w := range settlers {
+		group.Go(func() {
+			defer func() {
+				if recover() != nil { // in a goroutine nothing else would
+					errs[w] = errors.Join(errs[w], errors.New("a fault in the plugin ended the return of quotas"))
+				}
+			}()
+			for i := w; i < shardCount; i += settlers {
+				errs[w] = errors.Join(errs[w], m.settleShard(ctx, &m.shards[i], idle))
 			}
-			err = c.giveBack(ctx, m.quotas, id)
-			m.release(id, c)
-			if err != nil {
-				return err
-			}
-		}
-		s.mu.Lock()
-		m.dropFull(s)
-		s.mu.Unlock()
+		})
 	}
-	return nil
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+func (m *Meter) settleShard(ctx context.Context, s *shard, idle time.Duration) (err error) {
+	for _, id := range m.idle(s, idle) {
+		if ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		c, busy := m.hold(id)
+		if busy != nil {
+			return errors.Join(err, busy)
+		}
+		err = errors.Join(err, c.giveBack(ctx, m.quotas, id))
+		m.release(id, c)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.dropFull(s)
+	return err
 }
 
 // idle are the keys of a shard that hold a block and were not verified for idle.

@@ -67,6 +67,20 @@ func (m *Meter) Peek(ctx context.Context, line Line, now record.Time) (Remaining
 	return v.Remaining, err
 }
 
+// TryPeek is Peek that waits for nobody: ErrBusy while another request takes.
+func (m *Meter) TryPeek(ctx context.Context, line Line, now record.Time) (Remaining, error) {
+	c, err := m.find(line.ID)
+	if err != nil {
+		return Remaining{}, err
+	}
+	if !c.mu.TryLock() {
+		m.leave(line.ID, c)
+		return Remaining{}, ErrBusy
+	}
+	defer m.release(line.ID, c)
+	return m.remaining(ctx, line, c, m.now(), now)
+}
+
 func (m *Meter) holdAll(chain []Line) ([]*counter, error) {
 	held := make([]*counter, 0, len(chain))
 	for _, line := range chain {
@@ -115,11 +129,14 @@ func (m *Meter) askQuotas(ctx context.Context, chain []Line, held []*counter, co
 		if l.Quota == 0 {
 			continue
 		}
-		ask := held[i].reserve
-		if verdict.Outcome != Allowed {
-			ask = held[i].has
+		start := l.WindowStart(line.Created, now)
+		var ok bool
+		var err error
+		if verdict.Outcome == Allowed {
+			ok, err = held[i].reserve(ctx, m.quotas, line.ID, l.Quota, cost, start, now)
+		} else {
+			ok, err = held[i].has(ctx, m.quotas, line.ID, l.Quota, cost, start)
 		}
-		ok, err := ask(ctx, m.quotas, line.ID, l.Quota, cost, l.WindowStart(line.Created, now), now)
 		if err != nil {
 			return Verdict{}, err
 		}

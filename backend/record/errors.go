@@ -14,6 +14,10 @@ var ErrNotFound = errors.New("not found")
 // it tells a guesser nothing.
 var ErrKeyNotFound = fmt.Errorf("key %w", ErrNotFound)
 
+// ErrElsewhere is returned when only the node that may write can answer. Vault
+// passes the request on to it.
+var ErrElsewhere = errors.New("only a node that may write can answer")
+
 // ErrUnchanged is returned by a change to say that there is nothing to write.
 var ErrUnchanged = errors.New("unchanged")
 

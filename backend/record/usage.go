@@ -40,9 +40,13 @@ func (u Uses) Add(use Use) Uses {
 	added := slices.DeleteFunc(slices.Clone(u), func(old Use) bool { return old.Version == use.Version })
 	added = append(added, use)
 	slices.SortFunc(added, func(a, b Use) int { return b.Version - a.Version })
-	if len(added) > MaxVersions+1 {
-		// The lowest is version 0, which is none; it stays.
-		added = slices.Delete(added, MaxVersions-1, len(added)-1)
+	// The newest versions are first. Version 0, which is none, is last and stays.
+	versions := len(added)
+	if added[versions-1].Version == 0 {
+		versions--
+	}
+	if versions > MaxVersions {
+		added = slices.Delete(added, MaxVersions, versions)
 	}
 	return added
 }

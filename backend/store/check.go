@@ -90,6 +90,9 @@ func (c *checker) entry(ctx context.Context, path string) error {
 		c.quotas = append(c.quotas, path)
 		return mustRead[record.Quota](ctx, c.storage, path)
 	case usageFolder:
+		if path == usageMarkPath {
+			return mustRead[usageMark](ctx, c.storage, path)
+		}
 		return mustRead[usageRecord](ctx, c.storage, path)
 	case configPath + "/":
 		return mustRead[record.Config](ctx, c.storage, path)

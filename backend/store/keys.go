@@ -64,14 +64,18 @@ func (s *Store) UpdateKey(ctx context.Context, id string, change func(*record.Ke
 		return k, err
 	}
 	if !found {
+		s.keys.cache.Drop(id)
 		return k, record.ErrKeyNotFound
 	}
 	until := k.Newest().Until
-	err = change(&k)
-	if errors.Is(err, record.ErrUnchanged) {
-		return k, nil
-	}
-	if err != nil {
+	if err := change(&k); err != nil {
+		// What was decided here was decided by storage. The cache may still say
+		// otherwise, where an earlier write failed and took effect late; whoever
+		// repeats a revocation must not be told of one that verify does not know.
+		s.keys.cache.Drop(id)
+		if errors.Is(err, record.ErrUnchanged) {
+			err = nil
+		}
 		return k, err
 	}
 	if k.Newest().Until > until {
@@ -99,6 +103,7 @@ func (s *Store) DeleteKey(ctx context.Context, id string, keep func(*record.Key)
 		return false, err
 	case unreadable:
 	case err != nil, !found, keep(&k):
+		s.keys.cache.Drop(id) // see UpdateKey
 		return false, err
 	}
 	if err := s.keys.remove(ctx, id); err != nil {

@@ -56,6 +56,7 @@ func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time, en
 	defer lock.Unlock()
 	role, found, err := s.roles.fresh(ctx, name)
 	if err != nil || !found {
+		s.roles.cache.Drop(name) // see UpdateKey
 		return err
 	}
 	inUse, err := s.hasLiveKey(ctx, name, role, now, ended)

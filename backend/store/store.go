@@ -14,17 +14,17 @@ import (
 
 // The folders and single entries of a mount's storage.
 const (
-	configPath   = "config"
-	tagKeyPath   = "tag-key"
-	roleFolder   = "role/"
-	ownerFolder  = "owner/"
-	keyFolder    = "key/"
-	ownerKeys    = "owner-key/"
-	roleKeys     = "role-key/"
-	quotaFolder  = "quota/"
-	usageFolder  = "usage/"
-	cleanPath    = usageFolder + "clean"
-	shardIDChars = 2
+	configPath    = "config"
+	tagKeyPath    = "tag-key"
+	roleFolder    = "role/"
+	ownerFolder   = "owner/"
+	keyFolder     = "key/"
+	ownerKeys     = "owner-key/"
+	roleKeys      = "role-key/"
+	quotaFolder   = "quota/"
+	usageFolder   = "usage/"
+	usageMarkPath = usageFolder + "mark"
+	shardIDChars  = 2
 )
 
 // SealWrapped are the entries that Vault Enterprise seal-wraps where the mount

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -40,10 +43,10 @@ func (s *Store) Uses(ctx context.Context, id string) (record.Uses, error) {
 	return r.Uses[id], err
 }
 
-// MergeUses merges last uses into what is stored, one entry at a time, and
-// answers what is stored of these keys now.
+// MergeUses merges last uses into what is stored, and answers what is stored now
+// of those that were written. Trouble with one entry does not keep the others
+// from being written.
 func (s *Store) MergeUses(ctx context.Context, uses map[string]record.Uses) (map[string]record.Uses, error) {
-	merged := make(map[string]record.Uses, len(uses))
 	shards := make(map[string][]string)
 	for id := range uses {
 		path := usagePath(id)
@@ -52,23 +55,59 @@ func (s *Store) MergeUses(ctx context.Context, uses map[string]record.Uses) (map
 	s.usage.Lock()
 	defer s.usage.Unlock()
 	defer s.usageChanges.Add(1)
-	for path, ids := range shards {
-		r, _, err := read[usageRecord](ctx, s.storage, path)
+	merged := make(map[string]record.Uses, len(uses))
+	var mu sync.Mutex
+	err := together(slices.Collect(maps.Keys(shards)), func(path string) error {
+		r, err := s.mergeShard(ctx, path, shards[path], uses)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if r.Uses == nil {
-			r.Uses = make(map[string]record.Uses, len(ids))
-		}
-		for _, id := range ids {
-			r.Uses[id] = r.Uses[id].Merge(uses[id])
+		mu.Lock()
+		defer mu.Unlock()
+		for _, id := range shards[path] {
 			merged[id] = r.Uses[id]
 		}
-		if err := write(ctx, s.storage, path, r); err != nil {
-			return nil, err
-		}
+		return nil
+	})
+	return merged, err
+}
+
+func (s *Store) mergeShard(ctx context.Context, path string, ids []string, uses map[string]record.Uses) (usageRecord, error) {
+	r, _, err := read[usageRecord](ctx, s.storage, path)
+	if err != nil {
+		return r, err
 	}
-	return merged, nil
+	if r.Uses == nil {
+		r.Uses = make(map[string]record.Uses, len(ids))
+	}
+	for _, id := range ids {
+		r.Uses[id] = r.Uses[id].Merge(uses[id])
+	}
+	return r, write(ctx, s.storage, path, r)
+}
+
+// writers is how many entries are written at a time where many must be: an
+// orderly end has two seconds.
+const writers = 8
+
+// together calls work for each path, several at a time, and joins the errors.
+func together(paths []string, work func(path string) error) error {
+	var group sync.WaitGroup
+	errs := make([]error, writers)
+	for w := range writers {
+		group.Go(func() {
+			defer func() {
+				if recover() != nil { // in a goroutine nothing else would
+					errs[w] = errors.Join(errs[w], errors.New("a fault in the plugin ended a write"))
+				}
+			}()
+			for i := w; i < len(paths); i += writers {
+				errs[w] = errors.Join(errs[w], work(paths[i]))
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
 }
 
 // SweepUsage removes the last uses of keys that are gone.
@@ -78,7 +117,7 @@ func (s *Store) SweepUsage(ctx context.Context, step func()) error {
 		return err
 	}
 	for _, name := range names {
-		if usageFolder+name == cleanPath {
+		if usageFolder+name == usageMarkPath {
 			continue
 		}
 		if err := s.sweepUsageShard(ctx, usageFolder+name, step); err != nil {
@@ -88,15 +127,17 @@ func (s *Store) SweepUsage(ctx context.Context, step func()) error {
 	return nil
 }
 
+// sweepUsageShard looks at the keys first, which takes its time, and holds up the
+// flush only for the write.
 func (s *Store) sweepUsageShard(ctx context.Context, path string, step func()) error {
-	s.usage.Lock()
-	defer s.usage.Unlock()
-	defer s.usageChanges.Add(1)
 	r, found, err := read[usageRecord](ctx, s.storage, path)
+	if errors.Is(err, ErrUnreadable) {
+		return nil
+	}
 	if err != nil || !found {
 		return err
 	}
-	before := len(r.Uses)
+	var gone []string
 	for id := range r.Uses {
 		step()
 		_, found, err := s.keys.peek(ctx, id)
@@ -104,32 +145,51 @@ func (s *Store) sweepUsageShard(ctx context.Context, path string, step func()) e
 			return err
 		}
 		if err == nil && !found {
-			delete(r.Uses, id)
+			gone = append(gone, id)
 		}
 	}
-	switch len(r.Uses) {
-	case before:
+	if len(gone) == 0 {
 		return nil
-	case 0:
+	}
+	s.usage.Lock()
+	defer s.usage.Unlock()
+	defer s.usageChanges.Add(1)
+	if r, _, err = read[usageRecord](ctx, s.storage, path); err != nil {
+		return err
+	}
+	for _, id := range gone {
+		delete(r.Uses, id)
+	}
+	if len(r.Uses) == 0 {
 		return remove(ctx, s.storage, path)
-	default:
-		return write(ctx, s.storage, path, r)
 	}
+	return write(ctx, s.storage, path, r)
 }
 
-// EndedInOrder tells whether the process before wrote all last uses down, and
-// takes the mark away: from now on it is not so.
-func (s *Store) EndedInOrder(ctx context.Context) (bool, error) {
-	_, found, err := read[struct{}](ctx, s.storage, cleanPath)
-	if err != nil || !found {
-		return false, err
-	}
-	return true, remove(ctx, s.storage, cleanPath)
+// usageMark says how the last process ended, and what may have been lost.
+type usageMark struct {
+	InOrder bool            `json:"in_order"` // all last uses were written down
+	Gap     record.UsageGap `json:"gap"`
 }
 
-// EndInOrder leaves the mark that all last uses are written down.
-func (s *Store) EndInOrder(ctx context.Context) error {
-	return write(ctx, s.storage, cleanPath, struct{}{})
+// TakeOverUsage begins a process that counts from born, and answers what those
+// before it may have lost: where the last one did not end in order, all that
+// slack allows for. The mark that it leaves says that this one has not ended.
+func (s *Store) TakeOverUsage(ctx context.Context, born record.Time, slack record.Seconds) (record.UsageGap, error) {
+	mark, found, err := read[usageMark](ctx, s.storage, usageMarkPath)
+	if err != nil && !errors.Is(err, ErrUnreadable) {
+		return mark.Gap, err
+	}
+	if (found || err != nil) && !mark.InOrder {
+		mark.Gap = record.UsageGap{Before: born, Slack: max(slack, mark.Gap.Slack)}
+	}
+	mark.InOrder = false
+	return mark.Gap, write(ctx, s.storage, usageMarkPath, mark)
+}
+
+// EndUsage leaves the mark that all last uses are written down.
+func (s *Store) EndUsage(ctx context.Context, gap record.UsageGap) error {
+	return write(ctx, s.storage, usageMarkPath, usageMark{InOrder: true, Gap: gap})
 }
 
 func usagePath(id string) string {
@@ -165,6 +225,9 @@ func (s *Store) sweepQuotas(ctx context.Context, step func()) (removed int, err 
 	})
 	return removed, err
 }
+
+// IsUsage tells whether last uses lie under a storage path.
+func IsUsage(path string) bool { return strings.HasPrefix(path, usageFolder) }
 
 // QuotaOf is the key whose quota lies under a storage path, if one does.
 func QuotaOf(path string) (id string, ok bool) {

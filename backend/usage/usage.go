@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 
 	"vault-plugin-secrets-apikeys/backend/cache"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -22,7 +23,7 @@ type Storage interface {
 	// Uses are those of one key.
 	Uses(ctx context.Context, id string) (record.Uses, error)
 	// MergeUses merges all of these into what is stored, and answers what is
-	// stored now.
+	// stored now of those for which that worked.
 	MergeUses(ctx context.Context, uses map[string]record.Uses) (merged map[string]record.Uses, err error)
 }
 
@@ -35,16 +36,18 @@ const maxIdled = 65536
 
 // Tracker is the last uses of one mount's keys. It is safe for concurrent use.
 type Tracker struct {
-	storage Storage
-	known   *cache.Cache[string, seen]
-	idled   *cache.Cache[string, struct{}]
-	parts   [partCount]part
+	storage  Storage
+	writable func() bool
+	known    *cache.Cache[string, record.Uses]
+	idled    *cache.Cache[string, struct{}]
+	anyIdled atomic.Bool
+	parts    [partCount]part
 
 	flushing sync.Mutex
 
-	mu      sync.Mutex
-	started record.Time    // when this process took over
-	slack   record.Seconds // what a crash before may have lost
+	mu   sync.Mutex
+	gap  record.UsageGap
+	born record.Time
 }
 
 type part struct {
@@ -53,20 +56,18 @@ type part struct {
 	leaving map[string]record.Uses // on their way to storage
 }
 
-// seen is what is known of one key.
-type seen struct {
-	uses record.Uses
-	// exact tells that this process saw the last use itself.
-	exact bool
-}
-
 // New makes a tracker that remembers about size keys beyond those touched since
-// the last flush.
-func New(storage Storage, size int) *Tracker {
+// the last flush. writable tells whether this node's touches can reach storage.
+//
+// Until Recover tells otherwise, anything may have been lost before now.
+func New(storage Storage, size int, writable func() bool, now record.Time) *Tracker {
 	t := &Tracker{
-		storage: storage,
-		known:   cache.New[string, seen](size),
-		idled:   cache.New[string, struct{}](maxIdled),
+		storage:  storage,
+		writable: writable,
+		known:    cache.New[string, record.Uses](size),
+		idled:    cache.New[string, struct{}](maxIdled),
+		gap:      record.UsageGap{Before: now, Slack: record.MaxFlushInterval},
+		born:     now,
 	}
 	for i := range t.parts {
 		t.parts[i].touched = make(map[string]record.Uses)
@@ -74,19 +75,30 @@ func New(storage Storage, size int) *Tracker {
 	return t
 }
 
-// Recover tells that uses until slack after what is stored may have been lost,
-// because the process before did not end in order.
-func (t *Tracker) Recover(now record.Time, slack record.Seconds) {
+// Born is when this tracker began to touch.
+func (t *Tracker) Born() record.Time { return t.born }
+
+// Recover tells what the processes before may have lost.
+func (t *Tracker) Recover(gap record.UsageGap) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.started, t.slack = now, slack
+	t.gap = gap
 }
 
 // Resize changes how many keys are remembered.
 func (t *Tracker) Resize(size int) { t.known.Resize(size) }
 
 // Touch notes a use of a version.
+//
+// A key that was found idle a moment ago, by a request that came after this use
+// and was decided before it, is not.
 func (t *Tracker) Touch(id string, version int, now record.Time) {
+	if !t.writable() {
+		return // it could never be written down, and ActiveUntil is not asked here
+	}
+	if t.anyIdled.Load() {
+		t.idled.Drop(id)
+	}
 	p := t.part(id)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,52 +109,56 @@ func (t *Tracker) Touch(id string, version int, now record.Time) {
 
 // Uses are the last uses of a key, as far as this node knows.
 func (t *Tracker) Uses(ctx context.Context, id string) (record.Uses, error) {
-	s, err := t.see(ctx, id)
-	return s.uses, err
-}
-
-// ActiveUntil is the latest moment at which a key may have been used, or was
-// created: what an idle timeout counts from.
-func (t *Tracker) ActiveUntil(ctx context.Context, id string, created record.Time) (record.Time, error) {
-	s, err := t.see(ctx, id)
-	if err != nil {
-		return 0, err
-	}
-	active := max(created, s.uses.Latest())
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if s.exact || active >= t.started {
-		return active, nil
-	}
-	return active.Add(t.slack), nil
-}
-
-// see is what memory knows of a key, else storage.
-func (t *Tracker) see(ctx context.Context, id string) (seen, error) {
 	p := t.part(id)
 	p.mu.Lock()
 	fresh := p.touched[id].Merge(p.leaving[id])
 	p.mu.Unlock()
-	s, ok, ticket := t.known.Get(id)
+	uses, ok, ticket := t.known.Get(id)
 	if !ok {
-		uses, err := t.storage.Uses(ctx, id)
-		if err != nil {
-			return seen{}, fmt.Errorf("load last use: %w", err)
+		var err error
+		if uses, err = t.storage.Uses(ctx, id); err != nil {
+			return nil, fmt.Errorf("load last use: %w", err)
 		}
-		s = seen{uses: uses}
-		t.known.Fill(id, s, ticket)
+		t.known.Fill(id, uses, ticket)
 	}
-	if len(fresh) > 0 {
-		return seen{s.uses.Merge(fresh), true}, nil
+	return uses.Merge(fresh), nil
+}
+
+// ActiveUntil is the latest moment at which a key may have been used, or was
+// created: what an idle timeout counts from. A node that may not write sees its
+// own uses only, so it has no say: ErrElsewhere.
+func (t *Tracker) ActiveUntil(ctx context.Context, id string, created record.Time) (record.Time, error) {
+	if !t.writable() {
+		return 0, record.ErrElsewhere
 	}
-	return s, nil
+	uses, err := t.Uses(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	active := max(created, uses.Latest())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if active < t.gap.Before {
+		active = active.Add(t.gap.Slack)
+	}
+	return active, nil
 }
 
 // MarkIdle notes that a key was refused as idle, for good.
-func (t *Tracker) MarkIdle(id string) { t.idled.Put(id, struct{}{}) }
+func (t *Tracker) MarkIdle(id string) {
+	t.idled.Put(id, struct{}{})
+	t.anyIdled.Store(true)
+}
+
+// Refresh drops what is remembered beside the touches, because another node
+// wrote.
+func (t *Tracker) Refresh() { t.known.Clear() }
 
 // Idled tells whether the key was marked.
 func (t *Tracker) Idled(id string) bool {
+	if !t.anyIdled.Load() {
+		return false
+	}
 	_, idled, _ := t.idled.Get(id)
 	return idled
 }
@@ -176,7 +192,7 @@ func (t *Tracker) Flush(ctx context.Context) error {
 		merged, err = t.storage.MergeUses(ctx, leaving)
 	}
 	for i := range t.parts {
-		t.parts[i].settle(t.known, merged, err == nil)
+		t.parts[i].settle(t.known, merged)
 	}
 	if err != nil {
 		return fmt.Errorf("flush last uses: %w", err)
@@ -185,12 +201,12 @@ func (t *Tracker) Flush(ctx context.Context) error {
 }
 
 // settle moves what left to what is known, or back where it was.
-func (p *part) settle(known *cache.Cache[string, seen], merged map[string]record.Uses, written bool) {
+func (p *part) settle(known *cache.Cache[string, record.Uses], merged map[string]record.Uses) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for id, uses := range p.leaving {
-		if written {
-			known.Put(id, seen{merged[id], true})
+		if now, written := merged[id]; written {
+			known.Put(id, now)
 		} else {
 			p.touched[id] = p.touched[id].Merge(uses)
 		}

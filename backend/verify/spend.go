@@ -8,15 +8,15 @@ import (
 )
 
 // limit spends rate and quota of a request that is good so far, and looks at
-// what is left of them for one that is not.
-func (v *Verifier) limit(ctx context.Context, d *Decision, l *Lineage, cost int64, now record.Time) error {
+// what is left of them for one that is not. waited tells that it may have taken
+// its time.
+func (v *Verifier) limit(ctx context.Context, d *Decision, l *Lineage, cost int64, now record.Time) (waited bool, err error) {
 	line := limit.Line{ID: d.Key.ID, Created: d.Key.CreatedAt, Limits: d.Limits}
-	var err error
 	switch {
 	case d.Code == Valid:
 		var verdict limit.Verdict
-		if verdict, err = v.take(ctx, line, l, cost, now); err != nil {
-			return err
+		if verdict, waited, err = v.take(ctx, line, l, cost, now); err != nil {
+			return waited, err
 		}
 		d.Code = limitCode(verdict.Outcome)
 		d.Remaining, d.RetryAfter = verdict.Remaining, verdict.RetryAfter
@@ -28,16 +28,18 @@ func (v *Verifier) limit(ctx context.Context, d *Decision, l *Lineage, cost int6
 	if d.Limits.Quota > 0 {
 		d.QuotaResetsAt = d.Limits.WindowEnd(d.Key.CreatedAt, now)
 	}
-	return err
+	return waited, err
 }
 
-func (v *Verifier) take(ctx context.Context, line limit.Line, l *Lineage, cost int64, now record.Time) (limit.Verdict, error) {
+func (v *Verifier) take(ctx context.Context, line limit.Line, l *Lineage, cost int64, now record.Time) (verdict limit.Verdict, waited bool, err error) {
+	allowed := limit.Verdict{Outcome: limit.Allowed}
 	limited := line.Limited()
 	if len(l.Ancestors) == 0 {
 		if !limited {
-			return limit.Verdict{Outcome: limit.Allowed}, nil
+			return allowed, false, nil
 		}
-		return v.Limiter.Take(ctx, []limit.Line{line}, cost, now)
+		verdict, err = v.Limiter.Take(ctx, []limit.Line{line}, cost, now)
+		return verdict, true, err
 	}
 	chain := make([]limit.Line, 0, len(l.Ancestors)+1)
 	for i := len(l.Ancestors) - 1; i >= 0; i-- {
@@ -48,7 +50,8 @@ func (v *Verifier) take(ctx context.Context, line limit.Line, l *Lineage, cost i
 		}
 	}
 	if !limited && len(chain) == 0 {
-		return limit.Verdict{Outcome: limit.Allowed}, nil
+		return allowed, false, nil
 	}
-	return v.Limiter.Take(ctx, append(chain, line), cost, now)
+	verdict, err = v.Limiter.Take(ctx, append(chain, line), cost, now)
+	return verdict, true, err
 }

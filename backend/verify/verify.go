@@ -59,9 +59,10 @@ type Verifier struct {
 	Limiter Limiter
 	// Used is told of each use of a key. Version 0 is a use through a child.
 	Used func(id string, version int, now record.Time)
-	// Idle is told of a key that is refused because nobody used it. It must not
-	// block, and must have taken note before it returns.
-	Idle func(id string, since record.Time)
+	// Idle is told of a key that is refused because nobody used it: when it ended,
+	// and the last use from which that was counted. It must not block, and must
+	// have taken note before it returns.
+	Idle func(id string, at, active record.Time)
 	// Outdated takes a key that verified and whose hash has another cost than
 	// is configured. It must not block.
 	Outdated func(key apikey.Key, phc string)
@@ -85,6 +86,9 @@ func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 	if !ok {
 		return Decision{Code: Invalid}, nil
 	}
+	// Before anything is looked up: what is found is then no older than this, so
+	// a use that came in time is never overlooked.
+	now := v.Clock.Now()
 	l, err := v.Resolve(ctx, p.Record)
 	if err != nil {
 		return Decision{}, err
@@ -93,16 +97,47 @@ func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	now := v.Clock.Now()
 	d := describe(p, &l, now)
 	d.Code = v.decide(&d, &l, r, now)
-	if err := v.limit(ctx, &d, &l, r.Cost, now); err != nil {
+	waited, err := v.limit(ctx, &d, &l, r.Cost, now)
+	if err != nil {
 		return Decision{}, err
+	}
+	if d.Valid() && waited {
+		if err := v.lookAgain(ctx, &d); err != nil {
+			return Decision{}, err
+		}
 	}
 	if d.Valid() {
 		v.note(p, &l, config, now)
 	}
 	return d, nil
+}
+
+// lookAgain refuses what ended while the request waited for its limits: for
+// others that spend from the same, and for storage. What it spent is spent.
+func (v *Verifier) lookAgain(ctx context.Context, d *Decision) error {
+	k, found, err := v.Reader.Key(ctx, d.Key.ID)
+	if err != nil {
+		return err
+	}
+	if !found {
+		d.Code = Revoked
+		return nil
+	}
+	version := k.Find(d.Version.Number)
+	if version == nil {
+		d.Code = Superseded
+		return nil
+	}
+	l, err := v.Resolve(ctx, k)
+	if err != nil {
+		return err
+	}
+	if state := k.StateOf(version, l.Standing, v.Clock.Now()); state != record.Active {
+		d.Code = codeOf(state)
+	}
+	return nil
 }
 
 // note passes on what follows from a use. Nothing here can fail: the limits are
@@ -144,7 +179,7 @@ func EffectiveScopes(l *Lineage) []string {
 func (v *Verifier) decide(d *Decision, l *Lineage, r Request, now record.Time) Code {
 	if state := l.Key.StateOf(&d.Version, l.Standing, now); state != record.Active {
 		if state == record.Expired && now < l.Key.Newest().ExpiresAt && !l.Standing.Idled {
-			v.Idle(l.Key.ID, l.Key.IdleEnd(l.Standing))
+			v.Idle(l.Key.ID, l.Key.IdleEnd(l.Standing), max(l.Key.CreatedAt, l.Standing.LastUsed))
 		}
 		return codeOf(state)
 	}
