@@ -96,7 +96,7 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 	m.idleEnds = &lifecycle.IdleEnds{Engine: engine, Writable: m.writable, ActiveUntil: m.uses.ActiveUntil}
 	m.flusher = &lifecycle.Flusher{Engine: engine, Uses: m.uses, Meter: m.meter}
 	verifier.Outdated = m.rehasher.Offer
-	services := &paths.Services{
+	m.Backend = m.framework(&paths.Services{
 		Store:      m.store,
 		Verifier:   verifier,
 		Engine:     engine,
@@ -109,8 +109,13 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 		Configured: m.configured,
 		Version:    Version(),
 		Commit:     Commit(),
-	}
-	m.Backend = &framework.Backend{
+	})
+	return m
+}
+
+// framework declares the mount to Vault.
+func (m *mount) framework(services *paths.Services) *framework.Backend {
+	return &framework.Backend{
 		Help:           strings.TrimSpace(help),
 		BackendType:    logical.TypeLogical,
 		RunningVersion: Version(),
@@ -126,7 +131,6 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 		Invalidate:     m.invalidate,
 		Clean:          m.clean,
 	}
-	return m
 }
 
 const help = `
