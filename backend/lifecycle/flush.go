@@ -77,19 +77,32 @@ func (f *Flusher) run(ctx context.Context) {
 // Stop ends the flushing with a last one, which leaves the mark that nothing was
 // lost. It takes a bounded time: Vault holds its state lock meanwhile.
 func (f *Flusher) Stop() {
+	deadline := time.Now().Add(stopTime)
 	if !f.worker.stop() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	// Not every storage heeds a deadline, so nobody waits for it here.
+	var flush, settle worker
+	flush.start(f.Engine.Logger, "last flush", func(ctx context.Context) { f.report(f.flushLast(ctx, deadline)) })
+	settle.start(f.Engine.Logger, "last return of quotas", func(ctx context.Context) {
+		ctx, cancel := context.WithDeadline(ctx, deadline)
+		defer cancel()
+		f.report(f.Meter.Settle(ctx, 0))
+	})
+	flush.waitUntil(deadline)
+	settle.waitUntil(deadline)
+}
+
+func (f *Flusher) flushLast(ctx context.Context, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	var settling sync.WaitGroup
-	settling.Go(func() { f.report(f.Meter.Settle(ctx, 0)) })
-	err := f.Uses.Flush(ctx)
-	if err == nil {
-		err = f.Engine.Store.EndUsage(ctx, f.gap)
+	if err := f.Uses.Flush(ctx); err != nil {
+		return err
 	}
-	f.report(err)
-	settling.Wait()
+	if err := ctx.Err(); err != nil {
+		return err // another process may have begun
+	}
+	return f.Engine.Store.EndUsage(ctx, f.gap)
 }
 
 func (f *Flusher) report(err error) {
