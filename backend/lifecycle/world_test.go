@@ -120,7 +120,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, disk: &disk{}, clock: &ticks{}, proofs: proof.New(1000), log: &bytes.Buffer{}, caps: record.Caps{Default: 20 * hour, Max: 100 * hour}}
 	w.clock.now.Store(int64(start))
 	records := store.New(w.disk)
-	w.uses, w.meter = usage.New(records, 1000), limit.NewMeter(records)
+	w.uses, w.meter = usage.New(records, 1000, func() bool { return true }, start), limit.NewMeter(records)
 	w.Engine = &Engine{
 		Store:    records,
 		Resolver: verify.Resolver{Reader: records, Uses: w.uses, Clock: w.clock},
@@ -141,7 +141,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.verify = &verify.Verifier{
 		Resolver: w.Resolver, Matcher: w.Hasher, Proofs: w.proofs, Limiter: w.meter, Used: w.uses.Touch,
-		Idle:     func(id string, _ record.Time) { w.uses.MarkIdle(id) },
+		Idle:     func(id string, _, _ record.Time) { w.uses.MarkIdle(id) },
 		Outdated: func(apikey.Key, string) {},
 	}
 	w.Prover = w.verify
