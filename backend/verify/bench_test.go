@@ -60,11 +60,12 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	ctx := context.Background()
 	c := &counting{hasher: keyhash.NewHasher(2)}
 	s := store.New(c)
-	uses := usage.New(s, 1000)
+	ticks := new(clock.Clock)
+	uses := usage.New(s, 1000, func() bool { return true }, ticks.Now())
 	v := &verify.Verifier{
-		Resolver: verify.Resolver{Reader: s, Uses: uses, Clock: new(clock.Clock)},
+		Resolver: verify.Resolver{Reader: s, Uses: uses, Clock: ticks},
 		Matcher:  c, Proofs: proof.New(1000), Limiter: limit.NewMeter(s), Used: uses.Touch,
-		Idle:     func(string, record.Time) { t.Error("idle") },
+		Idle:     func(string, record.Time, record.Time) { t.Error("idle") },
 		Outdated: func(apikey.Key, string) { t.Error("outdated") },
 	}
 	_, err := s.UpdateRole(ctx, "web", func(*record.Role) (record.Role, error) {

@@ -165,7 +165,7 @@ func (b *bench) verifier() *verify.Verifier {
 		Resolver: verify.Resolver{Reader: b, Uses: b, Clock: b},
 		Matcher:  b, Proofs: b, Limiter: b,
 		Used:     func(id string, version int, _ record.Time) { b.used = append(b.used, fmt.Sprint(id, " ", version)) },
-		Idle:     func(id string, since record.Time) { b.idle = append(b.idle, fmt.Sprint(id, " ", since)) },
+		Idle:     func(id string, at, active record.Time) { b.idle = append(b.idle, fmt.Sprint(id, " ", int(at), " ", int(active))) },
 		Outdated: func(k apikey.Key, phc string) { b.outdated = append(b.outdated, k.ID+" "+phc) },
 	}
 }
