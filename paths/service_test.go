@@ -27,11 +27,11 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 	t.Helper()
 	s := store.New(&logical.InmemStorage{})
 	hasher, ticks, logger := keyhash.NewHasher(2), new(clock.Clock), hclog.NewNullLogger()
-	uses, meter := usage.New(s, 100), limit.NewMeter(s)
+	uses, meter := usage.New(s, 100, func() bool { return true }, ticks.Now()), limit.NewMeter(s)
 	resolver := verify.Resolver{Reader: s, Uses: uses, Clock: ticks}
 	verifier := &verify.Verifier{
 		Resolver: resolver, Matcher: hasher, Proofs: proof.New(100), Limiter: meter, Used: uses.Touch,
-		Idle:     func(id string, _ record.Time) { uses.MarkIdle(id) },
+		Idle:     func(id string, _, _ record.Time) { uses.MarkIdle(id) },
 		Outdated: func(apikey.Key, string) {},
 	}
 	engine := &lifecycle.Engine{
