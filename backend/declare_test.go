@@ -63,7 +63,7 @@ func TestOperationsThatWriteAreForwardedAndOthersAreNot(t *testing.T) {
 	for _, p := range backend.PathsOf(m.backend) {
 		for op, o := range p.Operations {
 			properties := o.Properties()
-			writes := op != logical.ReadOperation && op != logical.ListOperation && !strings.HasPrefix(p.Pattern, "verify")
+			writes := op != logical.ReadOperation && op != logical.ListOperation && !strings.HasPrefix(p.Pattern, "verify") && !strings.HasPrefix(p.Pattern, "authorize")
 			if properties.ForwardPerformanceStandby != writes || properties.ForwardPerformanceSecondary != writes {
 				t.Errorf("%s %s: forwarded=%t, writes=%t", p.Pattern, op, properties.ForwardPerformanceStandby, writes)
 			}
@@ -89,7 +89,7 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 	const (
 		update, read, list, remove = logical.UpdateOperation, logical.ReadOperation, logical.ListOperation, logical.DeleteOperation
 	)
-	role := map[string]any{"generate_lease": false, "rotation_period": "1h", "allowed_scopes": []string{"read:*"}, "metadata": map[string]any{"tier": "gold"}}
+	role := map[string]any{"generate_lease": false, "rotation_period": "1h", "allowed_scopes": []string{"read:*"}, "metadata": map[string]any{"tier": "gold"}, "rate_limit": 100, "quota": 1000, "quota_period": "1h", "max_delegation_depth": 1}
 	ask(update, "roles/web", role, 200)
 	asked[backend.RouteOf(m.backend, "roles/web").Pattern+" create"] = true
 	ask(update, "roles/web", nil, 200)
@@ -109,6 +109,16 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 		m.send(t.Context(), &logical.Request{Operation: read, Path: path, Headers: map[string][]string{"X-API-Key": {k.str("key")}}})
 		asked[backend.RouteOf(m.backend, path).Pattern+" read"] = true
 	}
+	for _, path := range []string{"authorize", "authorize/web"} {
+		ask(update, path, map[string]any{"key": k.str("key")}, 200)
+		ask(update, path, map[string]any{"key": "wrong"}, 401)
+		ask(update, path, map[string]any{"key": k.str("key"), "scopes": []string{"write"}}, 403)
+		ask(read, path, nil, 401)
+	}
+	ask(update, "verify", map[string]any{"key": k.str("key"), "brief": true}, 200)
+	ask(update, "verify", map[string]any{"key": k.str("key"), "cost": 101}, 200)
+	ask(update, "verify", map[string]any{"batch_input": []any{map[string]any{"key": k.str("key")}, map[string]any{"kex": 1}}}, 200)
+	ask(update, "delegate", map[string]any{"key": k.str("key"), "scopes": []string{"read:users"}, "ttl": "1m"}, 200)
 	ask(list, "keys/", nil, 200)
 	ask(list, "owners/", nil, 200)
 	ask(list, "owners/acme/keys/", nil, 200)
@@ -128,6 +138,9 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 	ask(update, "tidy", nil, 200)
 	ask(read, "tidy-status", nil, 200)
 	ask(read, "info", nil, 200)
+	for path, reason := range map[string]any{"stop/owners/acme": "leaked", "stop/owners/nobody": "", "stop/roles/web": "leaked"} {
+		ask(update, path, map[string]any{"reason": reason}, 200)
+	}
 	ask(remove, "roles/web", nil, 204)
 	m.tidy()
 
@@ -165,6 +178,7 @@ func TestOpenAPIDescribesEveryPath(t *testing.T) {
 		"/keys/", "/keys/{key_id}", "/owners/", "/owners/{owner}/keys/", "/owners/{owner}/keys/{key_id}",
 		"/owners/{owner}/keys/{key_id}/rotate", "/owners/{owner}/keys/{key_id}/revoke",
 		"/roles/", "/roles/{role}", "/config", "/tidy", "/tidy-status", "/info",
+		"/authorize", "/authorize/{role}", "/delegate", "/stop/owners/{owner}", "/stop/roles/{role}",
 	} {
 		if document.Paths[want] == nil {
 			t.Errorf("the OpenAPI document has no %s", want)
@@ -172,7 +186,7 @@ func TestOpenAPIDescribesEveryPath(t *testing.T) {
 	}
 	sudo := func(path string) bool { marked, _ := document.Paths[path]["x-vault-sudo"].(bool); return marked }
 	for path := range document.Paths {
-		if want := slices.Contains([]string{"/config", "/tidy"}, path); sudo(path) != want {
+		if want := slices.Contains([]string{"/config", "/tidy", "/stop/owners/{owner}", "/stop/roles/{role}"}, path); sudo(path) != want {
 			t.Errorf("%s: sudo=%t, want %t", path, sudo(path), want)
 		}
 	}

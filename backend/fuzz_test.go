@@ -66,6 +66,7 @@ func FuzzRequest(f *testing.F) {
 		"verify", "verify/web", "issue", "issue/web", "issue/svc", "rotate", "rotate/{id}", "revoke", "revoke/{id}",
 		"keys/", "keys/{id}", "owners/", "owners/acme/keys/", "owners/acme/keys/{id}", "owners/acme/keys/{id}/rotate",
 		"owners/acme/keys/{id}/revoke", "roles/", "roles/web", "roles/new", "config", "tidy", "tidy-status", "info", "", "keys/../config",
+		"authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web",
 	} {
 		for op := range fuzzedOperations[:4] {
 			f.Add(uint8(op), path, `{}`, "{key}")
@@ -75,8 +76,9 @@ func FuzzRequest(f *testing.F) {
 		`{"key":"{key}"}`, `{"key":["{key}"]}`, `{"{key}":1}`, `{"key":{"{key}":"{key}"}}`, `{"key":"{key}","ttl":"{key}"}`,
 		`{"key":"{key}","client_ip":"{key}"}`, `{"key":"{key}","scopes":["{key}"]}`, `{"key":"{key}","grace_period":1e308}`,
 		`{"role":"web","name":"\u0000"}`, `{"ttl":-1}`, `{"key_id":"{id}","version":"1"}`, `{"key_id":"..","version":1}`, `{"limit":1,"after":"0"}`,
+		`{"batch_input":[{"key":"{key}"},{"key":{"{key}":1}},"{key}",null]}`, `{"batch_input":"{key}"}`, `{"key":"{key}","cost":-1}`, `{"reason":"{key}"}`,
 	} {
-		for _, path := range []string{"verify", "rotate", "revoke", "issue/web", "roles/web", "config", "keys/{id}"} {
+		for _, path := range []string{"verify", "rotate", "revoke", "issue/web", "roles/web", "config", "keys/{id}", "authorize", "delegate", "stop/owners/acme"} {
 			f.Add(uint8(0), path, body, "")
 		}
 		f.Add(uint8(7), "issue/svc", body, "")
@@ -113,7 +115,7 @@ func FuzzRequest(f *testing.F) {
 		if a.status >= http.StatusInternalServerError && !lease && req.Operation != logical.RollbackOperation && !known(a.text) {
 			t.Errorf("%s %q with %q: %d %s", req.Operation, req.Path, body, a.status, a.text)
 		}
-		changes := a.ok() && req.Operation != logical.ReadOperation && req.Operation != logical.ListOperation && !strings.HasPrefix(req.Path, "verify")
+		changes := a.ok() && req.Operation != logical.ReadOperation && req.Operation != logical.ListOperation && !strings.HasPrefix(req.Path, "verify") && !strings.HasPrefix(req.Path, "authorize")
 		if !changes && req.Operation != logical.RollbackOperation && !m.storage.sameAs(before) {
 			t.Errorf("%s %q with %q, answered with %d, changed the storage", req.Operation, req.Path, body, a.status)
 		}
@@ -126,7 +128,7 @@ func known(text string) bool {
 	return text == logical.ErrUnsupportedOperation.Error() || text == logical.ErrUnsupportedPath.Error()
 }
 
-var knownEntries = regexp.MustCompile(`^(?:config|tag-key|role/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|key/..?/[0-9A-Za-z]{16}|owner-key/[^/]+/../[0-9A-Za-z]{16}|role-key/[^/]+/[A-Z2-7]{26}/../[0-9A-Za-z]{16})$`)
+var knownEntries = regexp.MustCompile(`^(?:config|tag-key|role/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|key/..?/[0-9A-Za-z]{16}|owner-key/[^/]+/../[0-9A-Za-z]{16}|role-key/[^/]+/[A-Z2-7]{26}-\d+/../[0-9A-Za-z]{16}|quota/../[0-9A-Za-z]{16}|usage/(?:mark|\d{3}))$`)
 
 // harmless holds what no request may do: panic, show a secret, or leave entries
 // that do not belong.

@@ -24,6 +24,8 @@ var ranks = map[string]int{
 	"backend/verify":                   5,
 	"backend/store":                    5,
 	"backend/proof":                    4,
+	"backend/limit":                    4,
+	"backend/usage":                    4,
 	"backend/clock":                    4,
 	"backend/record":                   3,
 	"backend/cache":                    3,

@@ -41,6 +41,7 @@ type modelVersion struct {
 	number                     int
 	created, expires, lifetime int64
 	superseded, until          int64 // 0 for the newest
+	used                       int64 // as valid, 0 if it never was
 	forgotten                  bool
 	lease                      *modelLease
 }

@@ -71,6 +71,7 @@ func (r *run) decided(v *modelVersion, q question) string {
 			r.m.t.Fatalf("an unproven key's answer tells %v", a.data)
 		}
 	case "valid":
+		v.used = r.now()
 		if now := rfc3339(r.now()); now >= a.str("expires_at") {
 			r.m.t.Fatalf("valid at %s although it expired at %s", now, a.str("expires_at"))
 		}
@@ -157,6 +158,7 @@ func (r *run) sameAsRead(k *modelKey) {
 		want := map[string]any{
 			"version": float64(v.number), "status": status, "created_at": rfc3339(v.created), "expires_at": rfc3339(v.expires),
 			"superseded_at": rfc3339(v.superseded), "valid_until": rfc3339(v.until),
+			"last_used_at": rfc3339(v.used),
 		}
 		if !reflect.DeepEqual(shown[i], want) {
 			r.m.t.Fatalf("version %d of %s is\n%v, the model says\n%v", v.number, k.id, shown[i], want)
@@ -190,7 +192,7 @@ func (r *run) tidy() {
 		}
 	}
 	for path := range r.m.storage.dump() {
-		if !want[path] && !strings.HasPrefix(path, "role-key/") {
+		if !want[path] && !strings.HasPrefix(path, "role-key/") && !strings.HasPrefix(path, "usage/") {
 			r.m.t.Fatalf("tidy leaves %s", path)
 		}
 		delete(want, path)

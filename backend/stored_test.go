@@ -77,11 +77,18 @@ func writeStored(t *testing.T) *stored {
 		})
 		m.must("roles/svc", nil)
 		m.must("roles/templated", map[string]any{"owner_template": "{{identity.entity.name}}", "disabled": true})
+		m.must("roles/limited", map[string]any{
+			"generate_lease": false, "rate_limit": 100, "rate_limit_period": "1m", "quota": 6400, "quota_period": "1d",
+			"idle_timeout": "12h", "max_keys_per_owner": 3, "max_delegation_depth": 2, "allowed_scopes": "read:*",
+		})
 		w := &world{texts: map[string]string{}, ids: map[string]string{}, leases: map[string]*logical.Secret{}}
 		w.issue(m, "revoked", "web", "acme")
 		m.must("revoke/"+w.ids["revoked"], map[string]any{"reason": "leaked"})
 		w.issue(m, "rotated long ago", "svc", "")
 		m.must("rotate/"+w.ids["rotated long ago"], map[string]any{"grace_period": 0})
+		w.issue(m, "lost parent", "limited", "")
+		w.keep("orphan", m.must("delegate", map[string]any{"key": w.texts["lost parent"], "name": "orphan", "quota": 10}))
+		m.must("revoke/"+w.ids["lost parent"], nil)
 		w.keep("expired", m.must("issue/web", map[string]any{"owner": "acme", "ttl": "9h"}))
 		time.Sleep(9*time.Hour + 59*time.Minute)
 		if state := m.tidy(); state != "done" {
@@ -100,6 +107,8 @@ func writeStored(t *testing.T) *stored {
 		m.renew(w.leases["new"], 0)
 		m.must("rotate/"+w.ids["rotated long ago"], nil) // forgets the first hash
 
+		s.limited(m, w)
+
 		s.At, s.Texts, s.IDs = time.Now(), w.texts, w.ids
 		for path, value := range m.storage.dump() {
 			s.Entries[path] = string(value)
@@ -109,12 +118,28 @@ func writeStored(t *testing.T) *stored {
 	return s
 }
 
+// limited leaves what limits, delegation and stops store. Only one key is used
+// between two flushes: which entry its use is in depends on its id.
+func (s *stored) limited(m *mount, w *world) {
+	w.keep("parent", m.must("issue/limited", map[string]any{"owner": "umbrella", "scopes": []string{"read:*"}, "rate_limit": 10, "quota": 640}))
+	w.keep("child", m.must("delegate", map[string]any{"key": w.texts["parent"], "name": "child", "scopes": []string{"read:a"}, "ttl": "1h"}))
+	w.issue(m, "stopped", "svc", "gone")
+	m.must("stop/owners/gone", map[string]any{"reason": "leaked"})
+	m.must("roles/halted", map[string]any{"generate_lease": false})
+	m.must("stop/roles/halted", map[string]any{"reason": "leaked, too"})
+	w.issue(m, "new of a stopped role", "halted", "")
+	if code := m.code(w.texts["parent"]); code != "valid" {
+		m.t.Fatal(code)
+	}
+	time.Sleep(time.Minute)
+}
+
 // look notes what a mount on these entries says.
 func (s *stored) look(m *mount) {
 	for name, text := range s.Texts {
 		s.Codes[name] = m.must("verify", map[string]any{"key": text, "client_ip": "10.1.2.3"}).str("code")
 	}
-	paths := []string{"config", "roles/web", "roles/svc", "roles/templated"}
+	paths := []string{"config", "roles/web", "roles/svc", "roles/templated", "roles/limited", "roles/halted"}
 	for _, id := range s.IDs {
 		paths = append(paths, "keys/"+id)
 	}
@@ -146,10 +171,12 @@ func (s *stored) form() map[string]string {
 	}
 	random := strings.NewReplacer(replacements...)
 	secret := regexp.MustCompile(`"secret":"[A-Za-z0-9+/]{43}="`)
+	shard := regexp.MustCompile(`^usage/\d{3}$`)
 	form := make(map[string]string)
 	for path, value := range s.Entries {
 		value = storedHash.ReplaceAllString(random.Replace(value), "<hash>")
-		form[random.Replace(path)] = secret.ReplaceAllString(value, `"secret":"<32 bytes>"`)
+		path = shard.ReplaceAllString(random.Replace(path), "usage/<shard>")
+		form[path] = secret.ReplaceAllString(value, `"secret":"<32 bytes>"`)
 	}
 	return form
 }

@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -68,13 +69,13 @@ func TestOfAnUnknownFormNothingIsGuessed(t *testing.T) {
 	s := files[sorted(files)[len(files)-1]]
 	id := s.IDs["full"]
 	needs := map[string]func(*mount) answer{
-		"tag-key":                    holding("verify", "full", nil).of(s),
-		"role/web":                   holding("verify", "full", nil).of(s),
-		"key/" + id[:2] + "/" + id:   holding("verify", "full", nil).of(s),
-		"config":                     func(m *mount) answer { return m.read("config") },
-		"owner/ada@example.com":      func(m *mount) answer { return m.write("issue/web", map[string]any{"owner": "ada@example.com"}) },
-		hintOf(s, "role-key/web/"):   func(m *mount) answer { return m.do(logical.DeleteOperation, "roles/web", nil) },
-		hintOf(s, "owner-key/acme/"): func(m *mount) answer { return runTidy(m, nil) },
+		"tag-key":                  holding("verify", "full", nil).of(s),
+		"role/web":                 holding("verify", "full", nil).of(s),
+		"key/" + id[:2] + "/" + id: holding("verify", "full", nil).of(s),
+		"config":                   func(m *mount) answer { return m.read("config") },
+		"owner/ada@example.com":    func(m *mount) answer { return m.write("issue/web", map[string]any{"owner": "ada@example.com"}) },
+		first(s, "quota/"):         holding("verify", "parent", nil).of(s),
+		first(s, "usage/"):         func(m *mount) answer { return m.read("keys/" + s.IDs["parent"]) },
 	}
 	for path, need := range needs {
 		if s.Entries[path] == "" {
@@ -89,10 +90,7 @@ func TestOfAnUnknownFormNothingIsGuessed(t *testing.T) {
 		} {
 			synctest.Test(t, func(t *testing.T) {
 				broken := *s
-				broken.Entries = map[string]string{}
-				for p, v := range s.Entries {
-					broken.Entries[p] = v
-				}
+				broken.Entries = maps.Clone(s.Entries)
 				broken.Entries[path] = damaged
 				m := broken.open(t)
 				if a := need(m); a.status != http.StatusInternalServerError || a.text != "internal error" {
@@ -114,8 +112,34 @@ func (run operation) of(s *stored) func(*mount) answer {
 	return func(m *mount) answer { return run(m, &world{texts: s.Texts, ids: s.IDs}) }
 }
 
-// hintOf is the first hint in a folder.
-func hintOf(s *stored, folder string) string {
+// TestAHintThatCannotBeReadDecidesNothing: the record does, and tidy writes the
+// hint anew.
+func TestAHintThatCannotBeReadDecidesNothing(t *testing.T) {
+	files := storedFiles(t)
+	s := files[sorted(files)[len(files)-1]]
+	for _, folder := range []string{"role-key/web/", "owner-key/ada@example.com/"} {
+		for _, damage := range []string{`{"v":2,"record":{}}`, "", "7"} {
+			synctest.Test(t, func(t *testing.T) {
+				broken, path := *s, first(s, folder)
+				broken.Entries = maps.Clone(s.Entries)
+				broken.Entries[path] = damage
+				m := broken.open(t)
+				if a := m.do(logical.DeleteOperation, "roles/web", nil); a.status != http.StatusConflict {
+					t.Errorf("with %s as %q the role's deletion answered %d", path, damage, a.status)
+				}
+				if state := m.tidy(); state != "done" {
+					t.Errorf("tidy: %s", state)
+				}
+				if got := string(m.storage.dump()[path]); got != s.Entries[path] {
+					t.Errorf("tidy left %s as %q", path, got)
+				}
+			})
+		}
+	}
+}
+
+// first is the first entry in a folder.
+func first(s *stored, folder string) string {
 	for _, path := range sorted(s.Entries) {
 		if strings.HasPrefix(path, folder) {
 			return path

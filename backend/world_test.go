@@ -120,5 +120,11 @@ func (m *mount) ask(op logical.Operation, path string, data map[string]any) stri
 	if resp == nil {
 		return fmt.Sprint(err)
 	}
+	// When a key was last used is known to the node that saw it, until the flush.
+	delete(resp.Data, "last_used_at")
+	versions, _ := resp.Data["versions"].([]map[string]any)
+	for _, version := range versions {
+		delete(version, "last_used_at")
+	}
 	return fmt.Sprint(err, resp.Data)
 }
