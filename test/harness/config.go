@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -15,15 +16,17 @@ type Options struct {
 	HCL string
 	// Listener is added to the listener's block, as its limits on requests.
 	Listener string
+	// LogLevel is "trace" if empty: tests look in logs for what must not be there.
+	LogLevel string
 }
 
-// config writes a server's configuration. Trace logs, because tests look in them for what must not be there;
-// the raw endpoint, because they look in storage too.
+// config writes a server's configuration. The raw endpoint, because tests look in storage too.
 func (n *node) config(peers []*node) string {
 	var b strings.Builder
+	logLevel := cmp.Or(n.options.LogLevel, "trace")
 	fmt.Fprintf(&b, `disable_mlock        = true
 raw_storage_endpoint = true
-log_level            = "trace"
+log_level            = %q
 plugin_directory     = %q
 api_addr             = %q
 cluster_addr         = "https://%s"
@@ -34,7 +37,7 @@ listener "tcp" {
   tls_disable     = true
   %s
 }
-`, n.pluginDir, n.url(), n.ports.clusterAddress(), n.ports.address(), n.ports.clusterAddress(), n.options.Listener)
+`, logLevel, n.pluginDir, n.url(), n.ports.clusterAddress(), n.ports.address(), n.ports.clusterAddress(), n.options.Listener)
 
 	fmt.Fprintf(&b, "storage \"raft\" {\n  path = %q\n  node_id = %q\n  performance_multiplier = 1\n", n.path("data"), n.name)
 	if len(peers) > 0 {
