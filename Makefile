@@ -1,6 +1,6 @@
 # Needs Go, make, git and bash; a C compiler only for the race detector. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build dev test check fuzz vault clean
+.PHONY: help build dev test check fuzz bench profile vault clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,6 +19,12 @@ check: ## gofmt, go vet, staticcheck, go mod tidy -diff, for both modules
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@scripts/fuzz.sh
+
+bench: ## measure beside a plugin that does nothing, in a real Vault (BENCH_QUICK=1 for two minutes, BENCH_KEYS=n)
+	@scripts/bench.sh
+
+profile: ## processor profiles of the plugin and of Vault under load, into PROFILES (bin/profiles)
+	@BENCH_PROFILE="$${PROFILES:-bin/profiles}" scripts/bench.sh
 
 vault: ## the Vault that tests use: VAULT_BIN, else the one on PATH, else built from source once
 	@scripts/vault.sh

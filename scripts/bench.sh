@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Measures the engine in a real Vault beside a plugin that does nothing; test/bench/doc.go says how.
+# BENCH_QUICK=1 for about two minutes, BENCH_KEYS=n for another number of keys, BENCH_PROFILE=DIR for profiles instead.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+[[ -z ${BENCH_PROFILE:-} ]] || BENCH_PROFILE=$(realpath -m "$BENCH_PROFILE")
+export BENCH_PROFILE=${BENCH_PROFILE:-}
+scripts/build.sh
+VAULT_BIN=$(scripts/vault.sh)
+export VAULT_BIN
+cd test
+for program in floor plugin; do
+  CGO_ENABLED=0 go build -trimpath -o ".bin/bench-$program" "./bench/$program"
+done
+CGO_ENABLED=0 go build -o .bin/bench ./bench
+exec .bin/bench
