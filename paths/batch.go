@@ -34,18 +34,19 @@ func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Respon
 	}
 	ctx, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
-	results := make([]map[string]any, len(items))
+	results := make([]any, len(items))
 	for i, item := range items {
-		result, err := sv.verifyItem(ctx, item, role)
+		v, err := sv.verifyItem(ctx, item, role)
 		if err != nil {
-			result = sv.itemError(err)
+			results[i] = sv.itemError(err)
+		} else {
+			results[i] = v
 		}
-		results[i] = result
 	}
 	return answer(map[string]any{"batch_results": results}), nil
 }
 
-func (sv *Services) verifyItem(ctx context.Context, item any, role string) (map[string]any, error) {
+func (sv *Services) verifyItem(ctx context.Context, item any, role string) (*verdict, error) {
 	data, ok := item.(map[string]any)
 	if !ok {
 		return nil, record.Mistake("a batch item must be an object")

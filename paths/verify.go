@@ -119,15 +119,15 @@ func header(r *logical.Request, name string) (values []string) {
 }
 
 func (sv *Services) verify(ctx context.Context, r request, key string) (*logical.Response, error) {
-	data, err := sv.decide(ctx, r.in, key, r.in.word("role"))
+	v, err := sv.decide(ctx, r.in, key, r.in.word("role"))
 	if err != nil {
 		return nil, err
 	}
-	return answer(data), nil
+	return answer(v.data()), nil
 }
 
 // decide asks about one key and shows the decision.
-func (sv *Services) decide(ctx context.Context, in input, key, role string) (map[string]any, error) {
+func (sv *Services) decide(ctx context.Context, in input, key, role string) (*verdict, error) {
 	q, err := question(in, key, role)
 	if err != nil {
 		return nil, err
@@ -136,10 +136,7 @@ func (sv *Services) decide(ctx context.Context, in input, key, role string) (map
 	if err != nil {
 		return nil, err
 	}
-	if get[bool](in, "brief") {
-		return briefAnswer(&d), nil
-	}
-	return decisionAnswer(&d), nil
+	return show(&d, get[bool](in, "brief")), nil
 }
 
 // question is what a gateway asks about a key.
@@ -162,55 +159,4 @@ func question(in input, key, role string) (verify.Request, error) {
 		q.ClientIP = addr
 	}
 	return q, nil
-}
-
-// briefAnswer shows a decision and whose key it is about.
-func briefAnswer(d *verify.Decision) map[string]any {
-	data := map[string]any{"valid": d.Valid(), "code": string(d.Code), "http_status": d.Code.HTTPStatus()}
-	if d.Proven() {
-		data["key_id"], data["owner"] = d.Key.ID, d.Key.Owner
-	}
-	return data
-}
-
-// decisionAnswer shows a decision. What is not proven shows nothing but that.
-func decisionAnswer(d *verify.Decision) map[string]any {
-	if !d.Proven() {
-		return briefAnswer(d)
-	}
-	k, v := &d.Key, &d.Version
-	data := map[string]any{
-		"valid":         d.Valid(),
-		"code":          string(d.Code),
-		"http_status":   d.Code.HTTPStatus(),
-		"key_id":        k.ID,
-		"version":       v.Number,
-		"role":          k.Role,
-		"owner":         k.Owner,
-		"name":          k.Name,
-		"scopes":        listOf(d.Scopes),
-		"metadata":      pairsOf(d.Metadata),
-		"expires_at":    v.ExpiresAt.String(),
-		"rotation_due":  d.RotationDue,
-		"superseded":    v.SupersededAt != 0,
-		"valid_until":   v.ValidUntil.String(),
-		"parent_key_id": k.Parent,
-	}
-	if d.Limits.RateLimit > 0 {
-		data["rate_limit"] = d.Limits.RateLimit
-		data["rate_remaining"] = d.Remaining.Rate
-		data["rate_reset_after"] = int64(d.Remaining.RateResets)
-	}
-	if d.Limits.Quota > 0 {
-		data["quota"] = d.Limits.Quota
-		data["quota_remaining"] = d.Remaining.Quota
-		data["quota_resets_at"] = d.QuotaResetsAt.String()
-	}
-	switch d.Code {
-	case verify.InsufficientScope:
-		data["missing_scopes"] = d.MissingScopes
-	case verify.RateLimited, verify.QuotaExceeded:
-		data["retry_after"] = int64(d.RetryAfter)
-	}
-	return data
 }
