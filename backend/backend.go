@@ -93,8 +93,8 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 	}
 	m.tidier = lifecycle.NewTidier(engine)
 	m.rehasher = &lifecycle.Rehasher{Engine: engine, Remember: m.proofs.Add, Writable: m.writable}
-	m.idleEnds = &lifecycle.IdleEnds{Engine: engine, Writable: m.writable, ActiveUntil: m.uses.ActiveUntil}
-	m.flusher = &lifecycle.Flusher{Engine: engine, Uses: m.uses, Meter: m.meter}
+	m.idleEnds = &lifecycle.IdleEnds{Engine: engine, Writable: m.writable, Uses: m.uses.Uses}
+	m.flusher = lifecycle.NewFlusher(engine, m.uses, m.meter)
 	verifier.Outdated = m.rehasher.Offer
 	m.Backend = m.framework(&paths.Services{
 		Store:      m.store,

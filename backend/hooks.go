@@ -102,6 +102,7 @@ func (m *mount) configured(c record.Config) {
 	m.store.ResizeCache(c.VerifyCacheSize)
 	m.proofs.Resize(c.VerifyCacheSize)
 	m.uses.Resize(c.VerifyCacheSize)
+	m.flusher.Wake()
 }
 
 // writable tells whether this node may write to the mount's storage.

@@ -12,16 +12,22 @@ import (
 )
 
 // Flusher writes last uses down, and gives reserved quota back that nobody
-// spends, every usage_flush_interval. All exported fields are required.
+// spends, every usage_flush_interval.
 type Flusher struct {
 	Engine *Engine
 	Uses   *usage.Tracker
 	Meter  *limit.Meter
 
 	worker worker
+	wake   chan struct{}
 	mu     sync.Mutex
 	begun  bool
-	gap    record.UsageGap
+	gaps   record.UsageGaps
+}
+
+// NewFlusher makes the flusher of a mount. It begins with Start.
+func NewFlusher(e *Engine, uses *usage.Tracker, meter *limit.Meter) *Flusher {
+	return &Flusher{Engine: e, Uses: uses, Meter: meter, wake: make(chan struct{}, 1)}
 }
 
 // Start recovers from the process before and begins to flush, once. Only a node
@@ -37,36 +43,46 @@ func (f *Flusher) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.gap, err = f.Engine.Store.TakeOverUsage(ctx, f.Uses.Born(), config.UsageFlushInterval)
+	f.gaps, err = f.Engine.Store.TakeOverUsage(ctx, f.Uses.Born(), config.UsageFlushInterval)
 	if err != nil {
 		return err
 	}
-	f.Uses.Recover(f.gap)
+	f.Uses.Recover(f.gaps)
 	f.begun = f.worker.start(f.Engine.Logger, "flush", f.run)
 	return nil
 }
 
-// flushTick is how often the flusher looks whether an interval is over, so that a
-// shorter one takes effect at once.
-const flushTick = time.Second
+// Wake makes the flusher look at its interval again.
+func (f *Flusher) Wake() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// flushRetry is when to try again when the interval is not known.
+const flushRetry = 10 * time.Second
 
 func (f *Flusher) run(ctx context.Context) {
-	tick := time.NewTicker(flushTick)
-	defer tick.Stop()
 	// An interval is counted from the beginning of the last flush: what a crash
 	// loses is what was touched since then.
-	for last := time.Now(); ; {
+	for last, wait := time.Now(), time.Duration(0); ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-f.wake:
+		case <-time.After(wait):
 		}
 		config, err := f.Engine.Store.Config(ctx)
-		interval := config.UsageFlushInterval.Std()
-		if err != nil || time.Since(last) < interval {
+		if err != nil {
+			wait = flushRetry
 			continue
 		}
-		last = time.Now()
+		interval := config.UsageFlushInterval.Std()
+		if wait = interval - time.Since(last); wait > 0 {
+			continue
+		}
+		last, wait = time.Now(), interval
 		err = errors.Join(f.Uses.Flush(ctx), f.Meter.Settle(ctx, interval))
 		if err != nil && ctx.Err() == nil {
 			f.Engine.Logger.Error("last uses and quotas were not all written", "error", err)
@@ -102,7 +118,7 @@ func (f *Flusher) flushLast(ctx context.Context, deadline time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err // another process may have begun
 	}
-	return f.Engine.Store.EndUsage(ctx, f.gap)
+	return f.Engine.Store.EndUsage(ctx, f.gaps)
 }
 
 func (f *Flusher) report(err error) {

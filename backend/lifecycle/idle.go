@@ -18,8 +18,8 @@ type IdleEnds struct {
 	Engine *Engine
 	// Writable tells whether this node may write.
 	Writable func() bool
-	// ActiveUntil is when a key was last used, as far as anybody knows.
-	ActiveUntil func(ctx context.Context, id string, created record.Time) (record.Time, error)
+	// Uses are the last uses of a key.
+	Uses func(ctx context.Context, id string) (record.Uses, error)
 
 	once   sync.Once
 	queue  chan idleEnd
@@ -81,11 +81,11 @@ func (i *IdleEnds) write(ctx context.Context, end idleEnd) {
 		return
 	}
 	_, err := i.Engine.Store.UpdateKey(ctx, end.id, func(k *record.Key) error {
-		active, err := i.ActiveUntil(ctx, k.ID, k.CreatedAt)
+		uses, err := i.Uses(ctx, k.ID)
 		if err != nil {
 			return err
 		}
-		if active > end.active {
+		if uses.Latest() > end.active {
 			return record.ErrUnchanged
 		}
 		return k.Expire(end.at)

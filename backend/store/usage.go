@@ -168,28 +168,28 @@ func (s *Store) sweepUsageShard(ctx context.Context, path string, step func()) e
 
 // usageMark says how the last process ended, and what may have been lost.
 type usageMark struct {
-	InOrder bool            `json:"in_order"` // all last uses were written down
-	Gap     record.UsageGap `json:"gap"`
+	InOrder bool             `json:"in_order"` // all last uses were written down
+	Gaps    record.UsageGaps `json:"gaps"`
 }
 
 // TakeOverUsage begins a process that counts from born, and answers what those
 // before it may have lost: where the last one did not end in order, all that
 // slack allows for. The mark that it leaves says that this one has not ended.
-func (s *Store) TakeOverUsage(ctx context.Context, born record.Time, slack record.Seconds) (record.UsageGap, error) {
+func (s *Store) TakeOverUsage(ctx context.Context, born record.Time, slack record.Seconds) (record.UsageGaps, error) {
 	mark, found, err := read[usageMark](ctx, s.storage, usageMarkPath)
 	if err != nil && !errors.Is(err, ErrUnreadable) {
-		return mark.Gap, err
+		return nil, err
 	}
 	if (found || err != nil) && !mark.InOrder {
-		mark.Gap = record.UsageGap{Before: born, Slack: max(slack, mark.Gap.Slack)}
+		mark.Gaps = mark.Gaps.Add(record.UsageGap{Before: born, Slack: slack})
 	}
 	mark.InOrder = false
-	return mark.Gap, write(ctx, s.storage, usageMarkPath, mark)
+	return mark.Gaps, write(ctx, s.storage, usageMarkPath, mark)
 }
 
 // EndUsage leaves the mark that all last uses are written down.
-func (s *Store) EndUsage(ctx context.Context, gap record.UsageGap) error {
-	return write(ctx, s.storage, usageMarkPath, usageMark{InOrder: true, Gap: gap})
+func (s *Store) EndUsage(ctx context.Context, gaps record.UsageGaps) error {
+	return write(ctx, s.storage, usageMarkPath, usageMark{InOrder: true, Gaps: gaps})
 }
 
 func usagePath(id string) string {

@@ -46,7 +46,7 @@ type Tracker struct {
 	flushing sync.Mutex
 
 	mu   sync.Mutex
-	gap  record.UsageGap
+	gaps record.UsageGaps
 	born record.Time
 }
 
@@ -66,7 +66,7 @@ func New(storage Storage, size int, writable func() bool, now record.Time) *Trac
 		writable: writable,
 		known:    cache.New[string, record.Uses](size),
 		idled:    cache.New[string, struct{}](maxIdled),
-		gap:      record.UsageGap{Before: now, Slack: record.MaxFlushInterval},
+		gaps:     record.UsageGaps{{Before: now, Slack: record.MaxFlushInterval}},
 		born:     now,
 	}
 	for i := range t.parts {
@@ -79,10 +79,10 @@ func New(storage Storage, size int, writable func() bool, now record.Time) *Trac
 func (t *Tracker) Born() record.Time { return t.born }
 
 // Recover tells what the processes before may have lost.
-func (t *Tracker) Recover(gap record.UsageGap) {
+func (t *Tracker) Recover(gaps record.UsageGaps) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.gap = gap
+	t.gaps = gaps
 }
 
 // Resize changes how many keys are remembered.
@@ -125,9 +125,9 @@ func (t *Tracker) Uses(ctx context.Context, id string) (record.Uses, error) {
 }
 
 // ActiveUntil is the latest moment at which a key may have been used, or was
-// created: what an idle timeout counts from. A node that may not write sees its
+// created: what an idle timeout of this length counts from. A node that may not write sees its
 // own uses only, so it has no say: ErrElsewhere.
-func (t *Tracker) ActiveUntil(ctx context.Context, id string, created record.Time) (record.Time, error) {
+func (t *Tracker) ActiveUntil(ctx context.Context, id string, created record.Time, timeout record.Seconds) (record.Time, error) {
 	if !t.writable() {
 		return 0, record.ErrElsewhere
 	}
@@ -135,13 +135,9 @@ func (t *Tracker) ActiveUntil(ctx context.Context, id string, created record.Tim
 	if err != nil {
 		return 0, err
 	}
-	active := max(created, uses.Latest())
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if active < t.gap.Before {
-		active = active.Add(t.gap.Slack)
-	}
-	return active, nil
+	return t.gaps.Credit(max(created, uses.Latest()), timeout), nil
 }
 
 // MarkIdle notes that a key was refused as idle, for good.

@@ -130,7 +130,7 @@ func (b *bench) Owner(_ context.Context, name string) (record.Owner, error) {
 	return b.owners[name], b.read("owner")
 }
 
-func (b *bench) ActiveUntil(_ context.Context, id string, created record.Time) (record.Time, error) {
+func (b *bench) ActiveUntil(_ context.Context, id string, created record.Time, _ record.Seconds) (record.Time, error) {
 	return max(created, b.lastUsed[id]), b.read("uses")
 }
 
@@ -164,8 +164,10 @@ func (b *bench) verifier() *verify.Verifier {
 	return &verify.Verifier{
 		Resolver: verify.Resolver{Reader: b, Uses: b, Clock: b},
 		Matcher:  b, Proofs: b, Limiter: b,
-		Used:     func(id string, version int, _ record.Time) { b.used = append(b.used, fmt.Sprint(id, " ", version)) },
-		Idle:     func(id string, at, active record.Time) { b.idle = append(b.idle, fmt.Sprint(id, " ", int(at), " ", int(active))) },
+		Used: func(id string, version int, _ record.Time) { b.used = append(b.used, fmt.Sprint(id, " ", version)) },
+		Idle: func(id string, at, active record.Time) {
+			b.idle = append(b.idle, fmt.Sprint(id, " ", int(at), " ", int(active)))
+		},
 		Outdated: func(k apikey.Key, phc string) { b.outdated = append(b.outdated, k.ID+" "+phc) },
 	}
 }

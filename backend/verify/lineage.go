@@ -19,7 +19,7 @@ func (l *Lineage) State(now record.Time) record.State { return l.Key.State(l.Sta
 
 // Uses tells when keys were last used.
 type Uses interface {
-	ActiveUntil(ctx context.Context, id string, created record.Time) (record.Time, error)
+	ActiveUntil(ctx context.Context, id string, created record.Time, timeout record.Seconds) (record.Time, error)
 	Idled(id string) bool
 }
 
@@ -84,7 +84,7 @@ func (r *Resolver) standing(ctx context.Context, k *record.Key) (s record.Standi
 	}
 	s.Idled = r.Uses.Idled(k.ID)
 	if s.Role != nil && s.Role.IdleTimeout > 0 {
-		s.LastUsed, err = r.Uses.ActiveUntil(ctx, k.ID, k.CreatedAt)
+		s.LastUsed, err = r.Uses.ActiveUntil(ctx, k.ID, k.CreatedAt, s.Role.IdleTimeout)
 	}
 	return s, err
 }

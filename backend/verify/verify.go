@@ -178,8 +178,9 @@ func EffectiveScopes(l *Lineage) []string {
 // decide is everything but the limits: state, networks, scopes.
 func (v *Verifier) decide(d *Decision, l *Lineage, r Request, now record.Time) Code {
 	if state := l.Key.StateOf(&d.Version, l.Standing, now); state != record.Active {
-		if state == record.Expired && now < l.Key.Newest().ExpiresAt && !l.Standing.Idled {
-			v.Idle(l.Key.ID, l.Key.IdleEnd(l.Standing), max(l.Key.CreatedAt, l.Standing.LastUsed))
+		v.noteIdle(l, now)
+		for i := range l.Ancestors {
+			v.noteIdle(&l.Ancestors[i], now)
 		}
 		return codeOf(state)
 	}
@@ -190,6 +191,15 @@ func (v *Verifier) decide(d *Decision, l *Lineage, r Request, now record.Time) C
 		return InsufficientScope
 	}
 	return Valid
+}
+
+// noteIdle passes on that a key is refused because nobody used it, which is for
+// good.
+func (v *Verifier) noteIdle(l *Lineage, now record.Time) {
+	k, s := &l.Key, l.Standing
+	if k.Idle(s, now) && !s.Idled && k.RevokedAt == 0 && now < k.Newest().ExpiresAt {
+		v.Idle(k.ID, k.IdleEnd(s), max(k.CreatedAt, s.LastUsed))
+	}
 }
 
 // reachable tells whether the caller's address lies within the networks of the
