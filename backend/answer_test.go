@@ -105,7 +105,7 @@ func (m *mount) answer(req *logical.Request, resp *logical.Response, err error) 
 // declared holds a response strictly against its declaration.
 func (m *mount) declared(req *logical.Request, resp *logical.Response) {
 	m.t.Helper()
-	if resp == nil || req.Operation == logical.RenewOperation {
+	if resp == nil || req.Operation == logical.RenewOperation || req.Operation == logical.HelpOperation {
 		return
 	}
 	path := backend.RouteOf(m.backend, req.Path)

@@ -126,7 +126,7 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 		ask(read, path, nil, 200)
 		ask(update, path, map[string]any{"name": "other"}, 200)
 	}
-	k = ask(update, "rotate", map[string]any{"key": k.str("key")}, 200)
+	ask(update, "rotate", map[string]any{"key": k.str("key")}, 200)
 	ask(update, "rotate/"+id, map[string]any{"grace_period": 0}, 200)
 	k = ask(update, owned+"/rotate", nil, 200)
 	ask(update, "revoke", map[string]any{"key": k.str("key"), "reason": "r"}, 200)

@@ -74,9 +74,10 @@ func (g *guard) recoverHook(name string) {
 }
 
 // shield is the request without the caller's data, which go to the handlers
-// around the framework. A help request carries data of Vault's own.
+// around the framework. A request for the mount's help, the OpenAPI document,
+// carries data of Vault's own.
 func shield(ctx context.Context, req *logical.Request) (context.Context, *logical.Request) {
-	if req.Operation == logical.HelpOperation {
+	if req.Operation == logical.HelpOperation && req.Path == "" {
 		return ctx, req
 	}
 	shielded := *req

@@ -17,6 +17,10 @@ func leaseSeconds(t *testing.T, r harness.Response) int {
 	return number(t, r.JSON, "lease_duration")
 }
 
+// about tells whether a lease has this duration. Vault counts it from when it got the answer, which may be in the
+// second after the record was dated, or under load the one after that.
+func about(seconds, wanted int) bool { return seconds <= wanted && seconds >= wanted-2 }
+
 // renewed is Vault's answer to a renewal.
 type renewed struct {
 	seconds   int

@@ -109,9 +109,9 @@ func TestAKeyThatExpiredWhileSealedIsRefusedAtTheFirstVerify(t *testing.T) {
 	e := mountedOn(t, server)
 	e.write(t, "roles/leased", nil)
 	e.write(t, "roles/free", fields{"generate_lease": false})
-	leased, free := e.issue(t, "leased", fields{"ttl": 3}), e.issue(t, "free", fields{"ttl": 3})
+	leased, free := e.issue(t, "leased", fields{"ttl": 6}), e.issue(t, "free", fields{"ttl": 6})
 	rotated := e.issue(t, "free", nil)
-	newest := e.rotate(t, rotated.id, fields{"grace_period": 3})
+	newest := e.rotate(t, rotated.id, fields{"grace_period": 6})
 	for _, k := range []key{leased, free, rotated, newest} {
 		e.wantCode(t, "valid", k.text)
 	}
