@@ -57,6 +57,7 @@ func walk(t *testing.T, seed uint64, steps int) {
 			t.Logf("the last requests:\n%s", strings.Join(r.history[max(0, len(r.history)-12):], "\n"))
 		}
 	}()
+	r.m.flushRarely()
 	total := 0
 	for _, a := range actions {
 		total += a.weight

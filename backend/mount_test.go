@@ -56,6 +56,20 @@ func setCost(t *testing.T, storage logical.Storage, cost keyhash.Params) {
 	}
 }
 
+// flushRarely lets a mount that lives through weeks of fake time write last uses
+// down once an hour.
+func (m *mount) flushRarely() {
+	m.t.Helper()
+	_, err := store.New(m.storage).UpdateConfig(m.t.Context(), func(c *record.Config) error {
+		c.UsageFlushInterval = record.MaxFlushInterval
+		return nil
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.restart()
+}
+
 // mountOn is a mount on this storage, initialised.
 func mountOn(t *testing.T, storage *memory) *mount {
 	t.Helper()

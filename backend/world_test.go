@@ -26,6 +26,7 @@ func buildWorld(t *testing.T) *world {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMount(t)
 		m.faulty = true // it ends with what a crash left behind
+		m.flushRarely()
 		m.must("roles/web", map[string]any{"generate_lease": false, "ttl": "20d", "grace_period": "1h", "allowed_scopes": "read:*"})
 		m.must("roles/svc", map[string]any{"ttl": "20d", "grace_period": "1h"})
 		m.must("roles/unused", nil)
