@@ -30,9 +30,10 @@ const maxBlock = 4096
 // is close.
 func blockSize(remaining int64) int64 { return min(max(1, remaining/32), maxBlock) }
 
-// enter drops what belonged to an earlier window.
+// enter drops what belonged to an earlier window, also where a failed write left
+// it unknown what is stored.
 func (b *block) enter(start record.Time) {
-	if b.known && b.stored.At < start {
+	if b.stored.At < start {
 		b.stored, b.left = record.Quota{}, 0
 	}
 }
@@ -105,12 +106,16 @@ func (b *block) giveBack(ctx context.Context, quotas Quotas, id string) error {
 	if err != nil {
 		return fmt.Errorf("load quota: %w", err)
 	}
-	if q.At == b.stored.At {
-		q.Reserved = max(0, q.Reserved-b.left)
-		if err := quotas.PutQuota(ctx, id, q); err != nil {
-			return fmt.Errorf("give quota back: %w", err)
-		}
-	}
+	left, at := b.left, b.stored.At
+	// Before the write, which may take effect and fail: what was given back once
+	// must be neither spent nor given back again.
 	*b = block{}
+	if q.At != at {
+		return nil
+	}
+	q.Reserved = max(0, q.Reserved-left)
+	if err := quotas.PutQuota(ctx, id, q); err != nil {
+		return fmt.Errorf("give quota back: %w", err)
+	}
 	return nil
 }
