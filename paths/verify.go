@@ -25,8 +25,8 @@ var verifyFields = questionFields.with(fields{
 })
 
 var verifyAnswer = fields{
-	"valid":            {kind: flag, help: "Whether the key is good for this request."},
-	"code":             {kind: word, help: "valid, or why not."},
+	"valid":            {kind: flag, help: "Whether the key is good for this request.", sometimes: true},
+	"code":             {kind: word, help: "valid, or why not.", sometimes: true},
 	"http_status":      {kind: count, help: "What a gateway should answer: 200, 401, 403 or 429.", sometimes: true},
 	"batch_results":    {kind: objects, help: "To a batch: an answer for each item, in order, or error and http_status.", sometimes: true},
 	"key_id":           {kind: word, help: "Public id of the key.", sometimes: true},
