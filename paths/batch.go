@@ -37,9 +37,12 @@ func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Respon
 	results := make([]any, len(items))
 	for i, item := range items {
 		v, err := sv.verifyItem(ctx, item, role)
-		if err != nil {
+		switch {
+		case elsewhere(err):
+			return nil, err // the whole call goes to the node that may write
+		case err != nil:
 			results[i] = sv.itemError(err)
-		} else {
+		default:
 			results[i] = v
 		}
 	}
