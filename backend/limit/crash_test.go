@@ -82,7 +82,7 @@ func (n *node) take() {
 
 func TestAQuotaIsNeverOverspentAndACrashLosesABlockAtMost(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
+	for seed := range uint64(20) {
 		for _, period := range []record.Seconds{0, 100} {
 			t.Run(fmt.Sprintf("seed %d, windows of %d s", seed, period), func(t *testing.T) {
 				t.Parallel()
@@ -90,7 +90,7 @@ func TestAQuotaIsNeverOverspentAndACrashLosesABlockAtMost(t *testing.T) {
 				d := newDisk()
 				n := &node{T: t, Meter: NewMeter(d), disk: d, random: random, now: created}
 				n.line = lineOf("a", quotaOf(1+random.Int64N(3000), period))
-				for range 3000 {
+				for range 1500 {
 					n.step()
 				}
 			})

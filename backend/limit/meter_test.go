@@ -1,0 +1,191 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+func TestOnlyFullCountersMakeRoomForAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMeter(newDisk())
+		m.max = 200
+		for i := range m.max {
+			take(t, m, 1, created, lineOf(fmt.Sprint("slow", i), rated(2, 3600)))
+		}
+		v, err := m.Take(t.Context(), []Line{lineOf("more", rated(1, 1))}, 1, created)
+		if !errors.Is(err, ErrBusy) || v != (Verdict{}) || m.Count() != m.max {
+			t.Errorf("beyond the bound it is %+v, %v with %d counters", v, err, m.Count())
+		}
+		if _, err := m.Peek(t.Context(), lineOf("more", rated(1, 1)), created); !errors.Is(err, ErrBusy) {
+			t.Errorf("a look answers %v", err)
+		}
+		for i := range m.max {
+			if v := take(t, m, 0, created, lineOf(fmt.Sprint("slow", i), rated(2, 3600))); v.Remaining.Rate != 1 {
+				t.Fatalf("a counter that is partly used was dropped: %+v", v)
+			}
+		}
+		time.Sleep(30 * time.Minute)
+		if err := m.Settle(t.Context(), 0); err != nil || m.Count() != 0 {
+			t.Errorf("full ones are kept: %d, %v", m.Count(), err)
+		}
+		take(t, m, 1, created, lineOf("more", rated(1, 1)))
+	})
+}
+
+// A shard that is asked for another counter drops its full ones by itself.
+func TestFullCountersGoWithoutASettle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMeter(newDisk())
+		m.max = 1000
+		for i := range 20 * m.max {
+			if i%m.max == 0 {
+				time.Sleep(time.Second)
+			}
+			if _, err := m.Take(t.Context(), []Line{lineOf(fmt.Sprint(i), rated(2, 1))}, 1, created); err != nil && !errors.Is(err, ErrBusy) {
+				t.Fatal(err)
+			}
+		}
+		if m.Count() > m.max {
+			t.Errorf("%d counters", m.Count())
+		}
+	})
+}
+
+func TestACounterWithABlockIsKeptUntilItIsGivenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		m, line := NewMeter(d), lineOf("a", quotaOf(640, 0))
+		take(t, m, 1, created, line)
+		if d.quotas["a"].Reserved != 20 {
+			t.Fatalf("reserved are %d", d.quotas["a"].Reserved)
+		}
+		time.Sleep(29 * time.Second)
+		if err := m.Settle(t.Context(), 30*time.Second); err != nil || m.Count() != 1 || d.quotas["a"].Reserved != 20 {
+			t.Errorf("before it is idle: %d, %v, %d reserved", m.Count(), err, d.quotas["a"].Reserved)
+		}
+		time.Sleep(time.Second)
+		if err := m.Settle(t.Context(), 30*time.Second); err != nil || m.Count() != 0 || d.quotas["a"].Reserved != 1 {
+			t.Errorf("then: %d, %v, %d reserved", m.Count(), err, d.quotas["a"].Reserved)
+		}
+		if got := spendAll(t, m, created, line); got != 639 {
+			t.Errorf("left were %d", got)
+		}
+	})
+}
+
+func TestAnOrderlyEndLosesNothing(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	for i := range 300 {
+		m := NewMeter(d)
+		for k := range 3 {
+			take(t, m, 1, created, lineOf(fmt.Sprint(k), quotaOf(1000, 0)))
+		}
+		if err := m.Settle(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		if q := d.quotas["0"]; q.Reserved != int64(i)+1 {
+			t.Fatalf("after %d ends %d are reserved", i+1, q.Reserved)
+		}
+	}
+}
+
+func TestASettleThatIsCancelledSaysSo(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	m := NewMeter(d)
+	take(t, m, 1, created, lineOf("a", quotaOf(640, 0)))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := m.Settle(ctx, 0); !errors.Is(err, context.Canceled) || d.puts != 1 {
+		t.Errorf("it answered %v after %d writes", err, d.puts)
+	}
+}
+
+func TestWhatAnotherNodeWroteCountsOnceItIsForgotten(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	m, line := NewMeter(d), lineOf("a", both(10, 1, 640, 0))
+	take(t, m, 1, created, line)
+	d.quotas["a"] = record.Quota{Reserved: 630, At: created}
+	m.Forget("a")
+	m.Forget("unheard of")
+	r, err := m.Peek(t.Context(), line, created)
+	if err != nil || r.Quota != 10 || r.Rate != 9 || m.Count() != 1 {
+		t.Errorf("there remain %+v, %v; %d counters", r, err, m.Count())
+	}
+}
+
+func TestALookThatMustNotWaitDoesNot(t *testing.T) {
+	t.Parallel()
+	m, line := NewMeter(newDisk()), lineOf("a", both(5, 1, 10, 0))
+	take(t, m, 1, created, line)
+	if r, err := m.TryPeek(t.Context(), line, created); err != nil || r.Quota != 9 || r.Rate != 4 {
+		t.Errorf("it is %+v, %v", r, err)
+	}
+	c, err := m.hold("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := m.TryPeek(t.Context(), line, created); !errors.Is(err, ErrBusy) || r != (Remaining{}) {
+		t.Errorf("while another takes it is %+v, %v", r, err)
+	}
+	m.release("a", c)
+	if c.users != 0 {
+		t.Errorf("%d users are left", c.users)
+	}
+}
+
+// Everything at once, for the race detector.
+func TestAMeterIsUsedByMany(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	m := NewMeter(d)
+	m.max = 64
+	ids := make([]string, 100)
+	for i := range ids {
+		ids[i] = fmt.Sprint(i)
+	}
+	var group sync.WaitGroup
+	for w := range 8 {
+		group.Go(func() {
+			for i := range 400 {
+				line := lineOf(ids[(i*7+w)%len(ids)], both(3, 1, 50, 0))
+				switch i % 50 {
+				case 0:
+					_ = m.Settle(context.Background(), 0)
+				case 1:
+					m.Forget(line.ID)
+				case 2:
+					_, _ = m.TryPeek(context.Background(), line, created)
+				default:
+					if _, err := m.Take(context.Background(), []Line{line}, 1, created); err != nil && !errors.Is(err, ErrBusy) {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	// The bound is looked at before a counter is made, by several at a time.
+	if m.Count() > m.max+8 {
+		t.Errorf("%d counters", m.Count())
+	}
+	for i := range m.shards {
+		for id, c := range m.shards[i].counters {
+			if c.users != 0 {
+				t.Errorf("%s has %d users", id, c.users)
+			}
+		}
+	}
+}
