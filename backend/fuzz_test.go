@@ -25,9 +25,15 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	m := newMount(t)
-	m.must("roles/web", map[string]any{"generate_lease": false, "allowed_scopes": "read:*"})
+	m.must("roles/web", map[string]any{
+		"generate_lease": false, "allowed_scopes": "read:*", "rate_limit": 1000, "quota": 640, "idle_timeout": "12h",
+		"max_keys_per_owner": 5, "max_delegation_depth": 2,
+	})
 	m.must("roles/svc", nil)
 	k := m.must("issue/web", map[string]any{"owner": "acme"})
+	m.must("delegate", map[string]any{"key": k.str("key")})
+	m.code(k.str("key"))                    // leaves a quota
+	m.backend.Cleanup(context.Background()) // and a last use
 	m.must("revoke/"+m.must("issue/web", nil).str("key_id"), nil)
 	m.must("rotate/"+m.must("issue/svc", nil).str("key_id"), nil)
 	return &scene{storage: m.storage.clone(), text: k.str("key"), id: k.str("key_id"), secrets: m.secrets}
@@ -76,13 +82,24 @@ func FuzzRequest(f *testing.F) {
 		`{"key":"{key}"}`, `{"key":["{key}"]}`, `{"{key}":1}`, `{"key":{"{key}":"{key}"}}`, `{"key":"{key}","ttl":"{key}"}`,
 		`{"key":"{key}","client_ip":"{key}"}`, `{"key":"{key}","scopes":["{key}"]}`, `{"key":"{key}","grace_period":1e308}`,
 		`{"role":"web","name":"\u0000"}`, `{"ttl":-1}`, `{"key_id":"{id}","version":"1"}`, `{"key_id":"..","version":1}`, `{"limit":1,"after":"0"}`,
-		`{"batch_input":[{"key":"{key}"},{"key":{"{key}":1}},"{key}",null]}`, `{"batch_input":"{key}"}`, `{"key":"{key}","cost":-1}`, `{"reason":"{key}"}`,
+		`{"batch_input":[{"key":"{key}"},{"key":{"{key}":1}},"{key}",null]}`, `{"batch_input":[]}`, `{"batch_input":[{"key":"{key}","brief":true,"cost":0,"client_ip":"{key}"}],"key":"{key}"}`,
+		`{"key":"{key}","scopes":["read:a"],"ttl":60,"rate_limit":10,"rate_limit_period":"1s","quota":10,"quota_period":0}`, `{"key":"{key}","quota":1e300}`, `{"key":"{key}","cost":1000000000000001}`,
+		`{"idle_timeout":"1s","quota":1,"quota_period":"{key}"}`, `{"max_delegation_depth":99,"max_keys_per_owner":1001,"rate_limit":9223372036854775807}`, `{"batch_input":"{key}"}`, `{"key":"{key}","cost":-1}`, `{"reason":"{key}"}`,
 	} {
-		for _, path := range []string{"verify", "rotate", "revoke", "issue/web", "roles/web", "config", "keys/{id}", "authorize", "delegate", "stop/owners/acme"} {
+		for _, path := range []string{"verify", "rotate", "revoke", "issue/web", "roles/web", "config", "keys/{id}", "authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web"} {
 			f.Add(uint8(0), path, body, "")
 		}
+		f.Add(uint8(0), "authorize", body, "{key}")
 		f.Add(uint8(7), "issue/svc", body, "")
 		f.Add(uint8(8), "issue/svc", body, "")
+	}
+	for _, headers := range []string{
+		"{key}\nX-Required-Scopes: read:a\nX-Client-Ip: 10.1.2.3", "{key}\n{key}", "{key}\nX-Required-Scopes: \nX-Client-Ip: ", "{key}\nx-api-key: {key}",
+		"{key}\nX-Client-Ip: {key}", "X-Required-Scopes: {key}", "{key}\nX-Client-Ip: 10.1.2.3\nX-Client-Ip: 10.1.2.3",
+	} {
+		f.Add(uint8(0), "authorize/web", `{}`, headers)
+		f.Add(uint8(1), "authorize", `{"client_ip":"10.1.2.3"}`, headers)
+		f.Add(uint8(1), "verify", `{}`, headers)
 	}
 	var s *scene
 	f.Fuzz(func(t *testing.T, op uint8, path, body, header string) {
@@ -99,7 +116,7 @@ func FuzzRequest(f *testing.F) {
 			Operation: fuzzedOperations[int(op)%len(fuzzedOperations)],
 			Path:      s.place(path),
 			Data:      data,
-			Headers:   map[string][]string{"X-Api-Key": {s.place(header)}},
+			Headers:   s.headers(header),
 		}
 		lease := req.Operation == logical.RenewOperation || req.Operation == logical.RevokeOperation
 		if lease {
@@ -115,11 +132,29 @@ func FuzzRequest(f *testing.F) {
 		if a.status >= http.StatusInternalServerError && !lease && req.Operation != logical.RollbackOperation && !known(a.text) {
 			t.Errorf("%s %q with %q: %d %s", req.Operation, req.Path, body, a.status, a.text)
 		}
-		changes := a.ok() && req.Operation != logical.ReadOperation && req.Operation != logical.ListOperation && !strings.HasPrefix(req.Path, "verify") && !strings.HasPrefix(req.Path, "authorize")
+		asks := strings.HasPrefix(req.Path, "verify") || strings.HasPrefix(req.Path, "authorize")
+		changes := a.ok() && req.Operation != logical.ReadOperation && req.Operation != logical.ListOperation && !asks
+		if asks && a.ok() { // which may reserve a quota, and writes nothing else
+			quota := "quota/" + s.id[:2] + "/" + s.id
+			m.storage.entries[quota] = before[quota]
+		}
 		if !changes && req.Operation != logical.RollbackOperation && !m.storage.sameAs(before) {
 			t.Errorf("%s %q with %q, answered with %d, changed the storage", req.Operation, req.Path, body, a.status)
 		}
 	})
+}
+
+// headers are one line each, 'Name: value'; a line without a name is the key.
+func (s *scene) headers(lines string) map[string][]string {
+	headers := make(map[string][]string)
+	for line := range strings.SplitSeq(s.place(lines), "\n") {
+		name, value, named := strings.Cut(line, ": ")
+		if !named {
+			name, value = "X-Api-Key", line
+		}
+		headers[name] = append(headers[name], value)
+	}
+	return headers
 }
 
 // known are the answers that Vault's framework turns into a status of its own

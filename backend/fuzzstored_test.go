@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -18,6 +19,11 @@ func FuzzStoredEntry(f *testing.F) {
 			`{"v":1,"record":{"id":"x","role":"web","role_uid":"x","versions":[{}]}}`,
 			`{"v":1,"record":{"id":"{id}","role":"web","role_uid":"x","versions":[{"number":1,"hash":"$argon2id$v=19$m=4294967295,t=0,p=1$x$y"}]}}`,
 			`{"v":1,"record":{"uid":"x","bound_cidrs":["10.0.0.1/8"]}}`,
+			`{"v":1,"record":{"reserved":-1,"at":9223372036854775807}}`, `{"v":1,"record":{"reserved":9223372036854775807,"at":0}}`,
+			`{"v":1,"record":{"uses":{"{id}":[{"version":-1,"at":-1},{"version":1,"at":9223372036854775807}],"x":null}}}`,
+			`{"v":1,"record":{"in_order":true,"gaps":[{"before":9223372036854775807,"slack":-9223372036854775808}]}}`,
+			`{"v":1,"record":{"id":"{id}","role":"web","role_uid":"x","parent":"{id}","depth":-1,"versions":[{"number":1}]}}`,
+			`{"v":1,"record":{"generation":18446744073709551615,"stopped_at":-1,"stop_reason":"x"}}`,
 			`{"v":1,"record":{"argon2_memory_kib":4294967295,"argon2_iterations":0,"verify_cache_size":-1}}`,
 		} {
 			f.Add(uint8(kind), value)
@@ -39,6 +45,9 @@ func FuzzStoredEntry(f *testing.F) {
 			m.do(logical.ListOperation, "keys/", nil), m.do(logical.ListOperation, "owners/acme/keys/", nil),
 			m.write("keys/"+s.id, map[string]any{"name": "x"}), m.write("rotate/"+s.id, nil), m.write("rotate", map[string]any{"key": s.text}),
 			m.write("issue/web", map[string]any{"owner": "acme"}), m.do(logical.DeleteOperation, "roles/web", nil),
+			m.write("delegate", map[string]any{"key": s.text}), m.write("authorize/web", map[string]any{"key": s.text}),
+			m.write("verify", map[string]any{"batch_input": []any{map[string]any{"key": s.text, "cost": 3}}}),
+			m.write("stop/owners/acme", nil), m.write("stop/roles/web", nil),
 			m.write("tidy", nil), m.write("revoke/"+s.id, nil), m.do(logical.DeleteOperation, "keys/"+s.id, nil),
 		} {
 			if a.status >= http.StatusInternalServerError && a.text != "internal error" {
@@ -65,6 +74,16 @@ var entryKinds = []func(id, uid string) string{
 	func(_, _ string) string { return "tag-key" },
 	func(id, _ string) string { return "owner-key/acme/" + id[:2] + "/" + id },
 	func(id, uid string) string { return "role-key/web/" + uid + "/" + id[:2] + "/" + id },
+	func(id, _ string) string { return "quota/" + id[:2] + "/" + id },
+	func(id, _ string) string { return usageEntry(id) },
+	func(_, _ string) string { return "usage/mark" },
+}
+
+// usageEntry is where the last uses of a key lie: sixteen folders of keys in one
+// entry.
+func usageEntry(id string) string {
+	const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return fmt.Sprintf("usage/%03d", (strings.IndexByte(base62, id[0])*62+strings.IndexByte(base62, id[1]))/16)
 }
 
 // uid is that of the role, as its hints' folder shows.
