@@ -7,9 +7,9 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// expected is the table of section 7 of the contract, written down a second
+// expectedOf is the table of section 7 of the contract, written down a second
 // time: what applies, in the order in which it is answered.
-func expected(revoked, roleGone, otherRole, expired, older, graceOver, keyOff, roleOff bool) record.State {
+func expectedOf(revoked, roleGone, otherRole, expired, older, graceOver, keyOff, roleOff bool) record.State {
 	switch {
 	case revoked || roleGone || otherRole:
 		return record.Revoked
@@ -59,11 +59,11 @@ func TestTheStateOfAVersionIsTheFirstThatApplies(t *testing.T) {
 		}
 		name := fmt.Sprintf("revoked %v, role gone %v, other %v, expired %v, older %v, grace over %v, disabled %v %v",
 			revoked, roleGone, otherRole, expired, older, graceOver, keyOff, roleOff)
-		want := expected(revoked, roleGone, otherRole, expired, older, graceOver, keyOff, roleOff)
+		want := expectedOf(revoked, roleGone, otherRole, expired, older, graceOver, keyOff, roleOff)
 		if got := k.StateOf(v, record.Standing{Role: role}, now); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
-		whole := expected(revoked, roleGone, otherRole, expired, false, graceOver, keyOff, roleOff)
+		whole := expectedOf(revoked, roleGone, otherRole, expired, false, graceOver, keyOff, roleOff)
 		if got := k.State(record.Standing{Role: role}, now); got != whole {
 			t.Errorf("%s: the key is %s, want %s", name, got, whole)
 		}
