@@ -1,0 +1,282 @@
+package usage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/usage"
+)
+
+var errDisk = errors.New("disk trouble")
+
+// disk keeps last uses and counts calls. broken are ids that cannot be written.
+type disk struct {
+	mu            sync.Mutex
+	stored        map[string]record.Uses
+	reads, merges int
+	failRead      bool
+	broken        map[string]bool
+	during        func() // runs within a merge, before it
+}
+
+func newDisk() *disk { return &disk{stored: map[string]record.Uses{}, broken: map[string]bool{}} }
+
+func (d *disk) Uses(_ context.Context, id string) (record.Uses, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.reads++
+	if d.failRead {
+		return nil, errDisk
+	}
+	return d.stored[id], nil
+}
+
+func (d *disk) MergeUses(_ context.Context, uses map[string]record.Uses) (map[string]record.Uses, error) {
+	if d.during != nil {
+		d.during()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.merges++
+	merged, err := map[string]record.Uses{}, error(nil)
+	for id, u := range uses {
+		if d.broken[id] {
+			err = errDisk
+			continue
+		}
+		d.stored[id] = d.stored[id].Merge(u)
+		merged[id] = d.stored[id]
+	}
+	return merged, err
+}
+
+const born record.Time = 1000
+
+func yes() bool { return true }
+
+// tracker is one on a node that may write, of which nothing was lost.
+func tracker(d *disk) *usage.Tracker {
+	tr := usage.New(d, 1000, yes, born)
+	tr.Recover(nil)
+	return tr
+}
+
+func uses(t *testing.T, tr *usage.Tracker, id string) record.Uses {
+	t.Helper()
+	u, err := tr.Uses(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestAUseIsKnownAtOnceAndStoredByTheFlush(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	tr := tracker(d)
+	tr.Touch("a", 2, 1500)
+	tr.Touch("a", 1, 1400)
+	tr.Touch("a", 0, 1600)
+	tr.Touch("a", 2, 1450) // a slower request's
+	want := record.Uses{{Version: 2, At: 1500}, {Version: 1, At: 1400}, {Version: 0, At: 1600}}
+	if got := uses(t, tr, "a"); !slices.Equal(got, want) || len(d.stored) != 0 {
+		t.Errorf("before the flush it is %v, stored %v", got, d.stored)
+	}
+	for range 2 {
+		if err := tr.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := uses(t, tr, "a"); !slices.Equal(got, want) || !slices.Equal(d.stored["a"], want) || d.merges != 1 {
+		t.Errorf("after it %v, stored %v with %d writes", got, d.stored["a"], d.merges)
+	}
+	reads := d.reads
+	uses(t, tr, "a")
+	if d.reads != reads {
+		t.Error("what was flushed is read again")
+	}
+}
+
+func TestAFlushNeverMovesAUseBack(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	d.stored["a"] = record.Uses{{Version: 1, At: 2000}}
+	tr := tracker(d)
+	tr.Touch("a", 1, 1500)
+	if got := uses(t, tr, "a"); got.Of(1) != 2000 {
+		t.Errorf("before the flush it is %v", got)
+	}
+	if err := tr.Flush(t.Context()); err != nil || d.stored["a"].Of(1) != 2000 || uses(t, tr, "a").Of(1) != 2000 {
+		t.Errorf("stored is %v, %v", d.stored["a"], err)
+	}
+}
+
+func TestWhatAFailedFlushDidNotWriteIsWrittenByTheNext(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	tr := tracker(d)
+	tr.Touch("a", 1, 1500)
+	tr.Touch("b", 1, 1500)
+	d.broken["b"] = true
+	d.during = func() { tr.Touch("b", 1, 1600); tr.Touch("b", 2, 1550) }
+	if err := tr.Flush(t.Context()); !errors.Is(err, errDisk) || d.stored["a"].Of(1) != 1500 {
+		t.Errorf("it answered %v; stored are %v", err, d.stored)
+	}
+	if got := uses(t, tr, "b"); got.Of(1) != 1600 || got.Of(2) != 1550 {
+		t.Errorf("what was not written is %v", got)
+	}
+	d.during, d.broken = nil, nil
+	if err := tr.Flush(t.Context()); err != nil || d.stored["b"].Of(1) != 1600 || d.stored["b"].Of(2) != 1550 {
+		t.Errorf("then it answered %v; stored are %v", err, d.stored)
+	}
+}
+
+func TestAUseOnItsWayToStorageIsKnown(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	tr := tracker(d)
+	tr.Touch("a", 1, 1500)
+	d.during = func() {
+		if got := uses(t, tr, "a"); got.Of(1) != 1500 {
+			t.Errorf("during the flush it is %v", got)
+		}
+	}
+	if err := tr.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUntilWhenAKeyWasActive(t *testing.T) {
+	t.Parallel()
+	const timeout = record.Seconds(200)
+	crash := record.UsageGaps{{Before: born, Slack: 30}}
+	for name, tc := range map[string]struct {
+		gaps    record.UsageGaps
+		stored  record.Time
+		touched record.Time
+		created record.Time
+		want    record.Time
+	}{
+		"since its creation when it was never used": {created: 400, want: 400},
+		"since its last use":                        {stored: 900, created: 400, want: 900},
+		"since a use of this process":               {stored: 900, touched: 1100, created: 400, want: 1100},
+		"after a crash, up to it":                   {gaps: crash, stored: 900, created: 400, want: born},
+		"after a crash, a new key up to it":         {gaps: crash, created: 980, want: born},
+		"after a crash, not if it was idle before":  {gaps: crash, stored: 700, created: 400, want: 700},
+		"after a crash, by a use of this process":   {gaps: crash, stored: 900, touched: 1100, created: 400, want: 1100},
+	} {
+		d := newDisk()
+		if tc.stored != 0 {
+			d.stored["a"] = record.Uses{{Version: 1, At: tc.stored}}
+		}
+		tr := usage.New(d, 1000, yes, born)
+		tr.Recover(tc.gaps)
+		if tc.touched != 0 {
+			tr.Touch("a", 1, tc.touched)
+		}
+		if got, err := tr.ActiveUntil(t.Context(), "a", tc.created, timeout); err != nil || got != tc.want {
+			t.Errorf("%s: %d, %v, want %d", name, got, err, tc.want)
+		}
+	}
+}
+
+func TestBeforeItRecoveredAnythingMayHaveBeenLost(t *testing.T) {
+	t.Parallel()
+	tr := usage.New(newDisk(), 1000, yes, 10000)
+	if got, err := tr.ActiveUntil(t.Context(), "a", 10000-3600-60, 60); err != nil || got != 10000 {
+		t.Errorf("it is %d, %v", got, err)
+	}
+	if tr.Born() != 10000 {
+		t.Errorf("born at %d", tr.Born())
+	}
+}
+
+func TestANodeThatMayNotWriteHasNoSay(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	d.stored["a"] = record.Uses{{Version: 1, At: 900}}
+	tr := usage.New(d, 1000, func() bool { return false }, born)
+	tr.Touch("a", 1, 1500)
+	if got := uses(t, tr, "a"); got.Of(1) != 900 {
+		t.Errorf("it knows %v", got)
+	}
+	if _, err := tr.ActiveUntil(t.Context(), "a", 400, 100); !errors.Is(err, record.ErrElsewhere) {
+		t.Errorf("it answered %v", err)
+	}
+	if err := tr.Flush(t.Context()); err != nil || d.merges != 0 {
+		t.Errorf("it wrote %d times, %v", d.merges, err)
+	}
+	d.stored["a"] = record.Uses{{Version: 1, At: 2000}}
+	tr.Refresh()
+	if got := uses(t, tr, "a"); got.Of(1) != 2000 {
+		t.Errorf("after another node wrote it knows %v", got)
+	}
+}
+
+func TestIdleMarksStayUntilTheKeyIsUsedOrGone(t *testing.T) {
+	t.Parallel()
+	tr := tracker(newDisk())
+	if tr.Idled("a") {
+		t.Error("marked from the start")
+	}
+	tr.MarkIdle("a")
+	tr.MarkIdle("b")
+	if !tr.Idled("a") || !tr.Idled("b") || tr.Idled("c") {
+		t.Error("the marks are others")
+	}
+	tr.Touch("a", 1, 1500) // by a request that was decided before
+	tr.Forget("b")
+	if tr.Idled("a") || tr.Idled("b") {
+		t.Error("a mark outlived its key's use or the key")
+	}
+}
+
+func TestOfAKeyThatIsGoneNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	tr := tracker(d)
+	tr.Touch("a", 1, 1500)
+	tr.Forget("a")
+	if err := tr.Flush(t.Context()); err != nil || d.merges != 0 {
+		t.Errorf("it wrote %v, %v", d.stored, err)
+	}
+}
+
+func TestTroubleWithReadingIsAnError(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	d.failRead = true
+	tr := tracker(d)
+	tr.Touch("a", 1, 1500)
+	if _, err := tr.Uses(t.Context(), "a"); !errors.Is(err, errDisk) {
+		t.Errorf("uses answer %v", err)
+	}
+	if _, err := tr.ActiveUntil(t.Context(), "a", 1, 1); !errors.Is(err, errDisk) {
+		t.Errorf("activity answers %v", err)
+	}
+}
+
+func TestWhatIsTouchedIsNeverEvicted(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	tr := tracker(d)
+	tr.Resize(64)
+	for i := range 2000 {
+		tr.Touch(fmt.Sprintf("%04d", i), 1, 1500)
+		uses(t, tr, fmt.Sprintf("%04d", i))
+	}
+	if err := tr.Flush(t.Context()); err != nil || len(d.stored) != 2000 {
+		t.Fatalf("%d were written, %v", len(d.stored), err)
+	}
+	for id := range maps.Keys(d.stored) {
+		if got := uses(t, tr, id); got.Of(1) != 1500 {
+			t.Fatalf("of %s is known %v", id, got)
+		}
+	}
+}
