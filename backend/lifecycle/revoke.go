@@ -48,7 +48,7 @@ func (e *Engine) RevokeByKey(ctx context.Context, text, reason string) (record.K
 	return e.revoke(ctx, p.Record.ID, reason, func(k *record.Key) error {
 		v := k.Find(p.Version.Number)
 		if v == nil {
-			return record.ErrNotNewest
+			return record.ErrVersionOver
 		}
 		switch k.StateOf(v, l.Standing, e.Clock.Now()) {
 		case record.Revoked:
@@ -56,7 +56,7 @@ func (e *Engine) RevokeByKey(ctx context.Context, text, reason string) (record.K
 		case record.Expired:
 			return record.ErrKeyEnded
 		case record.Superseded:
-			return record.ErrNotNewest
+			return record.ErrVersionOver
 		default:
 			return nil
 		}

@@ -53,7 +53,7 @@ func TestTheHolderRevokesByAnyVersionThatWorks(t *testing.T) {
 		"by the newest":                      {want: nil},
 		"by one in its grace":                {old: true, want: nil},
 		"of a disabled key":                  {do: func(w *world) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, want: nil},
-		"but not by one whose grace is over": {do: func(w *world) { w.clock.move(hour) }, old: true, want: record.ErrNotNewest},
+		"but not by one whose grace is over": {do: func(w *world) { w.clock.move(hour) }, old: true, want: record.ErrVersionOver},
 		"but not of an expired key":          {do: func(w *world) { w.clock.move(10 * hour) }, want: record.ErrKeyEnded},
 	} {
 		t.Run(name, func(t *testing.T) {
