@@ -23,6 +23,7 @@ func FuzzStoredEntry(f *testing.F) {
 			`{"v":1,"record":{"uses":{"{id}":[{"version":-1,"at":-1},{"version":1,"at":9223372036854775807}],"x":null}}}`,
 			`{"v":1,"record":{"in_order":true,"gaps":[{"before":9223372036854775807,"slack":-9223372036854775808}]}}`,
 			`{"v":1,"record":{"id":"{id}","role":"web","role_uid":"x","parent":"{id}","depth":-1,"versions":[{"number":1}]}}`,
+			`{"v":1,"record":{"id":"{id}","role":"web","role_uid":"x","parent":"x","versions":[{"number":1}]}}`,
 			`{"v":1,"record":{"generation":18446744073709551615,"stopped_at":-1,"stop_reason":"x"}}`,
 			`{"v":1,"record":{"argon2_memory_kib":4294967295,"argon2_iterations":0,"verify_cache_size":-1}}`,
 		} {

@@ -8,6 +8,10 @@ type Quota struct {
 	At       Time  `json:"at"` // when the last block was reserved; tells which window it belongs to
 }
 
+// Intact tells whether q has the part that every stored quota has, and counts
+// nothing that was never reserved.
+func (q Quota) Intact() bool { return q.At > 0 && q.Reserved >= 0 }
+
 // In is the quota as it counts in the window that began at start: nothing was
 // reserved in it if the last reservation is older.
 func (q Quota) In(start Time) Quota {

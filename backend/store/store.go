@@ -65,7 +65,9 @@ func New(storage logical.Storage) *Store {
 		owners:  newTable[record.Owner](storage, policyCacheSize, true, func(name string) string { return ownerFolder + name }),
 		config:  newTable[record.Config](storage, 1, true, func(string) string { return configPath }),
 	}
-	s.keys.named = func(k record.Key, id string) bool { return k.ID == id }
+	s.keys.named = func(k record.Key, id string) bool {
+		return k.ID == id && (k.Parent == "" || apikey.ValidID(k.Parent))
+	}
 	return s
 }
 

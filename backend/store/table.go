@@ -18,7 +18,8 @@ type table[V any] struct {
 	// absence tells whether to remember that a name has no record. Not for keys:
 	// ids without a record are what an attacker would fill the cache with.
 	absence bool
-	// named, where it is set, tells whether a record is the one of this name.
+	// named, where it is set, tells whether a record is the one of this name, and
+	// the names in it are names.
 	named func(v V, name string) bool
 	cache *cache.Cache[string, slot[V]]
 	locks []*locksutil.LockEntry

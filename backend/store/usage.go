@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -20,6 +21,17 @@ const foldersPerUsageShard = 16
 // usageRecord is the last uses of many keys.
 type usageRecord struct {
 	Uses map[string]record.Uses `json:"uses"`
+}
+
+// Intact tells whether r is of keys: what takes another text for an id finds no
+// place in storage for it.
+func (r usageRecord) Intact() bool {
+	for id := range r.Uses {
+		if !apikey.ValidID(id) {
+			return false
+		}
+	}
+	return true
 }
 
 // usageShard is an entry that was read, kept for the keys beside the one that
