@@ -25,21 +25,14 @@ func (sv *Services) delegate(ctx context.Context, r request) (*logical.Response,
 	if err != nil {
 		return nil, err
 	}
-	networks, err := r.in.networks("bound_cidrs")
+	want, err := wanted(r.in)
 	if err != nil {
 		return nil, err
 	}
 	minted, err := sv.Engine.Delegate(ctx, lifecycle.DelegateRequest{
-		Key: key,
-		Want: record.Request{
-			Name:       r.in.word("name"),
-			Metadata:   get[map[string]string](r.in, "metadata"),
-			Scopes:     optional[[]string](r.in, "scopes"),
-			BoundCIDRs: networks,
-			TTL:        r.in.seconds("ttl"),
-			Limits:     limitsChange(r.in),
-		},
-		By: record.Creator{DisplayName: r.DisplayName, EntityID: r.EntityID},
+		Key:  key,
+		Want: want,
+		By:   record.Creator{DisplayName: r.DisplayName, EntityID: r.EntityID},
 	})
 	if err != nil {
 		return nil, err

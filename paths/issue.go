@@ -53,21 +53,14 @@ func (sv *Services) issue(ctx context.Context, r request) (*logical.Response, er
 	if err != nil {
 		return nil, err
 	}
-	networks, err := r.in.networks("bound_cidrs")
+	want, err := wanted(r.in)
 	if err != nil {
 		return nil, err
 	}
+	want.Owner = owner
 	minted, err := sv.Engine.Issue(ctx, lifecycle.IssueRequest{
-		Role: role,
-		Want: record.Request{
-			Owner:      owner,
-			Name:       r.in.word("name"),
-			Metadata:   get[map[string]string](r.in, "metadata"),
-			Scopes:     optional[[]string](r.in, "scopes"),
-			BoundCIDRs: networks,
-			TTL:        r.in.seconds("ttl"),
-			Limits:     limitsChange(r.in),
-		},
+		Role:          role,
+		Want:          want,
 		By:            record.Creator{DisplayName: r.DisplayName, EntityID: r.EntityID},
 		Holder:        holder(r.Request),
 		OwnerTemplate: template,
@@ -76,6 +69,19 @@ func (sv *Services) issue(ctx context.Context, r request) (*logical.Response, er
 		return nil, err
 	}
 	return sv.mintAnswer(minted), nil
+}
+
+// wanted is what the caller asks of a new key, but for its owner.
+func wanted(in input) (record.Request, error) {
+	networks, err := in.networks("bound_cidrs")
+	return record.Request{
+		Name:       in.word("name"),
+		Metadata:   get[map[string]string](in, "metadata"),
+		Scopes:     optional[[]string](in, "scopes"),
+		BoundCIDRs: networks,
+		TTL:        in.seconds("ttl"),
+		Limits:     limitsChange(in),
+	}, err
 }
 
 // ownerFor is the owner of a key to be issued: what the role's template renders
