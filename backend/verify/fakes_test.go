@@ -192,3 +192,21 @@ func networks(entries ...string) network.List {
 	}
 	return l
 }
+
+// slowLimits lets something happen while a request waits for its limits.
+type slowLimits struct {
+	*bench
+	during func(b *bench)
+}
+
+func (s slowLimits) Take(ctx context.Context, chain []limit.Line, cost int64, now record.Time) (limit.Verdict, error) {
+	s.during(s.bench)
+	return s.bench.Take(ctx, chain, cost, now)
+}
+
+// elsewhere is a node that may not write.
+type elsewhere struct{ *bench }
+
+func (elsewhere) ActiveUntil(context.Context, string, record.Time, record.Seconds) (record.Time, error) {
+	return 0, record.ErrElsewhere
+}

@@ -99,7 +99,8 @@ func TestEveryCodeHasItsStatus(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[verify.Code]int{
 		verify.Valid: 200, verify.Invalid: 401, verify.Revoked: 401, verify.Expired: 401, verify.Superseded: 401,
-		verify.Disabled: 403, verify.IPDenied: 403, verify.InsufficientScope: 403, "": 401, "unheard of": 401,
+		verify.Disabled: 403, verify.IPDenied: 403, verify.InsufficientScope: 403, verify.ParentEnded: 401,
+		verify.RateLimited: 429, verify.QuotaExceeded: 429, "": 401, "unheard of": 401,
 	} {
 		if got := code.HTTPStatus(); got != want {
 			t.Errorf("%q is %d", code, got)

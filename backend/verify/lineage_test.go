@@ -1,0 +1,219 @@
+package verify_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"testing"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+// family makes the bench's key the child of "parent", which is the child of
+// "root", all of role web and owner acme.
+func family(t *testing.T) *bench {
+	b := newBench(t)
+	for id, parent := range map[string]string{"root": "", "parent": "root"} {
+		k := b.keys[keyID].Clone()
+		k.ID, k.Parent, k.Scopes = id, parent, []string{"read:*"}
+		k.Versions = []record.Version{{Number: 3, CreatedAt: 1000, ExpiresAt: 9000}}
+		b.keys[id] = k
+	}
+	b.change(func(k *record.Key) { k.Parent, k.Depth = "parent", 2 })
+	return b
+}
+
+// edit changes one of the family.
+func (b *bench) edit(id string, change func(k *record.Key)) {
+	k := b.keys[id].Clone()
+	change(&k)
+	b.keys[id] = k
+}
+
+func TestAChildVerifiesAsLongAsAllAboveItDo(t *testing.T) {
+	t.Parallel()
+	later := func(b *bench, id string) { b.edit(id, func(k *record.Key) { k.Versions[0].ExpiresAt = 2100 }) }
+	for name, tc := range map[string]struct {
+		do   func(b *bench, id string)
+		want verify.Code
+	}{
+		"unchanged":         {func(*bench, string) {}, verify.Valid},
+		"revoked":           {func(b *bench, id string) { b.edit(id, func(k *record.Key) { k.RevokedAt = 2050 }) }, verify.ParentEnded},
+		"expired":           {later, verify.ParentEnded},
+		"disabled":          {func(b *bench, id string) { b.edit(id, func(k *record.Key) { k.Disabled = true }) }, verify.ParentEnded},
+		"orphaned":          {func(b *bench, id string) { b.edit(id, func(k *record.Key) { k.OrphanedAt = 2050 }) }, verify.ParentEnded},
+		"gone":              {func(b *bench, id string) { delete(b.keys, id) }, verify.ParentEnded},
+		"its own ancestor":  {func(b *bench, id string) { b.edit(id, func(k *record.Key) { k.Parent = id }) }, verify.ParentEnded},
+		"its child's child": {func(b *bench, id string) { b.edit(id, func(k *record.Key) { k.Parent = keyID }) }, verify.ParentEnded},
+		"of another role":   {func(b *bench, id string) { b.edit(id, func(k *record.Key) { k.RoleUID = "u0" }) }, verify.ParentEnded},
+		"of a stopped owner": {func(b *bench, id string) {
+			b.edit(id, func(k *record.Key) { k.Owner = "other" })
+			b.owners["other"] = stopped
+		}, verify.ParentEnded},
+		"idle": {func(b *bench, id string) {
+			b.roles["web"].IdleTimeout = 500
+			b.lastUsed[keyID] = 2099
+			b.lastUsed["root"] = 2099
+			b.lastUsed["parent"] = 2099
+			b.lastUsed[id] = 1600
+		}, verify.ParentEnded},
+		"marked as idle": {func(b *bench, id string) { b.idled[id] = true }, verify.ParentEnded},
+		"rotated, unaffected": {func(b *bench, id string) {
+			b.edit(id, func(k *record.Key) { k.Supersede(record.Version{Number: 4, ExpiresAt: 9000}, 0, 2050) })
+		}, verify.Valid},
+	} {
+		for _, id := range []string{"parent", "root"} {
+			t.Run(fmt.Sprintf("%s is %s", id, name), func(t *testing.T) {
+				t.Parallel()
+				b := family(t)
+				tc.do(b, id)
+				if d := b.ask(t, verify.Request{}); d.Code != tc.want || !d.Proven() {
+					t.Errorf("it decided %s", d.Code)
+				}
+			})
+		}
+	}
+}
+
+var stopped = record.Owner{Stop: record.Stop{Generation: 1, StoppedAt: 2050}}
+
+func TestTroublesOfItsOwnComeBeforeThoseOfAParent(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		do   func(b *bench)
+		want verify.Code
+	}{
+		"revoked":             {func(b *bench) { b.change(func(k *record.Key) { k.RevokedAt = 2050 }) }, verify.Revoked},
+		"its owner stopped":   {func(b *bench) { b.owners["acme"] = stopped }, verify.Revoked},
+		"its role stopped":    {func(b *bench) { b.roles["web"].Generation = 1 }, verify.Revoked},
+		"expired":             {func(b *bench) { b.change(func(k *record.Key) { k.Versions[0].ExpiresAt = 2100 }) }, verify.Expired},
+		"idle":                {func(b *bench) { b.roles["web"].IdleTimeout = 1100 }, verify.Expired},
+		"marked as idle":      {func(b *bench) { b.idled[keyID] = true }, verify.Expired},
+		"disabled":            {func(b *bench) { b.change(func(k *record.Key) { k.Disabled = true }) }, verify.Disabled},
+		"of a disabled role":  {func(b *bench) { b.roles["web"].Disabled = true }, verify.Disabled},
+		"outside its network": {func(b *bench) { b.change(func(k *record.Key) { k.BoundCIDRs = networks("10.9.0.0/16") }) }, verify.ParentEnded},
+		"without a scope":     {func(b *bench) { b.change(func(k *record.Key) { k.Scopes = nil }) }, verify.ParentEnded},
+	} {
+		b := family(t)
+		b.edit("root", func(k *record.Key) { k.RevokedAt = 2050 })
+		tc.do(b)
+		if d := b.ask(t, verify.Request{Scopes: []string{"read:users"}}); d.Code != tc.want {
+			t.Errorf("%s: %s, want %s", name, d.Code, tc.want)
+		}
+	}
+}
+
+func TestScopesNarrowFromGenerationToGeneration(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		role, root, parent, child, want []string
+	}{
+		"all the same":             {[]string{"*"}, []string{"a", "b"}, []string{"a", "b"}, []string{"a", "b"}, []string{"a", "b"}},
+		"the root lost one":        {[]string{"*"}, []string{"a"}, []string{"a", "b"}, []string{"a", "b"}, []string{"a"}},
+		"the parent lost all":      {[]string{"*"}, []string{"a", "b"}, nil, []string{"a", "b"}, nil},
+		"the role lost one":        {[]string{"b"}, []string{"a", "b"}, []string{"a", "b"}, []string{"a", "b"}, []string{"b"}},
+		"a wide child":             {[]string{"*"}, []string{"read:*"}, []string{"read:users:*"}, []string{"*"}, []string{"read:users:*"}},
+		"what the root gained":     {[]string{"*"}, []string{"*"}, []string{"a"}, []string{"a", "b"}, []string{"a"}},
+		"disjoint ones leave none": {[]string{"*"}, []string{"a"}, []string{"b"}, []string{"a", "b"}, nil},
+	} {
+		b := family(t)
+		b.roles["web"].AllowedScopes = tc.role
+		for id, scopes := range map[string][]string{"root": tc.root, "parent": tc.parent, keyID: tc.child} {
+			b.edit(id, func(k *record.Key) { k.Scopes = scopes })
+		}
+		if d := b.ask(t, verify.Request{}); d.Code != verify.Valid || !slices.Equal(d.Scopes, tc.want) {
+			t.Errorf("%s: %s, %q", name, d.Code, d.Scopes)
+		}
+	}
+}
+
+func TestNetworksOfEveryGenerationBind(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"root", "parent", keyID} {
+		b := family(t)
+		b.edit(id, func(k *record.Key) { k.BoundCIDRs = networks("10.1.0.0/16") })
+		for from, want := range map[string]verify.Code{"10.1.0.1": verify.Valid, "10.2.0.1": verify.IPDenied, "": verify.IPDenied} {
+			r := verify.Request{}
+			if from != "" {
+				r.ClientIP = netip.MustParseAddr(from)
+			}
+			if d := b.ask(t, r); d.Code != want {
+				t.Errorf("bound by %s, from %q: %s", id, from, d.Code)
+			}
+		}
+	}
+}
+
+func TestAUseIsOneOfTheAncestorsToo(t *testing.T) {
+	t.Parallel()
+	b := family(t)
+	b.ask(t, verify.Request{})
+	if want := []string{keyID + " 2", "parent 0", "root 0"}; !slices.Equal(b.used, want) {
+		t.Errorf("used are %q", b.used)
+	}
+	b.used = nil
+	b.ask(t, verify.Request{Scopes: []string{"admin"}})
+	b.edit("root", func(k *record.Key) { k.Disabled = true })
+	b.ask(t, verify.Request{})
+	if len(b.used) != 0 {
+		t.Errorf("refusals used %q", b.used)
+	}
+}
+
+func TestTroubleWithAnAncestorIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, what := range []string{"owner", "uses", "limits"} {
+		b := family(t)
+		b.roles["web"].IdleTimeout, b.roles["web"].Quota = 5000, 5
+		b.fail = what
+		d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Reveal()})
+		if !errors.Is(err, errStorage) || !reflect.DeepEqual(d, verify.Decision{}) {
+			t.Errorf("without %s it answered %+v, %v", what, d, err)
+		}
+	}
+	b := family(t)
+	broken := &brokenAncestor{bench: b}
+	v := b.verifier()
+	v.Reader = broken
+	if _, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Reveal()}); !errors.Is(err, errStorage) {
+		t.Errorf("without the root it answered %v", err)
+	}
+}
+
+// brokenAncestor cannot read the root.
+type brokenAncestor struct{ *bench }
+
+func (b *brokenAncestor) Key(ctx context.Context, id string) (record.Key, bool, error) {
+	if id == "root" {
+		return record.Key{}, false, errStorage
+	}
+	return b.bench.Key(ctx, id)
+}
+
+func TestWhatHasEndedIsToldFromWhatOnlyRests(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		do    func(k *record.Key)
+		ended bool
+	}{
+		"a disabled root":  {func(k *record.Key) { k.Disabled = true }, false},
+		"a revoked root":   {func(k *record.Key) { k.RevokedAt = 2000 }, true},
+		"an expired root":  {func(k *record.Key) { k.Versions[0].ExpiresAt = 2000 }, true},
+		"a root in a loop": {func(k *record.Key) { k.Parent = "parent" }, true},
+	} {
+		b := family(t)
+		b.edit("root", tc.do)
+		resolver := b.verifier().Resolver
+		l, err := resolver.Resolve(t.Context(), b.keys[keyID])
+		if err != nil || l.Key.Ended(l.Standing, b.now) != tc.ended || l.State(b.now) != record.ParentEnded {
+			t.Errorf("below %s it is %s, ended %v, %v", name, l.State(b.now), l.Key.Ended(l.Standing, b.now), err)
+		}
+		if len(l.Ancestors) > record.MaxDelegationDepth+1 {
+			t.Errorf("below %s there are %d ancestors", name, len(l.Ancestors))
+		}
+	}
+}
