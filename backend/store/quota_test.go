@@ -1,0 +1,79 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
+)
+
+func TestAQuotaIsStoredAndGoesWithItsKey(t *testing.T) {
+	t.Parallel()
+	d, s := mount(t, one)
+	if q, err := s.Quota(t.Context(), one); q != (record.Quota{}) || err != nil {
+		t.Errorf("of a key that spent nothing there is %+v, %v", q, err)
+	}
+	want := record.Quota{Reserved: 20, At: 1500}
+	if err := s.PutQuota(t.Context(), one, want); err != nil {
+		t.Fatal(err)
+	}
+	if q, err := s.Quota(t.Context(), one); q != want || err != nil || d.holds(t, "quota/aa/"+one) == "" {
+		t.Errorf("it is %+v, %v", q, err)
+	}
+	d.check(t, 0)
+	if _, err := s.DeleteKey(t.Context(), one, func(*record.Key) bool { return false }); err != nil || d.holds(t, "quota/aa/"+one) != "" {
+		t.Errorf("it outlived its key, %v", err)
+	}
+}
+
+func TestAQuotaOfNoKeyIsALeftover(t *testing.T) {
+	t.Parallel()
+	d, s := mount(t, one)
+	for _, id := range []string{one, idIn("zz", 1)} {
+		if err := s.PutQuota(t.Context(), id, record.Quota{Reserved: 1, At: 1500}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.check(t, 1)
+	n, err := s.SweepLeftovers(t.Context(), func() {})
+	if n != 1 || err != nil || d.holds(t, "quota/aa/"+one) == "" {
+		t.Errorf("it removed %d, %v", n, err)
+	}
+	d.check(t, 0)
+	d.before = failing("list", "quota/", errDisk)
+	if _, err := s.SweepLeftovers(t.Context(), func() {}); !errors.Is(err, errDisk) {
+		t.Errorf("with trouble it answered %v", err)
+	}
+}
+
+func TestAFailedReservationIsAnError(t *testing.T) {
+	t.Parallel()
+	d, s := mount(t, one)
+	d.before = failing("put", "quota/", errDisk)
+	if err := s.PutQuota(t.Context(), one, record.Quota{Reserved: 1, At: 1}); !errors.Is(err, errDisk) {
+		t.Errorf("it answered %v", err)
+	}
+	d.before, d.after = nil, failing("put", "quota/", errDisk)
+	if err := s.PutQuota(t.Context(), one, record.Quota{Reserved: 2, At: 1}); err != nil {
+		t.Errorf("one that took effect answered %v", err)
+	}
+	d.after, d.before = nil, failing("get", "quota/", errDisk)
+	if _, err := s.Quota(t.Context(), one); !errors.Is(err, errDisk) {
+		t.Errorf("a read answered %v", err)
+	}
+}
+
+func TestWhoseQuotaAnEntryIs(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{"quota/aa/" + one: one, "key/aa/" + one: "", "quotas/aa/" + one: "", "usage/001": "", "": ""} {
+		if id, ok := store.QuotaOf(path); ok != (want != "") || ok && id != want {
+			t.Errorf("of %q: %q, %v", path, id, ok)
+		}
+	}
+	for path, want := range map[string]bool{"usage/001": true, "usage/mark": true, "quota/aa/" + one: false, "usages": false} {
+		if store.IsUsage(path) != want {
+			t.Errorf("%q holds last uses: %v", path, !want)
+		}
+	}
+}
