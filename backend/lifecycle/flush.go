@@ -78,7 +78,8 @@ func (f *Flusher) run(ctx context.Context) {
 			wait = flushRetry
 			continue
 		}
-		interval := config.UsageFlushInterval.Std()
+		// A configuration that was stored before there was an interval names none.
+		interval := max(config.UsageFlushInterval.Std(), time.Second)
 		if wait = interval - time.Since(last); wait > 0 {
 			continue
 		}
