@@ -7,14 +7,11 @@ import (
 )
 
 // decodeList takes a list of strings or, as the CLI sends it, one string with
-// commas. Only [] says 'none': an unset variable in a script does not.
+// commas. Only a JSON [] says 'none': an unset variable in a script does not.
 func decodeList(name string, value any) ([]string, error) {
 	entries := []string{}
 	switch v := value.(type) {
 	case string:
-		if v == "[]" { // as explicit as the JSON list, for the command line
-			return entries, nil
-		}
 		for entry := range strings.SplitSeq(v, ",") {
 			entries = append(entries, strings.TrimSpace(entry))
 		}
@@ -33,7 +30,7 @@ func decodeList(name string, value any) ([]string, error) {
 	}
 	for _, e := range entries {
 		if strings.TrimSpace(e) == "" {
-			return nil, record.Mistakef("%s has an empty entry; to set none, send []", name)
+			return nil, record.Mistakef("%s has an empty entry; to set none, send the JSON list [] (on the command line as JSON on standard input: vault write PATH -)", name)
 		}
 	}
 	return entries, nil

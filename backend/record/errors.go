@@ -43,7 +43,7 @@ const (
 	ErrRoleDisabled   Conflict = "the role is disabled"
 	ErrRoleInUse      Conflict = "the role still has keys that have not ended; end them first, all at once with stop/roles"
 	ErrNotNewest      Conflict = "this version of the key is superseded; use the newest version"
-	ErrVersionOver    Conflict = "this version of the key works no longer; who may revoke by key_id can end the key"
+	ErrVersionOver    Conflict = "this version of the key is superseded and its grace is over; who may revoke by key_id can end the key"
 	ErrVersionDiffers Conflict = "expected_version is not the key's newest version"
 	ErrRotatedAlready Conflict = "the key was rotated by another request at the same time"
 	ErrOwnerFull      Conflict = "the owner has as many keys as the role's max_keys_per_owner allows"
