@@ -55,7 +55,8 @@ func (i *IdleEnds) run(ctx context.Context) {
 			i.drain()
 			return
 		case end := <-i.queue:
-			i.write(ctx, end)
+			// What was taken from the queue is written also when the mount goes away.
+			i.write(context.WithoutCancel(ctx), end)
 		}
 	}
 }
