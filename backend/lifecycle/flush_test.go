@@ -1,0 +1,205 @@
+package lifecycle
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/usage"
+)
+
+// flusher is that of the next process on the world's storage, in its clock's
+// time, with a tracker and a meter of its own.
+func (w *world) flusher() *Flusher {
+	w.Helper()
+	w.uses = usage.New(w.Store, 1000, func() bool { return true }, w.clock.Now())
+	w.meter = limit.NewMeter(w.Store)
+	f := NewFlusher(w.Engine, w.uses, w.meter)
+	w.must(f.Start(w.Context()))
+	return f
+}
+
+func (w *world) interval(s record.Seconds) {
+	w.Helper()
+	_, err := w.Store.UpdateConfig(w.Context(), func(c *record.Config) error { c.UsageFlushInterval = s; return nil })
+	w.must(err)
+}
+
+// lastUse is what storage holds.
+func (w *world) lastUse(id string) record.Time {
+	w.Helper()
+	u, err := w.Store.Uses(w.Context(), id)
+	w.must(err)
+	return u.Latest()
+}
+
+func TestUsesAreWrittenOnceInAnInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.interval(30)
+		id := w.issue().Key.ID
+		f := w.flusher()
+		defer f.Stop()
+		for _, step := range []struct {
+			sleep time.Duration
+			touch record.Time
+			want  record.Time
+		}{
+			{0, 100, 0}, {29 * time.Second, 101, 0}, {time.Second, 0, 101}, {time.Second, 102, 101}, {28 * time.Second, 0, 101}, {time.Second, 0, 102},
+		} {
+			time.Sleep(step.sleep)
+			synctest.Wait()
+			if got := w.lastUse(id); got != step.want {
+				t.Errorf("after %s more %d is stored, want %d", step.sleep, got, step.want)
+			}
+			if step.touch != 0 {
+				w.uses.Touch(id, 1, step.touch)
+			}
+		}
+		writes := w.disk.writes.Load()
+		time.Sleep(time.Hour)
+		if got := w.disk.writes.Load() - writes; got != 0 {
+			t.Errorf("an hour without a use wrote %d times", got)
+		}
+	})
+}
+
+func TestAShorterIntervalTakesEffectAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.interval(3600)
+		id := w.issue().Key.ID
+		f := w.flusher()
+		defer f.Stop()
+		w.uses.Touch(id, 1, 100)
+		time.Sleep(time.Minute)
+		w.interval(30)
+		f.Wake()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := w.lastUse(id); got != 100 {
+			t.Errorf("%d is stored", got)
+		}
+	})
+}
+
+// A configuration that names no interval must not make the flusher spin.
+func TestAnIntervalOfNothingIsASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.interval(0)
+		id := w.issue().Key.ID
+		f := w.flusher()
+		defer f.Stop()
+		w.uses.Touch(id, 1, 100)
+		time.Sleep(time.Second)
+		synctest.Wait() // never returns while it spins
+		if got := w.lastUse(id); got != 100 {
+			t.Errorf("%d is stored", got)
+		}
+	})
+}
+
+func TestAnOrderlyEndLosesNothingAndACrashAnInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.role("web", func(r *record.Role) { r.Quota, r.IdleTimeout = 640, 100 })
+		m := w.issue()
+		f := w.flusher()
+		w.uses.Touch(m.Key.ID, 1, start+50)
+		w.must(spend(w, m))
+		f.Stop()
+		if q, err := w.Store.Quota(t.Context(), m.Key.ID); w.lastUse(m.Key.ID) != start+50 || q.Reserved != 1 || err != nil {
+			t.Errorf("after an orderly end %d and %+v are stored, %v", w.lastUse(m.Key.ID), q, err)
+		}
+		w.clock.move(60)
+		w.flusher().worker.stop() // a crash: no last flush
+		active := func() record.Time {
+			t.Helper()
+			at, err := w.uses.ActiveUntil(t.Context(), m.Key.ID, start, 100)
+			w.must(err)
+			return at
+		}
+		if got := active(); got != start+50 {
+			t.Errorf("after an orderly end it was active until %+d", got.Sub(start))
+		}
+		w.clock.move(60)
+		f = w.flusher()
+		if got := active(); got != start+120 {
+			t.Errorf("after a crash it was active until %+d", got.Sub(start))
+		}
+		f.Stop()
+		f.Stop() // again
+		if err := f.Start(t.Context()); err != nil {
+			t.Errorf("a start after the stop answers %v", err)
+		}
+	})
+}
+
+func spend(w *world, m Minted) error {
+	line := limit.Line{ID: m.Key.ID, Created: m.Key.CreatedAt, Limits: record.Limits{Quota: 640}}
+	_, err := w.meter.Take(w.Context(), []limit.Line{line}, 1, start)
+	return err
+}
+
+func TestAFlusherThatCannotTakeOverIsStartedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for op, id := range map[string]string{"get": "aa00000000000001", "put": "aa00000000000002"} {
+			f := NewFlusher(w.Engine, w.uses, w.meter)
+			w.disk.fail = fails(op, "usage/mark")
+			if err := f.Start(t.Context()); err == nil {
+				t.Errorf("without a %s it started", op)
+			}
+			w.uses.Touch(id, 1, 100)
+			time.Sleep(time.Hour)
+			w.disk.fail = nil
+			if got := w.lastUse(id); got != 0 {
+				t.Error("it flushed before its mark stood")
+			}
+			w.must(f.Start(t.Context()))
+			w.must(f.Start(t.Context()))
+			f.Stop()
+		}
+	})
+}
+
+func TestTroubleWithAFlushIsLoggedAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.interval(10)
+		id := w.issue().Key.ID
+		f := w.flusher()
+		w.uses.Touch(id, 1, 100)
+		w.disk.fail = fails("put", "usage/")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if log := w.log.String(); !strings.Contains(log, "disk trouble") {
+			t.Errorf("the log says %s", log)
+		}
+		w.disk.fail = nil
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if got := w.lastUse(id); got != 100 {
+			t.Errorf("%d is stored", got)
+		}
+		w.uses.Touch(id, 1, 200)
+		w.disk.fail = fails("put", "usage/")
+		f.Stop()
+		if w.disk.fail = nil; w.lastUse(id) != 100 {
+			t.Error("a failed flush wrote")
+		}
+		if gaps, err := w.Store.TakeOverUsage(t.Context(), 300, 10); err != nil || len(gaps) != 1 {
+			t.Errorf("after a last flush that failed the mark tells %v, %v", gaps, err)
+		}
+	})
+}

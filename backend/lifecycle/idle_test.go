@@ -1,0 +1,135 @@
+package lifecycle
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+// idling is a world whose keys end when nobody uses them for an hour, with idle
+// ends written down as in a mount.
+func idling(t *testing.T) (*world, *IdleEnds) {
+	w := newWorld(t)
+	w.role("web", func(r *record.Role) { r.IdleTimeout = hour })
+	w.uses.Recover(nil)
+	ends := &IdleEnds{Engine: w.Engine, Writable: func() bool { return true }, Uses: w.uses.Uses}
+	w.verify.Idle = func(id string, at, active record.Time) {
+		w.uses.MarkIdle(id)
+		ends.Note(id, at, active)
+	}
+	return w, ends
+}
+
+func TestAnIdleEndIsForGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, ends := idling(t)
+		defer ends.Stop()
+		m, used := w.issue(), w.issue()
+		w.clock.move(hour - 1)
+		if w.code(used) != verify.Valid {
+			t.Error("it ended before its time")
+		}
+		w.clock.move(1)
+		if w.code(m) != verify.Expired || w.code(used) != verify.Valid {
+			t.Errorf("they are %s and %s", w.code(m), w.code(used))
+		}
+		synctest.Wait()
+		if k := w.key(m.Key.ID); k.Newest().ExpiresAt != start.Add(hour) {
+			t.Errorf("it expires at %+d", k.Newest().ExpiresAt.Sub(start))
+		}
+		w.role("web", func(r *record.Role) { r.IdleTimeout = 0 })
+		if got := w.code(m); got != verify.Expired {
+			t.Errorf("after the timeout was lifted it is %s", got)
+		}
+		if _, err := w.Rotate(t.Context(), Target{ID: m.Key.ID}, RotateRequest{}); err == nil {
+			t.Error("a rotation revived it")
+		}
+	})
+}
+
+func TestAnIdleEndIsNotWrittenWhereItMustNot(t *testing.T) {
+	t.Parallel()
+	for name, do := range map[string]func(w *world, m Minted, ends *IdleEnds){
+		"on a standby":                        func(_ *world, _ Minted, ends *IdleEnds) { ends.Writable = func() bool { return false } },
+		"after a use that was decided before": func(w *world, m Minted, _ *IdleEnds) { w.uses.Touch(m.Key.ID, 1, start+1) },
+		"of a key that is gone":               func(w *world, m Minted, _ *IdleEnds) { w.must(w.Delete(w.Context(), Target{ID: m.Key.ID})) },
+		"that comes after its expiry":         func(w *world, m Minted, _ *IdleEnds) {},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w, ends := idling(t)
+			m := w.issue()
+			do(w, m, ends)
+			writes := w.disk.writes.Load()
+			at := start.Add(hour)
+			if strings.Contains(name, "expiry") {
+				at = start.Add(11 * hour)
+			}
+			ends.Note(m.Key.ID, at, start)
+			synctest.Wait()
+			if got := w.disk.writes.Load() - writes; got != 0 {
+				t.Errorf("%s it wrote %d times", name, got)
+			}
+			ends.Stop()
+			if log := w.log.String(); strings.Contains(log, "not written down") {
+				t.Errorf("%s the log says %s", name, log)
+			}
+		})
+	}
+}
+
+func TestWhatWaitsIsWrittenAtAnOrderlyEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, ends := idling(t)
+		var all []Minted
+		for range 20 {
+			all = append(all, w.issue())
+		}
+		for _, m := range all {
+			ends.Note(m.Key.ID, start.Add(hour), start)
+		}
+		ends.Stop()
+		for _, m := range all {
+			if got := w.key(m.Key.ID).Versions[0].ExpiresAt; got != start.Add(hour) {
+				t.Errorf("one expires at %+d", got.Sub(start))
+			}
+		}
+		ends.Note(all[0].Key.ID, start, start) // too late, and harmless
+	})
+}
+
+func TestTroubleWithAnIdleEndIsLogged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, ends := idling(t)
+		m := w.issue()
+		w.disk.fail = fails("put", "key/")
+		ends.Note(m.Key.ID, start.Add(hour), start)
+		synctest.Wait()
+		ends.Stop()
+		if log := w.log.String(); !strings.Contains(log, "disk trouble") || !strings.Contains(log, m.Key.ID) {
+			t.Errorf("the log says %s", log)
+		}
+	})
+}
+
+func TestMoreIdleEndsThanCanWaitBlockNobody(t *testing.T) {
+	t.Parallel()
+	w, ends := idling(t)
+	m, stuck := w.issue(), make(chan struct{})
+	w.disk.fail = func(op, path string) error {
+		if op == "put" && strings.HasPrefix(path, "key/") {
+			<-stuck
+		}
+		return nil
+	}
+	for range 3 * idleQueue {
+		ends.Note(m.Key.ID, start.Add(hour), start)
+	}
+	close(stuck)
+	ends.Stop()
+}

@@ -1,0 +1,163 @@
+package lifecycle
+
+import (
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+func TestTidyRemovesWhatAStopEnded(t *testing.T) {
+	t.Parallel()
+	w, old := delegating(t)
+	w.retention(hour)
+	child := w.delegate(old, record.Request{})
+	w.clock.move(hour)
+	_, err := w.StopOwner(t.Context(), "acme", "leaked")
+	w.must(err)
+	next := w.issue()
+	w.clock.move(hour - 1)
+	if s := w.tidied(NewTidier(w.Engine)); s.KeysRemoved != 0 || s.State != TidyDone {
+		t.Errorf("within the retention it is %+v", s)
+	}
+	w.clock.move(1)
+	if s := w.tidied(NewTidier(w.Engine)); s.KeysRemoved != 2 {
+		t.Errorf("after it, it is %+v", s)
+	}
+	for m, want := range map[string]verify.Code{old.Text.Reveal(): verify.Invalid, child.Text.Reveal(): verify.Invalid, next.Text.Reveal(): verify.Valid} {
+		if d, err := w.verify.Verify(t.Context(), verify.Request{Key: m}); err != nil || d.Code != want {
+			t.Errorf("a key is %s, want %s, %v", d.Code, want, err)
+		}
+	}
+	if o, err := w.Store.Owner(t.Context(), "acme"); o.Generation != 1 || err != nil {
+		t.Errorf("the mark is %+v, %v", o, err)
+	}
+}
+
+func TestTidyWritesDownThatAKeyIsAnOrphan(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(w *world, parent Minted){
+		"of a revoked key":  func(w *world, p Minted) { w.revokeNow(p) },
+		"of a key gone":     func(w *world, p Minted) { w.must(w.Delete(w.Context(), Target{ID: p.Key.ID})) },
+		"of a disabled key": func(w *world, p Minted) { w.disable(p) },
+	} {
+		w, root := delegating(t)
+		w.retention(hour)
+		child := w.delegate(root, record.Request{})
+		grandchild := w.delegate(child, record.Request{})
+		end(w, root)
+		w.clock.move(60)
+		w.tidied(NewTidier(w.Engine))
+		var want record.Time
+		if name != "of a disabled key" {
+			want = start.Add(60)
+		}
+		for _, m := range []Minted{child, grandchild} {
+			if got := w.key(m.Key.ID).OrphanedAt; got != want {
+				t.Errorf("%s: orphaned at %d", name, got)
+			}
+			if got := w.code(m); got != verify.ParentEnded {
+				t.Errorf("%s: it is %s", name, got)
+			}
+		}
+		w.clock.move(hour)
+		w.tidied(NewTidier(w.Engine))
+		left := 0
+		w.each(func(path, _ string) {
+			if strings.HasPrefix(path, "key/") && !strings.HasSuffix(path, root.Key.ID) {
+				left++
+			}
+		})
+		if (left == 0) != (want != 0) {
+			t.Errorf("%s: %d descendants are left", name, left)
+		}
+	}
+}
+
+func TestTidyWritesDownWhatNobodyUsed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.uses.Recover(nil)
+	w.retention(hour)
+	idle, marked, used := w.issue(), w.issue(), w.issue()
+	w.role("web", func(r *record.Role) { r.IdleTimeout = 2 * hour })
+	w.clock.move(hour)
+	w.uses.Touch(used.Key.ID, 1, w.clock.Now())
+	w.uses.MarkIdle(marked.Key.ID) // under a shorter timeout than today's
+	w.clock.move(hour)
+	w.tidied(NewTidier(w.Engine))
+	for m, want := range map[string]record.Time{idle.Key.ID: start.Add(2 * hour), marked.Key.ID: start.Add(2 * hour), used.Key.ID: start.Add(10 * hour)} {
+		if got := w.key(m).Versions[0].ExpiresAt; got != want {
+			t.Errorf("one expires at %+d, want %+d", got.Sub(start), want.Sub(start))
+		}
+	}
+	w.clock.move(hour - 1)
+	if s := w.tidied(NewTidier(w.Engine)); s.KeysRemoved != 0 {
+		t.Errorf("within the retention it is %+v", s)
+	}
+	w.uses.Touch(used.Key.ID, 1, w.clock.Now())
+	w.clock.move(1)
+	if s := w.tidied(NewTidier(w.Engine)); s.KeysRemoved != 2 {
+		t.Errorf("after it, it is %+v", s)
+	}
+}
+
+func TestTidyRemovesQuotasAndUsesWithTheirKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.retention(0)
+	w.role("web", func(r *record.Role) { r.Quota = 640 })
+	m, left := w.issue(), w.issue()
+	for _, key := range []Minted{m, left} {
+		if d, err := w.verify.Verify(t.Context(), verify.Request{Key: key.Text.Reveal(), Cost: 1}); err != nil || !d.Valid() {
+			t.Fatal(d.Code, err)
+		}
+	}
+	w.must(w.uses.Flush(t.Context()))
+	w.revokeNow(m)
+	w.clock.move(1)
+	if s := w.tidied(NewTidier(w.Engine)); s.KeysRemoved != 1 || s.EntriesRepaired != 0 {
+		t.Errorf("it is %+v", s)
+	}
+	found := 0
+	w.each(func(path, value string) {
+		if strings.Contains(path, m.Key.ID) || strings.Contains(value, m.Key.ID) {
+			t.Errorf("%s is left", path)
+		}
+		if strings.HasPrefix(path, "quota/") || strings.HasPrefix(path, "usage/") {
+			found++
+		}
+	})
+	if found != 2 {
+		t.Errorf("%d entries of the other key are left", found)
+	}
+}
+
+func TestTidyPassesOverWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.retention(0)
+	broken, ended := w.issue(), w.issue()
+	w.revokeNow(ended)
+	path := "key/" + broken.Key.ID[:2] + "/" + broken.Key.ID
+	entry, err := w.disk.InmemStorage.Get(t.Context(), path)
+	w.must(err)
+	whole := string(entry.Value)
+	entry.Value = []byte(`{"v":7}`)
+	w.must(w.disk.InmemStorage.Put(t.Context(), entry))
+	w.Store.Invalidate(path)
+	w.clock.move(1)
+	s := w.tidied(NewTidier(w.Engine))
+	if s.State != TidyDone || s.KeysRemoved != 1 || !strings.HasPrefix(s.Error, "1 keys") || !strings.Contains(w.log.String(), broken.Key.ID) {
+		t.Errorf("it is %+v; the log says %s", s, w.log)
+	}
+	entry.Value = []byte(whole)
+	w.must(w.disk.InmemStorage.Put(t.Context(), entry))
+	if s := w.tidied(NewTidier(w.Engine)); s.State != TidyDone || s.Error != "" {
+		t.Errorf("mended it is %+v", s)
+	}
+	if got := w.code(broken); got != verify.Valid {
+		t.Errorf("then the key is %s", got)
+	}
+}
