@@ -89,10 +89,14 @@ func (e *Engine) admit(ctx context.Context, key *record.Key, role record.Role) (
 		return nil, err
 	}
 	release = e.Store.HoldOwner(key.Owner, !known || role.MaxKeysPerOwner > 0)
+	admitted := false
+	defer func() {
+		if !admitted { // also after a panic, which the mount survives: a stop must not wait for ever
+			release()
+		}
+	}()
 	err = e.admitHeld(ctx, key, role)
-	if err != nil {
-		release()
-	}
+	admitted = err == nil
 	return release, err
 }
 
