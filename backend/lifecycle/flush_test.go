@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,24 +179,33 @@ func TestTroubleWithAFlushIsLoggedAndTriedAgain(t *testing.T) {
 		w := newWorld(t)
 		w.interval(10)
 		id := w.issue().Key.ID
+		var broken atomic.Bool
+		trouble := fails("put", "usage/")
+		w.disk.fail = func(op, path string) error {
+			if broken.Load() {
+				return trouble(op, path)
+			}
+			return nil
+		}
 		f := w.flusher()
 		w.uses.Touch(id, 1, 100)
-		w.disk.fail = fails("put", "usage/")
+		broken.Store(true)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if log := w.log.String(); !strings.Contains(log, "disk trouble") {
 			t.Errorf("the log says %s", log)
 		}
-		w.disk.fail = nil
+		broken.Store(false)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if got := w.lastUse(id); got != 100 {
 			t.Errorf("%d is stored", got)
 		}
 		w.uses.Touch(id, 1, 200)
-		w.disk.fail = fails("put", "usage/")
+		broken.Store(true)
 		f.Stop()
-		if w.disk.fail = nil; w.lastUse(id) != 100 {
+		broken.Store(false)
+		if w.lastUse(id) != 100 {
 			t.Error("a failed flush wrote")
 		}
 		if gaps, err := w.Store.TakeOverUsage(t.Context(), 300, 10); err != nil || len(gaps) != 1 {
