@@ -58,25 +58,6 @@ func TestAWarmVerifyOfADelegatedKeyAsksStorageForBlocksOnly(t *testing.T) {
 	}
 }
 
-// The bounds leave room for what the garbage collector does, and none for an
-// allocation for each scope or ancestor more.
-func TestAWarmVerifyAllocatesLittle(t *testing.T) {
-	for name, tc := range map[string]struct {
-		make func(t testing.TB) (*verify.Verifier, verify.Request, *counting)
-		most float64
-	}{
-		"of a key":           {warm, 5},
-		"of a delegated key": {grown, 24},
-	} {
-		v, r, _ := tc.make(t)
-		r.Cost = 1
-		decide(t, v, r)
-		if got := testing.AllocsPerRun(200, func() { decide(t, v, r) }); got > tc.most {
-			t.Errorf("%s it allocates %.1f times, at most %.0f", name, got, tc.most)
-		}
-	}
-}
-
 func BenchmarkWarmVerifyOfADelegatedKey(b *testing.B) {
 	v, r, _ := grown(b)
 	r.Cost = 1

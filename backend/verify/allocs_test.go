@@ -1,0 +1,28 @@
+//go:build !race
+
+package verify_test
+
+import (
+	"testing"
+
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+// The race detector allocates, too, so this is not held under it. The bounds leave room for what the garbage collector does, and none for an
+// allocation for each scope or ancestor more.
+func TestAWarmVerifyAllocatesLittle(t *testing.T) {
+	for name, tc := range map[string]struct {
+		make func(t testing.TB) (*verify.Verifier, verify.Request, *counting)
+		most float64
+	}{
+		"of a key":           {warm, 5},
+		"of a delegated key": {grown, 24},
+	} {
+		v, r, _ := tc.make(t)
+		r.Cost = 1
+		decide(t, v, r)
+		if got := testing.AllocsPerRun(200, func() { decide(t, v, r) }); got > tc.most {
+			t.Errorf("%s it allocates %.1f times, at most %.0f", name, got, tc.most)
+		}
+	}
+}
