@@ -57,7 +57,7 @@ type Version struct {
 
 // Intact tells whether k has the parts that every stored key has.
 func (k Key) Intact() bool {
-	return k.ID != "" && k.Role != "" && k.RoleUID != "" && len(k.Versions) > 0
+	return k.ID != "" && k.Role != "" && k.RoleUID != "" && len(k.Versions) > 0 && k.Limits.whole()
 }
 
 // Newest is the version that the last issue or rotation made.

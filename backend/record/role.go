@@ -49,8 +49,8 @@ func DefaultRole() Role {
 // costs the active node memory and start-up time for as long as it lives.
 const LongLease Seconds = 30 * 24 * 3600
 
-// Intact tells whether r has the part that every stored role has.
-func (r Role) Intact() bool { return r.UID != "" }
+// Intact tells whether r has the parts that every stored role has.
+func (r Role) Intact() bool { return r.UID != "" && r.Limits.whole() }
 
 // Check refuses a role that contradicts itself. wrote names the fields of this
 // write: narrowing allowed_scopes alone must always work, so default_scopes are

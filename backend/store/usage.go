@@ -108,18 +108,24 @@ func together(paths []string, work func(path string) error) error {
 	errs := make([]error, writers)
 	for w := range writers {
 		group.Go(func() {
-			defer func() {
-				if recover() != nil { // in a goroutine nothing else would
-					errs[w] = errors.Join(errs[w], errors.New("a fault in the plugin ended a write"))
-				}
-			}()
 			for i := w; i < len(paths); i += writers {
-				errs[w] = errors.Join(errs[w], work(paths[i]))
+				errs[w] = errors.Join(errs[w], survive(paths[i], work))
 			}
 		})
 	}
 	group.Wait()
 	return errors.Join(errs...)
+}
+
+// survive calls work and makes an error of a panic, which in a goroutine nothing
+// else would catch. The other paths are worked on all the same.
+func survive(path string, work func(path string) error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("a fault in the plugin ended a write")
+		}
+	}()
+	return work(path)
 }
 
 // SweepUsage removes the last uses of keys that are gone.
