@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -37,6 +38,8 @@ func (f *fault) String() string {
 		when = "after"
 	}
 	at := "a call that never came"
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.at < len(f.calls) {
 		at = f.calls[f.at].String()
 	}
@@ -55,7 +58,9 @@ func (f *fault) around(_ context.Context, c call, effect func()) error {
 	case n > f.at:
 		return errStorage
 	}
+	f.mu.Lock()
 	f.striked = true
+	f.mu.Unlock()
 	if f.effect {
 		effect()
 	}
@@ -70,5 +75,23 @@ func (f *fault) around(_ context.Context, c call, effect func()) error {
 	}
 }
 
-// broken is the call that failed.
-func (f *fault) broken() call { return f.calls[f.at] }
+// broken is the call that failed. Background work may be calling meanwhile.
+func (f *fault) broken() call {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls[f.at]
+}
+
+// struck tells whether the call that was to fail came.
+func (f *fault) struck() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.striked
+}
+
+// made are the calls so far.
+func (f *fault) made() []call {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.calls)
+}

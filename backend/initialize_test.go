@@ -18,7 +18,7 @@ import (
 func TestTheTagKeyIsMadeOnceWhateverFails(t *testing.T) {
 	probe := &fault{kind: none}
 	initializeUnder(t, newMemory(), probe)
-	for at, c := range probe.calls {
+	for at, c := range probe.made() {
 		for _, kind := range []kind{once, outage, canceled, panicked} {
 			for _, effect := range []bool{false, true} {
 				if effect && !changes(c) {

@@ -93,7 +93,7 @@ func TestNoFaultOverspendsAQuota(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fault{kind: none}
 			try(t, f)
-			calls = f.calls
+			calls = f.made()
 		})
 		for at, c := range calls {
 			for _, kind := range []kind{once, outage, canceled, panicked} {

@@ -100,12 +100,12 @@ func (tr trial) undisturbed(t *testing.T, w *world, warm bool) outcome {
 	if !a.ok() {
 		t.Fatalf("%s does not work: %d %s", tr.name, a.status, a.text)
 	}
-	return outcome{calls: f.calls, answer: a, dump: m.storage.dump()}
+	return outcome{calls: f.made(), answer: a, dump: m.storage.dump()}
 }
 
 func (tr trial) disturbed(t *testing.T, w *world, warm bool, f *fault, want outcome) {
 	m, a := tr.start(t, w, warm, f)
-	if !f.striked {
+	if !f.struck() {
 		t.Fatal("the run made other calls than the undisturbed one")
 	}
 	happened := tr.hasHappened(t, w, m, want)
