@@ -1,8 +1,10 @@
 package harness
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 )
 
 // These ask the plugin for its help only, which every plugin has.
@@ -18,7 +20,13 @@ func TestThePluginRunsInOneProcessThatCanBeKilledAndReloaded(t *testing.T) {
 	}
 
 	s.KillPlugin(t)
-	s.Expect(t, 200, "GET", "engine?help=1", nil)
+	// Until Vault has noticed, it dials the process that is gone.
+	Eventually(t, 10*time.Second, "the plugin to be started again", func() error {
+		if r := s.API(t, "GET", "engine?help=1", nil); r.Status != 200 {
+			return fmt.Errorf("it answered %d", r.Status)
+		}
+		return nil
+	})
 	second := s.PluginPIDs(t)
 	if len(second) != 1 || slices.Equal(first, second) {
 		t.Fatalf("after a kill the processes are %v, and were %v", second, first)
