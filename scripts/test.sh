@@ -15,7 +15,7 @@ resolve_vault() { VAULT_BIN=$(scripts/vault.sh); }
 real_vault() { (cd test && go test -count=1 -timeout 30m -p 2 ./...); }
 
 race=$(scripts/race.sh)
-timed "unit tests $race" go test $race -timeout 15m ./...
+timed "unit tests $race" go test $race -timeout 30m ./...
 timed "build the plugin" scripts/build.sh
 timed "find or build Vault" resolve_vault
 export VAULT_BIN
