@@ -63,16 +63,10 @@ func (e *Engine) delegate(ctx context.Context, r DelegateRequest) (Minted, error
 		return Minted{}, err
 	}
 	defer release()
-	now := e.Clock.Now()
+	child.CreatedBy = r.By
 	parentEnds := l.Key.Find(p.Version.Number).ExpiresAt
-	first, warnings, err := version(1, phc, role, term{ttl: r.Want.TTL, caps: caps, parentEnds: parentEnds}, now)
+	minted, err := e.create(ctx, child, role, text, phc, term{ttl: r.Want.TTL, caps: caps, parentEnds: parentEnds})
 	if err != nil {
-		return Minted{}, err
-	}
-	child.ID, child.Prefix = id, text.Prefix
-	child.CreatedAt, child.CreatedBy = now, r.By
-	child.Versions = []record.Version{first}
-	if err := e.Store.CreateKey(ctx, child); err != nil {
 		return Minted{}, err
 	}
 	// Nothing held the parent meanwhile. If it ended, its child was born dead,
@@ -82,7 +76,7 @@ func (e *Engine) delegate(ctx context.Context, r DelegateRequest) (Minted, error
 		_ = e.Delete(ctx, Target{ID: id})
 		return Minted{}, err
 	}
-	return Minted{Text: text, Key: child, Role: role, Standing: bornUnder(&child, &role), MaxTTL: role.MaxLifetime(caps), Warnings: warnings}, nil
+	return minted, nil
 }
 
 // child is what the parent, as it is now, lets the new key be.

@@ -67,18 +67,24 @@ func (e *Engine) issue(ctx context.Context, r IssueRequest) (Minted, error) {
 		return Minted{}, err
 	}
 	defer release()
+	key.CreatedBy = r.By
+	return e.create(ctx, key, role, text, phc, term{ttl: r.Want.TTL, caps: caps, holder: r.Holder})
+}
+
+// create stores a granted key with its first version. The caller holds the role
+// and the owner.
+func (e *Engine) create(ctx context.Context, key record.Key, role record.Role, text apikey.Key, phc string, t term) (Minted, error) {
 	now := e.Clock.Now()
-	first, warnings, err := version(1, phc, role, term{ttl: r.Want.TTL, caps: caps, holder: r.Holder}, now)
+	first, warnings, err := version(1, phc, role, t, now)
 	if err != nil {
 		return Minted{}, err
 	}
-	key.ID, key.Prefix = id, text.Prefix
-	key.CreatedAt, key.CreatedBy = now, r.By
+	key.ID, key.Prefix, key.CreatedAt = text.ID, text.Prefix, now
 	key.Versions = []record.Version{first}
 	if err := e.Store.CreateKey(ctx, key); err != nil {
 		return Minted{}, err
 	}
-	return Minted{Text: text, Key: key, Role: role, Standing: bornUnder(&key, &role), MaxTTL: role.MaxLifetime(caps), Warnings: warnings}, nil
+	return Minted{Text: text, Key: key, Role: role, Standing: bornUnder(&key, &role), MaxTTL: role.MaxLifetime(t.caps), Warnings: warnings}, nil
 }
 
 // admit holds the owner of a new key, who must have room for it, and writes the

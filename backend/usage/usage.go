@@ -3,8 +3,8 @@
 // A verification only touches memory. What was touched is flushed to storage
 // from time to time, merged into few entries that each hold many keys; it never
 // touches a key's record. A crash loses at most what one flush interval
-// gathered, which is why, after one, a stored time counts for that much later:
-// no key is taken for idle too early.
+// gathered, so a key that was not idle before one counts as used up to it: no key
+// is taken for idle too early.
 package usage
 
 import (
@@ -125,8 +125,8 @@ func (t *Tracker) Uses(ctx context.Context, id string) (record.Uses, error) {
 }
 
 // ActiveUntil is the latest moment at which a key may have been used, or was
-// created: what an idle timeout of this length counts from. A node that may not write sees its
-// own uses only, so it has no say: ErrElsewhere.
+// created: what an idle timeout of this length counts from. A node that may not
+// write sees its own uses only, so it has no say: ErrElsewhere.
 func (t *Tracker) ActiveUntil(ctx context.Context, id string, created record.Time, timeout record.Seconds) (record.Time, error) {
 	if !t.writable() {
 		return 0, record.ErrElsewhere
