@@ -18,8 +18,7 @@ type bed struct {
 	plan   plan
 	out    *table
 	server *harness.Server
-	client client // asks as a gateway: with a token of one policy
-	open   []*line
+	client client       // asks as a gateway: with a token of one policy
 	rivals []*contender // what Vault itself offers
 
 	// The contests whose figures are put side by side at the end.

@@ -19,6 +19,7 @@ func (b *bed) contest(concurrency int, contenders ...*contender) *contest {
 	c := &contest{concurrency: concurrency, contenders: contenders, rates: make([][]float64, len(contenders)), efforts: make([][]float64, len(contenders))}
 	servers := b.process().parent().family()
 	lines := b.lines(concurrency)
+	defer hangUp(lines)
 	for _, one := range contenders {
 		if one.most == 0 {
 			b.pace(lines, one, b.plan.slice/3) // to open what is opened once
@@ -82,12 +83,19 @@ func (b *bed) pace(lines []*line, c *contender, slice time.Duration) (rate, item
 	return items / took.Seconds(), items
 }
 
-// lines are connections that stay open for the whole run.
+// lines are fresh connections: Vault closes those that were idle for minutes.
 func (b *bed) lines(n int) []*line {
-	for len(b.open) < n {
-		l, err := b.client.dial()
+	lines := make([]*line, n)
+	for i := range lines {
+		var err error
+		lines[i], err = b.client.dial()
 		b.t.must(err)
-		b.open = append(b.open, l)
 	}
-	return b.open[:n]
+	return lines
+}
+
+func hangUp(lines []*line) {
+	for _, l := range lines {
+		l.Close()
+	}
 }

@@ -80,6 +80,7 @@ func (b *bed) each(keys []key, do func(l *line, k *key) error) {
 	var group sync.WaitGroup
 	var index atomic.Int64
 	lines := b.lines(3)
+	defer hangUp(lines)
 	failed := make(chan error, len(lines))
 	for _, l := range lines {
 		group.Go(func() {

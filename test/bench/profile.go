@@ -28,7 +28,9 @@ func profile(t *runner, p plan, dir string) {
 	} {
 		done := make(chan float64)
 		go func() {
-			rate, _ := b.pace(b.lines(8), c, (2*profileTime+2)*time.Second)
+			lines := b.lines(8)
+			defer hangUp(lines)
+			rate, _ := b.pace(lines, c, (2*profileTime+2)*time.Second)
 			done <- rate
 		}()
 		time.Sleep(time.Second)

@@ -23,7 +23,9 @@ func (b *bed) storm(k *keyring) {
 	storm := &contender{name: "cold key", next: eachOf(cold), want: valid}
 	warm := b.verifies("warm key", k.mount+"/verify/plain", k.warm, nil, valid)
 	// A load that leaves the cores room: latency at the limit is queueing.
-	rate, _ := b.pace(b.lines(8), warm, b.plan.slice)
+	lines := b.lines(8)
+	rate, _ := b.pace(lines, warm, b.plan.slice)
+	hangUp(lines)
 	rate /= 5
 
 	b.out.section(fmt.Sprintf("A storm of %d cold keys a second, %.0f warm ones a second, open loop", coldRate, rate))
