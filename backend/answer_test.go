@@ -91,15 +91,33 @@ func (m *mount) answer(req *logical.Request, resp *logical.Response, err error) 
 	case status == 0:
 		a.status = http.StatusOK
 	}
-	m.declared(req, resp)
 	if resp != nil {
 		if status, ok := resp.Data[logical.HTTPStatusCode].(int); ok {
 			a.status = status
 		}
+	}
+	resp = delivered(m.t, resp)
+	m.declared(req, resp)
+	if resp != nil {
 		a.data, a.warnings, a.secret = throughJSON(m.t, resp.Data), resp.Warnings, resp.Secret
 		m.secrets.add(a.str("key"))
 	}
 	return a
+}
+
+// delivered is a response as the client gets it: of one that Vault passes on as
+// it is, what stands in its body.
+func delivered(t *testing.T, resp *logical.Response) *logical.Response {
+	t.Helper()
+	var envelope logical.HTTPResponse
+	if resp == nil {
+		return nil
+	}
+	body, raw := resp.Data[logical.HTTPRawBody].([]byte)
+	if !raw || json.Unmarshal(body, &envelope) != nil || envelope.Data == nil {
+		return resp
+	}
+	return logical.HTTPResponseToLogicalResponse(&envelope)
 }
 
 // declared holds a response strictly against its declaration.

@@ -34,7 +34,7 @@ func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Respon
 	}
 	ctx, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
-	results := make([]any, len(items))
+	results := make([]batchResult, len(items))
 	for i, item := range items {
 		v, err := sv.verifyItem(ctx, item, role)
 		switch {
@@ -46,7 +46,7 @@ func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Respon
 			results[i] = v
 		}
 	}
-	return answer(map[string]any{"batch_results": results}), nil
+	return batchAnswer(r, results)
 }
 
 func (sv *Services) verifyItem(ctx context.Context, item any, role string) (*verdict, error) {
@@ -66,19 +66,18 @@ func (sv *Services) verifyItem(ctx context.Context, item any, role string) (*ver
 }
 
 // itemError is what stands in the place of an item that was not decided.
-func (sv *Services) itemError(err error) map[string]any {
+func (sv *Services) itemError(err error) undecided {
 	var mistake record.Mistake
 	switch {
 	case errors.As(err, &mistake):
-		return map[string]any{"error": string(mistake), "http_status": http.StatusBadRequest}
+		return undecided{string(mistake), http.StatusBadRequest}
 	case errors.Is(err, context.DeadlineExceeded):
 		err = keyhash.ErrBusy
 	}
 	// The one place that knows the rest, and what goes to the log.
 	_, coded := sv.reply(err)
-	status, text := http.StatusInternalServerError, "internal error"
 	if c, ok := coded.(logical.HTTPCodedError); ok {
-		status, text = c.Code(), c.Error()
+		return undecided{c.Error(), c.Code()}
 	}
-	return map[string]any{"error": text, "http_status": status}
+	return undecided{"internal error", http.StatusInternalServerError}
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -20,17 +22,47 @@ import (
 func (sv *Services) batch(t *testing.T, path string, items ...any) []map[string]any {
 	t.Helper()
 	resp := sv.must(t, logical.UpdateOperation, path, map[string]any{"batch_input": items})
-	raw, err := json.Marshal(resp.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw, _ := resp.Data[logical.HTTPRawBody].([]byte)
 	var got struct {
-		Results []map[string]any `json:"batch_results"`
+		Data map[string][]map[string]any
 	}
-	if err := json.Unmarshal(raw, &got); err != nil || len(got.Results) != len(items) || len(resp.Data) != 1 {
+	if err := json.Unmarshal(raw, &got); err != nil || len(got.Data["batch_results"]) != len(items) || len(got.Data) != 1 {
 		t.Fatalf("%d items were answered with %s", len(items), raw)
 	}
-	return got.Results
+	return got.Data["batch_results"]
+}
+
+func TestABatchTellsTheAuditLogWhatWasDecided(t *testing.T) {
+	t.Parallel()
+	sv, key := issued(t)
+	text := key["key"]
+	resp := sv.must(t, logical.UpdateOperation, "verify", params{"batch_input": []any{
+		params{"key": text}, params{"key": "x"}, params{}, params{"key": text, "brief": true, "scopes": "admin"},
+	}})
+	for name, want := range map[string]any{
+		"key_id":      []string{key["key_id"].(string), "", "", key["key_id"].(string)},
+		"code":        []string{"valid", "invalid", "", "insufficient_scope"},
+		"http_status": []int{200, 401, 400, 403},
+	} {
+		if got := resp.Data[name]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, not %v", name, got, want)
+		}
+	}
+}
+
+func TestAWrappedBatchIsAnsweredInData(t *testing.T) {
+	t.Parallel()
+	sv, key := issued(t)
+	resp, err := sv.send(t, params{"batch_input": []any{params{"key": key["key"]}}}, &logical.Request{
+		Operation: logical.UpdateOperation, Path: "verify", WrapInfo: &logical.RequestWrapInfo{TTL: time.Minute},
+	})
+	if err != nil || len(resp.Data) != 1 {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	results, _ := resp.Data["batch_results"].([]batchResult)
+	if len(results) != 1 || !results[0].(*verdict).Valid {
+		t.Errorf("%v", resp.Data)
+	}
 }
 
 // params are what a caller sends.
@@ -146,17 +178,14 @@ func TestItemsSpendInOrder(t *testing.T) {
 func TestTheErrorOfAnItem(t *testing.T) {
 	t.Parallel()
 	sv, _ := issued(t)
-	for err, want := range map[error]struct {
-		status int
-		text   string
-	}{
-		record.Mistake("no"):      {400, "no"},
-		keyhash.ErrBusy:           {503, "busy: too many keys are being hashed; try again"},
-		limit.ErrBusy:             {503, limit.ErrBusy.Error()},
-		context.DeadlineExceeded:  {503, "busy: too many keys are being hashed; try again"},
-		errors.New("$argon2id$x"): {500, "internal error"},
+	for err, want := range map[error]undecided{
+		record.Mistake("no"):      {"no", 400},
+		keyhash.ErrBusy:           {"busy: too many keys are being hashed; try again", 503},
+		limit.ErrBusy:             {limit.ErrBusy.Error(), 503},
+		context.DeadlineExceeded:  {"busy: too many keys are being hashed; try again", 503},
+		errors.New("$argon2id$x"): {"internal error", 500},
 	} {
-		if got := sv.itemError(fmt.Errorf("wrapped: %w", err)); got["http_status"] != want.status || got["error"] != want.text || len(got) != 2 {
+		if got := sv.itemError(fmt.Errorf("wrapped: %w", err)); got != want {
 			t.Errorf("%v: %v", err, got)
 		}
 	}

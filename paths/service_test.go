@@ -82,8 +82,14 @@ func (sv *Services) role(t testing.TB, name string, change func(r *record.Role))
 // ask sends a request through the framework, as the guard hands it on.
 func (sv *Services) ask(t testing.TB, op logical.Operation, path string, data map[string]any, headers map[string][]string) (*logical.Response, error) {
 	t.Helper()
+	return sv.send(t, data, &logical.Request{Operation: op, Path: path, Headers: headers, ClientToken: "t1"})
+}
+
+// send is ask for a request with more to it.
+func (sv *Services) send(t testing.TB, data map[string]any, req *logical.Request) (*logical.Response, error) {
+	t.Helper()
 	b := &framework.Backend{Paths: All(sv), Secrets: Secrets(sv), BackendType: logical.TypeLogical}
-	return b.HandleRequest(WithBody(t.Context(), data), &logical.Request{Operation: op, Path: path, Headers: headers, ClientToken: "t1"})
+	return b.HandleRequest(WithBody(t.Context(), data), req)
 }
 
 // must is ask for a request that works.

@@ -27,6 +27,7 @@ type bed struct {
 
 // policy is what the measured calls need, and nothing else.
 const policy = `
+path "tiny/*"  { capabilities = ["create", "read", "update"] }
 path "few/*"   { capabilities = ["create", "read", "update"] }
 path "many/*"  { capabilities = ["create", "read", "update"] }
 path "floor/*" { capabilities = ["create", "read", "update"] }
@@ -41,7 +42,7 @@ func newBed(t *runner, p plan, out *table, binary string) *bed {
 	s := harness.Start(t, harness.Options{LogLevel: "warn"})
 	s.Register(t, harness.Plugin{Binary: binary})
 	s.Register(t, harness.Plugin{Name: floorName, Binary: built("floor")})
-	for path, kind := range map[string]string{"few": "", "many": "", "floor": floorName, "transit": "transit"} {
+	for path, kind := range map[string]string{"tiny": "", "few": "", "many": "", "floor": floorName, "transit": "transit"} {
 		s.Mount(t, path, harness.Mount{Type: kind})
 	}
 	s.Expect(t, http.StatusNoContent, http.MethodPost, "sys/mounts/kv", map[string]any{"type": "kv", "options": map[string]any{"version": "2"}})

@@ -3,11 +3,11 @@ package main
 import "fmt"
 
 // growth shows what more keys, larger batches and more callers cost.
-func (b *bed) growth(few, many *keyring) {
+func (b *bed) growth(tiny, many *keyring) {
 	b.out.section("How cost grows")
 	contenders := []*contender{
 		b.verifies(fmt.Sprintf("warm verify among %d keys", many.size), "many/verify/plain", many.warm, nil, valid),
-		b.verifies(fmt.Sprintf("warm verify among %d keys", few.size), "few/verify/plain", few.warm, nil, valid),
+		b.verifies(fmt.Sprintf("warm verify among %d keys", tiny.size), "tiny/verify/plain", tiny.warm, nil, valid),
 	}
 	b.out.row(b.contest(8, contenders...).throughput(0, 1, target{least: 0.95}))
 	last := len(b.byBatch) - 1

@@ -12,14 +12,15 @@ type plan struct {
 	rounds int
 	slice  time.Duration // of one contender in one round
 	storm  time.Duration // a quiet or a stormy time in one round
-	few    int           // keys of the small mount
-	many   int           // keys of the large one
+	tiny   int           // keys of the smallest mount
+	few    int           // of the next one
+	many   int           // of the largest
 	stored int           // records in the in-process storage
 }
 
 var (
-	full  = plan{rounds: 5, slice: time.Second, storm: 5 * time.Second, few: 300, many: 10_000, stored: 1_000_000}
-	quick = plan{rounds: 3, slice: 300 * time.Millisecond, storm: 2 * time.Second, few: 150, many: 1_000, stored: 1_000_000}
+	full  = plan{rounds: 5, slice: time.Second, storm: 4 * time.Second, tiny: 30, few: 2500, many: 10_000, stored: 1_000_000}
+	quick = plan{rounds: 3, slice: 300 * time.Millisecond, storm: 2 * time.Second, tiny: 30, few: 700, many: 1_000, stored: 1_000_000}
 )
 
 func choose() (plan, error) {
@@ -59,12 +60,11 @@ func run(p plan, profiles string) (err error) {
 	out := newTable()
 	million(t, p, out)
 	b := newBed(t, p, out, "")
-	few := b.keyring("few", p.few)
-	b.everything(few)
+	tiny := b.keyring("tiny", p.tiny)
+	b.everything(b.keyring("few", p.few))
 	many := b.keyring("many", p.many)
 	b.everything(many)
-	b.storm(many)
-	b.growth(few, many)
+	b.growth(tiny, many)
 	out.end(time.Since(began))
 	return nil
 }
@@ -74,5 +74,6 @@ func (b *bed) everything(k *keyring) {
 	b.single(k)
 	b.batches(k)
 	b.forged(k)
+	b.storm(k)
 	b.writes(k)
 }

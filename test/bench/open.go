@@ -12,52 +12,42 @@ import (
 const callers = 128
 
 // stream sends requests at an even rate for a time, whatever the server does,
-// and answers the latencies in order of size. refused counts the answers that
-// were busy ones, where tolerant allows them.
-func (b *bed) stream(c *contender, rate float64, lasting time.Duration, tolerant bool) (latencies []time.Duration, refused int) {
+// and answers the latencies in order of size. busy counts the requests that were
+// refused as busy.
+func (b *bed) stream(c *contender, rate float64, lasting time.Duration) (latencies []time.Duration, busy int) {
 	count := int64(rate * lasting.Seconds())
 	gap := time.Duration(float64(time.Second) / rate)
+	lines := b.lines(min(callers, int(count)))
+	defer hangUp(lines)
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	var index atomic.Int64
 	var failed error
 	began := time.Now()
-	for range min(callers, int(count)) {
+	one := func(l *line, due time.Time) (more bool) {
+		time.Sleep(time.Until(due))
+		err := c.ask(l)
+		took := time.Since(due)
+		mu.Lock()
+		defer mu.Unlock()
+		latencies = append(latencies, took)
+		if err == errBusy {
+			busy++
+		} else if err != nil {
+			failed = err
+		}
+		return failed == nil
+	}
+	for _, l := range lines {
 		group.Go(func() {
-			l, err := b.client.dial()
-			if err == nil {
-				defer l.Close()
-			}
-			for i := index.Add(1) - 1; i < count; i = index.Add(1) - 1 {
-				due := began.Add(time.Duration(i) * gap)
-				time.Sleep(time.Until(due))
-				request := c.next()
-				if request == nil {
-					return
-				}
-				if err == nil {
-					err = c.call(l, request)
-				}
-				took := time.Since(due)
-				mu.Lock()
-				if latencies = append(latencies, took); err != nil {
-					refused++
-					failed = err
-				}
-				mu.Unlock()
-				if err != nil && !tolerant {
-					return
-				}
-				err = nil
+			for i := index.Add(1) - 1; i < count && one(l, began.Add(time.Duration(i)*gap)); i = index.Add(1) - 1 {
 			}
 		})
 	}
 	group.Wait()
-	if failed != nil && !tolerant {
-		b.t.Fatal(failed)
-	}
+	b.t.must(failed)
 	slices.Sort(latencies)
-	return latencies, refused
+	return latencies, busy
 }
 
 // quantile of what is sorted.

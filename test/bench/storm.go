@@ -20,7 +20,8 @@ func (b *bed) storm(k *keyring) {
 	for i, one := range k.cold {
 		cold[i] = b.client.request(http.MethodPost, k.mount+"/verify/plain", map[string]any{"key": one.Text})
 	}
-	storm := &contender{name: "cold key", next: eachOf(cold), want: valid}
+	next, back := eachOf(cold)
+	storm := &contender{name: "cold key", next: next, busy: back, want: valid}
 	warm := b.verifies("warm key", k.mount+"/verify/plain", k.warm, nil, valid)
 	// A load that leaves the cores room: latency at the limit is queueing.
 	lines := b.lines(8)
@@ -36,16 +37,16 @@ func (b *bed) storm(k *keyring) {
 	var p50, p99, quiet50, quiet99 []float64
 	hashed, refused := 0, 0
 	for range b.plan.rounds {
-		latencies, _ := b.stream(warm, rate, b.plan.storm, false)
+		latencies, _ := b.stream(warm, rate, b.plan.storm)
 		quiet50 = append(quiet50, ms(quantile(latencies, 0.5)))
 		quiet99 = append(quiet99, ms(quantile(latencies, 0.99)))
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			all, busy := b.stream(storm, coldRate, b.plan.storm, true)
+			all, busy := b.stream(storm, coldRate, b.plan.storm)
 			hashed, refused = hashed+len(all)-busy, refused+busy
 		}()
-		latencies, _ = b.stream(warm, rate, b.plan.storm, false)
+		latencies, _ = b.stream(warm, rate, b.plan.storm)
 		<-done
 		p50 = append(p50, ms(quantile(latencies, 0.5)))
 		p99 = append(p99, ms(quantile(latencies, 0.99)))
