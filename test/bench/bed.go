@@ -42,8 +42,10 @@ func newBed(t *runner, p plan, out *table, binary string) *bed {
 	s := harness.Start(t, harness.Options{LogLevel: "warn"})
 	s.Register(t, harness.Plugin{Binary: binary})
 	s.Register(t, harness.Plugin{Name: floorName, Binary: built("floor")})
+	requests := []string{"X-API-Key", "X-Required-Scopes", "X-Client-Ip"}
+	answers := []string{"X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "Retry-After"}
 	for path, kind := range map[string]string{"tiny": "", "few": "", "many": "", "floor": floorName, "transit": "transit"} {
-		s.Mount(t, path, harness.Mount{Type: kind})
+		s.Mount(t, path, harness.Mount{Type: kind, RequestHeaders: requests, ResponseHeaders: answers})
 	}
 	s.Expect(t, http.StatusNoContent, http.MethodPost, "sys/mounts/kv", map[string]any{"type": "kv", "options": map[string]any{"version": "2"}})
 	b := &bed{t: t, plan: p, out: out, server: s}

@@ -15,7 +15,8 @@ import (
 // which shares the cores, does little while it measures.
 type client struct{ address, token string }
 
-func (c client) request(method, path string, body any) []byte {
+// request is one in full. headers are lines beside those that it needs.
+func (c client) request(method, path string, body any, headers ...string) []byte {
 	var content []byte
 	if body != nil {
 		content, _ = json.Marshal(body) // strings, numbers, lists and maps of them
@@ -24,6 +25,9 @@ func (c client) request(method, path string, body any) []byte {
 	fmt.Fprintf(&b, "%s /v1/%s HTTP/1.1\r\nHost: %s\r\nX-Vault-Token: %s\r\n", method, path, c.address, c.token)
 	if body != nil {
 		fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(content))
+	}
+	for _, header := range headers {
+		b.WriteString(header + "\r\n")
 	}
 	b.WriteString("\r\n")
 	b.Write(content)

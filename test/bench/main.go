@@ -39,6 +39,9 @@ func choose() (plan, error) {
 }
 
 func main() {
+	if os.Getenv(burnVariable) != "" {
+		burn()
+	}
 	p, err := choose()
 	if err == nil {
 		err = run(p, os.Getenv("BENCH_PROFILE"))

@@ -21,24 +21,40 @@ func (b *bed) verifies(name, path string, keys []key, question map[string]any, w
 	return &contender{name: name, next: anyOf(requests...), want: want}
 }
 
+// byHeader are questions with the key in a header, as gateways ask them.
+func (b *bed) byHeader(name, path string, keys []key, want string) *contender {
+	requests := make([][]byte, len(keys))
+	for i, k := range keys {
+		requests[i] = b.client.request(http.MethodGet, path, nil, "X-API-Key: "+k.Text)
+	}
+	return &contender{name: name, next: anyOf(requests...), want: want}
+}
+
 // single measures one warm key per call against the floor and Vault's own.
 func (b *bed) single(k *keyring) {
-	const plain, limited, floor, limitedFloor, firstOther = 0, 1, 2, 3, 4
+	const authorized = `{"code":"valid"}`
 	contenders := []*contender{
 		b.verifies("verify", k.mount+"/verify/plain", k.warm, nil, valid),
-		b.verifies("verify with all limits", k.mount+"/verify/limited", k.limited, limitedQuestion, valid),
 		b.verifies("floor", "floor/verify/plain", k.warm, nil, valid),
+		b.verifies("verify with all limits", k.mount+"/verify/limited", k.limited, limitedQuestion, valid),
 		b.verifies("floor, same answer", "floor/verify/limited", k.limited, limitedQuestion, valid),
+		b.byHeader("verify by header", k.mount+"/verify/plain", k.warm, valid),
+		b.byHeader("floor by header", "floor/verify/plain", k.warm, valid),
+		b.byHeader("authorize", k.mount+"/authorize/plain", k.warm, authorized),
+		b.byHeader("floor, same answer", "floor/authorize", k.warm, authorized),
 	}
+	targets := []target{{least: 0.9}, {least: 0.85}, {least: 0.9}, {least: 0.9}}
+	firstOther := len(contenders)
 	contenders = append(contenders, b.others()...)
 	for _, concurrency := range []int{1, 8, 32} {
 		b.out.section(fmt.Sprintf("One warm key per call, %d keys, %d at once", k.size, concurrency))
 		c := b.contest(concurrency, contenders...)
-		b.out.row(c.throughput(plain, floor, target{least: 0.9}))
-		b.out.row(c.throughput(limited, limitedFloor, target{least: 0.85}))
+		for i, goal := range targets {
+			b.out.row(c.throughput(2*i, 2*i+1, goal))
+		}
 		for other := firstOther; other < len(contenders); other++ {
-			b.out.row(c.throughput(plain, other, target{}))
-			b.out.row(c.throughput(limited, other, target{}))
+			b.out.row(c.throughput(0, other, target{}))
+			b.out.row(c.throughput(2, other, target{}))
 		}
 		b.byConcurrency = append(b.byConcurrency, c)
 	}

@@ -22,7 +22,7 @@ func factory(ctx context.Context, config *logical.BackendConfig) (logical.Backen
 	b := &framework.Backend{
 		BackendType:    logical.TypeLogical,
 		RunningVersion: "v0.0.1",
-		Paths:          []*framework.Path{verifyPath(), mintPath(), putPath()},
+		Paths:          []*framework.Path{verifyPath(), authorizePath(), mintPath(), putPath()},
 	}
 	return b, b.Setup(ctx, config)
 }

@@ -46,8 +46,26 @@ func verifyPath() *framework.Path {
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{Callback: verify},
+			logical.ReadOperation:   &framework.PathOperation{Callback: verify},
 		},
 	}
+}
+
+// authorizePath answers a gateway by status and headers.
+func authorizePath() *framework.Path {
+	return &framework.Path{
+		Pattern:    "authorize",
+		Operations: map[logical.Operation]framework.OperationHandler{logical.ReadOperation: &framework.PathOperation{Callback: authorize}},
+	}
+}
+
+func authorize(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
+	return &logical.Response{
+		Headers: map[string][]string{"X-Apikey-Code": {"valid"}, "X-Apikey-Id": {"3kTMd9Xq2LwVb7Rc"}, "X-Apikey-Owner": {"owner-42"}, "X-Apikey-Scopes": {""}},
+		Data: map[string]any{
+			logical.HTTPStatusCode: 200, logical.HTTPContentType: "application/json", logical.HTTPRawBody: []byte("{\"code\":\"valid\"}\n"),
+		},
+	}, nil
 }
 
 func verify(_ context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
