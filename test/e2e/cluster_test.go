@@ -15,7 +15,12 @@ func TestKeysVerifyOnTheNodeThatTakesOver(t *testing.T) {
 	s.check(t)
 	for _, standby := range c.Standbys(t) {
 		e := engine{standby, s.mount}
-		s.wanted[e.issue(t, "free", nil).text] = "valid"
+		k := e.issue(t, "free", nil)
+		s.wanted[k.text] = "valid"
+		batch := e.write(t, "verify", fields{"batch_input": []any{fields{"key": k.text}}})
+		if results, _ := batch["batch_results"].([]any); len(results) != 1 || results[0].(map[string]any)["code"] != "valid" {
+			t.Errorf("through a standby a batch is answered %v", batch)
+		}
 	}
 
 	s.Server = c.StepDown(t)
