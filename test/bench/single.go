@@ -52,6 +52,7 @@ func (b *bed) single(k *keyring) {
 		for i, goal := range targets {
 			b.out.row(c.throughput(2*i, 2*i+1, goal))
 		}
+		b.out.row(c.throughput(4, 0, target{}))
 		for other := firstOther; other < len(contenders); other++ {
 			b.out.row(c.throughput(0, other, target{}))
 			b.out.row(c.throughput(2, other, target{}))
