@@ -79,9 +79,11 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 		Used:     m.uses.Touch,
 		Idle:     m.idle,
 	}
+	doors := *verifier // the holders', who rotate, revoke and delegate
+	doors.Matcher = hasher.Reserved()
 	engine := &lifecycle.Engine{
 		Store:    m.store,
-		Prover:   verifier,
+		Prover:   &doors,
 		Resolver: resolver,
 		Hasher:   hasher,
 		Clock:    ticks,

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -48,6 +49,11 @@ var authorizeHeaders = []struct{ parameter, header string }{
 }
 
 func (sv *Services) authorize(ctx context.Context, r request) (*logical.Response, error) {
+	// Vault answers 200 with a wrapping token to whatever it wraps, a refusal
+	// included, and the header that asks for it may be the client's.
+	if r.WrapInfo != nil {
+		return nil, record.Mistake("an answer by the HTTP status cannot be wrapped: strip X-Vault-Wrap-TTL")
+	}
 	ok, err := mergeHeaders(r)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -120,5 +121,18 @@ func TestASpentLimitIsA403WithRetryAfter(t *testing.T) {
 	}
 	if got := ask(0.0).Data[logical.HTTPStatusCode]; got != http.StatusOK {
 		t.Errorf("a cost of nothing: %v", got)
+	}
+}
+
+func TestAuthorizeIsNeverWrapped(t *testing.T) {
+	t.Parallel()
+	sv, key := issued(t)
+	for _, text := range []any{key["key"], "no key"} {
+		resp, err := sv.send(t, params{"key": text}, &logical.Request{
+			Operation: logical.UpdateOperation, Path: "authorize", WrapInfo: &logical.RequestWrapInfo{TTL: time.Minute},
+		})
+		if err != nil || !resp.IsError() {
+			t.Errorf("it is answered %v, %v", resp, err)
+		}
 	}
 }

@@ -32,12 +32,17 @@ func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Respon
 	if len(items) < 1 || len(items) > maxBatch {
 		return nil, record.Mistakef("batch_input must have 1 to %d items", maxBatch)
 	}
-	ctx, cancel := context.WithTimeout(ctx, batchTime)
+	limited, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
 	results := make([]batchResult, len(items))
 	for i, item := range items {
-		v, err := sv.verifyItem(ctx, item, role)
+		v, err := sv.verifyItem(limited, item, role)
 		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, err // nobody listens any more
+		case err != nil && limited.Err() != nil && !errors.As(err, new(record.Mistake)):
+			// Storage between processes has errors of its own for this.
+			results[i] = sv.itemError(limited.Err())
 		case elsewhere(err):
 			return nil, err // the whole call goes to the node that may write
 		case err != nil:

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -41,6 +42,7 @@ func TestABatchTellsTheAuditLogWhatWasDecided(t *testing.T) {
 	}})
 	for name, want := range map[string]any{
 		"key_id":      []string{key["key_id"].(string), "", "", key["key_id"].(string)},
+		"owner":       []string{"acme", "", "", "acme"},
 		"code":        []string{"valid", "invalid", "", "insufficient_scope"},
 		"http_status": []int{200, 401, 400, 403},
 	} {
@@ -204,4 +206,26 @@ func TestABriefAnswerIsBrief(t *testing.T) {
 	if got := sv.must(t, logical.UpdateOperation, "verify", params{"key": "x", "brief": true}).Data; len(got) != 3 || got["code"] != "invalid" {
 		t.Errorf("of what is not proven it is %v", got)
 	}
+}
+
+// late is a hash, or a storage in another process, that is not done in time and
+// says so in its own words.
+type late struct{}
+
+func (late) Match(ctx context.Context, _, _, _ string) (bool, error) {
+	<-ctx.Done()
+	return false, errors.New("rpc error: code = DeadlineExceeded")
+}
+
+func TestWhatABatchHasNoTimeForIsBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sv, key := issued(t)
+		sv.Verifier.Matcher = late{}
+		results := sv.batch(t, "verify", params{"key": key["key"]}, params{"key": "x"}, params{}, params{"key": key["key"]})
+		for i, want := range []float64{503, 401, 400, 503} {
+			if results[i]["http_status"] != want {
+				t.Errorf("item %d: %v", i, results[i])
+			}
+		}
+	})
 }

@@ -12,8 +12,8 @@ import (
 // engine answers its batches in this way, too, when an item failed.
 //
 // Whoever asks sees no difference. The audit log has the whole body as one
-// string; so that it still tells what was decided, it also gets the ids, codes
-// and statuses of the items, in order and under their usual names.
+// string; so that it still tells what was decided, it also gets what an auditor
+// searches by, of all items in order and under the usual names.
 //
 // A wrapped answer goes the ordinary way: Vault wraps what is in Data.
 func batchAnswer(r request, results []batchResult) (*logical.Response, error) {
@@ -30,11 +30,12 @@ func batchAnswer(r request, results []batchResult) (*logical.Response, error) {
 	// of JSON within JSON.
 	body, _ := raw.Data[logical.HTTPRawBody].(string)
 	raw.Data[logical.HTTPRawBody] = []byte(body)
-	ids, codes, statuses := make([]string, len(results)), make([]string, len(results)), make([]int, len(results))
+	ids, owners, codes := make([]string, len(results)), make([]string, len(results)), make([]string, len(results))
+	statuses := make([]int, len(results))
 	for i, result := range results {
-		ids[i], codes[i], statuses[i] = result.summary()
+		ids[i], owners[i], codes[i], statuses[i] = result.summary()
 	}
-	raw.Data["key_id"], raw.Data["code"], raw.Data["http_status"] = ids, codes, statuses
+	raw.Data["key_id"], raw.Data["owner"], raw.Data["code"], raw.Data["http_status"] = ids, owners, codes, statuses
 	return raw, nil
 }
 
@@ -42,14 +43,14 @@ func batchAnswer(r request, results []batchResult) (*logical.Response, error) {
 type batchResult interface {
 	// summary is what the audit log tells of it: empty and 4xx or 5xx for an item
 	// that was not decided.
-	summary() (keyID, code string, httpStatus int)
+	summary() (keyID, owner, code string, httpStatus int)
 }
 
-func (v *verdict) summary() (keyID, code string, httpStatus int) {
+func (v *verdict) summary() (keyID, owner, code string, httpStatus int) {
 	if v.shownKey != nil {
-		keyID = v.KeyID
+		keyID, owner = v.KeyID, v.Owner
 	}
-	return keyID, v.Code, v.HTTPStatus
+	return keyID, owner, v.Code, v.HTTPStatus
 }
 
 // undecided is an item that could not be decided.
@@ -58,4 +59,6 @@ type undecided struct {
 	HTTPStatus int    `json:"http_status"`
 }
 
-func (u undecided) summary() (keyID, code string, httpStatus int) { return "", "", u.HTTPStatus }
+func (u undecided) summary() (keyID, owner, code string, httpStatus int) {
+	return "", "", "", u.HTTPStatus
+}

@@ -2,6 +2,7 @@ package paths
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -73,7 +74,8 @@ func (sv *Services) handle(o operation) framework.OperationFunc {
 		}
 		resp, err := o.handler(ctx, request{req, in})
 		if err != nil {
-			return sv.reply(err)
+			// Storage between processes does not say so when the client gave up.
+			return sv.reply(errors.Join(err, ctx.Err()))
 		}
 		return resp, nil
 	}

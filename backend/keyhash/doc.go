@@ -19,8 +19,9 @@
 // runs happen at once; the rest wait in bounded queues, for a bounded time,
 // and then get [ErrBusy]. Who waits, waits in one of three lanes:
 //
-//   - mint: [Hasher.Sum], for keys that are being made;
-//   - check: [Hasher.Match], for keys that were presented;
+//   - mint: [Hasher.Sum], for keys that are being made, and [Reserved.Match],
+//     for keys whose holder changes or ends them;
+//   - check: [Hasher.Match], for keys that are verified;
 //   - background: [Hasher.Rehash], for work that nobody waits for.
 //
 // Mint and check alternate while both have work, so that neither a flood of

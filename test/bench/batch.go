@@ -27,9 +27,14 @@ func (b *bed) batches(k *keyring) {
 				b.batch("floor's "+name, floor, k.warm, size, brief))
 		}
 	}
+	largest := batchSizes[len(batchSizes)-1]
+	ordinary := len(contenders)
+	for _, form := range []string{"plain", "brief"} {
+		contenders = append(contenders, b.batch(fmt.Sprintf("floor's batch of %d, %s, passed on", largest, form), "floor/verify/passed-on-"+form, k.warm, largest, form == "brief"))
+	}
 	b.out.section(fmt.Sprintf("Batches, %d keys, %d callers at once", k.size, batchCallers))
 	c := b.contest(batchCallers, contenders...)
-	for i := 1; i < len(contenders); i += 2 {
+	for i := 1; i < ordinary; i += 2 {
 		var toFloor, toSingle target
 		if full := i%4 == 1; contenders[i].items == 1000 {
 			toSingle.least = 30
@@ -40,6 +45,8 @@ func (b *bed) batches(k *keyring) {
 		b.out.row(c.throughput(i, i+1, toFloor))
 		b.out.row(c.throughput(i, 0, toSingle))
 	}
+	b.out.row(c.throughput(ordinary-4, ordinary, target{}))
+	b.out.row(c.throughput(ordinary-2, ordinary+1, target{}))
 	b.byBatch = append(b.byBatch, c)
 }
 

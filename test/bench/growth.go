@@ -11,7 +11,7 @@ func (b *bed) growth(tiny, many *keyring) {
 	}
 	b.out.row(b.contest(8, contenders...).throughput(0, 1, target{least: 0.95}))
 	last := len(b.byBatch) - 1
-	for i := 1; i < len(b.byBatch[last].contenders); i += 4 {
+	for i := 1; i < 1+4*len(batchSizes); i += 4 {
 		b.out.row(b.byBatch[last].perItem(i, 0))
 	}
 	runs := b.byConcurrency[len(b.byConcurrency)-3:]

@@ -57,6 +57,17 @@ func TestABatchCanBeWrapped(t *testing.T) {
 	}
 }
 
+func TestAuthorizeIsNotAnsweredWithAWrappingToken(t *testing.T) {
+	e := mounted(t)
+	k := e.Issue(t, "web", "acme")
+	for _, text := range []string{k.Text, "no key"} {
+		r := e.Ask(t, http.MethodPost, "authorize/web", fields{"key": text}, "X-Vault-Wrap-TTL: 60s")
+		if r.Status != http.StatusBadRequest || r.JSON["wrap_info"] != nil {
+			t.Errorf("it is answered %d: %s", r.Status, r.Raw)
+		}
+	}
+}
+
 func TestTheAuditLogTellsWhatABatchDecided(t *testing.T) {
 	e := mounted(t)
 	k, ended := e.Issue(t, "web", "acme"), e.Issue(t, "web", "acme")
@@ -75,7 +86,7 @@ func TestTheAuditLogTellsWhatABatchDecided(t *testing.T) {
 	}
 	single := e.Want(t, http.StatusOK, http.MethodPost, "verify", fields{"key": ended.Text})
 	alone := auditedAnswer(t, e.AuditLog(t), single.JSON["request_id"])
-	for _, name := range []string{"key_id", "code"} {
+	for _, name := range []string{"key_id", "owner", "code"} {
 		inBatch, _ := entry[name].([]any)
 		if hash, _ := alone[name].(string); len(inBatch) != 4 || !strings.HasPrefix(hash, "hmac-sha256:") || inBatch[3] != hash {
 			t.Errorf("%s: the audit log has %v of the batch and %v of its last item alone", name, inBatch, alone[name])
