@@ -43,6 +43,8 @@ func (b *bed) single(k *keyring) {
 		b.byHeader("authorize", k.mount+"/authorize/plain", k.warm, authorized),
 		b.byHeader("floor, same answer", "floor/authorize", k.warm, authorized),
 	}
+	// Each is followed by its floor.
+	const plain, limited, byHeader = 0, 2, 4
 	targets := []target{{least: 0.9}, {least: 0.85}, {least: 0.9}, {least: 0.9}}
 	firstOther := len(contenders)
 	contenders = append(contenders, b.others()...)
@@ -52,10 +54,10 @@ func (b *bed) single(k *keyring) {
 		for i, goal := range targets {
 			b.out.row(c.throughput(2*i, 2*i+1, goal))
 		}
-		b.out.row(c.throughput(4, 0, target{}))
+		b.out.row(c.throughput(byHeader, plain, target{}))
 		for other := firstOther; other < len(contenders); other++ {
-			b.out.row(c.throughput(0, other, target{}))
-			b.out.row(c.throughput(2, other, target{}))
+			b.out.row(c.throughput(plain, other, target{}))
+			b.out.row(c.throughput(limited, other, target{}))
 		}
 		b.byConcurrency = append(b.byConcurrency, c)
 	}
