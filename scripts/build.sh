@@ -18,5 +18,5 @@ if [[ $(git rev-parse --show-toplevel 2>/dev/null) == "$(pwd -P)" ]]; then
 fi
 
 # The commit is handed over above; Go's own stamping fails where git distrusts the directory's owner.
-CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "${ldflags# }" \
-  -o bin/vault-plugin-secrets-apikeys ./cmd/vault-plugin-secrets-apikeys
+CGO_ENABLED=0 scripts/compile.sh plugin bin/vault-plugin-secrets-apikeys ./cmd/vault-plugin-secrets-apikeys \
+  -trimpath -buildvcs=false -ldflags "${ldflags# }"

@@ -4,14 +4,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 oldest=16 # of Vault 1.x: older ones were never tried with this plugin's SDK
-built=$PWD/test/.bin/vault
+built=$PWD/test/.bin/vault scripts=$PWD/scripts
 say() { echo "vault: $*" >&2; }
 
 build() {
-  say "building from source, once: about ten minutes on two cores (set VAULT_BIN to use one that you have)"
+  say "there is none on PATH, so one is built from source, once: about ten minutes on two cores"
+  say "if you have a Vault: stop this, and say where it is, like VAULT_BIN=/usr/local/bin/vault make dev"
   mkdir -p test/.bin
   # 'minimal' leaves out the cloud plugins. A half-written binary must not look like a built one, hence the rename.
-  (cd test/tools/vault && CGO_ENABLED=0 go build -tags minimal -buildvcs=false -o "$built.new" github.com/hashicorp/vault)
+  (cd test/tools/vault && CGO_ENABLED=0 "$scripts/compile.sh" vault "$built.new" github.com/hashicorp/vault -tags minimal -buildvcs=false)
   mv "$built.new" "$built"
 }
 
