@@ -21,7 +21,7 @@ func (sv *Services) delegatePath() *framework.Path {
 }
 
 func (sv *Services) delegate(ctx context.Context, r request) (*logical.Response, error) {
-	key, err := r.in.required("key")
+	key, err := r.in.presented()
 	if err != nil {
 		return nil, err
 	}

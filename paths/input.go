@@ -1,6 +1,8 @@
 package paths
 
 import (
+	"strings"
+
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -42,6 +44,18 @@ func (in input) required(name string) (string, error) {
 		return "", record.Mistakef("missing parameter %q", name)
 	}
 	return in.word(name), nil
+}
+
+// presented is the key at a holder's door. White space around it, as a file's
+// last line has it, is a mistake that says so: 'key not found' would send away
+// whoever found a leaked key and wants to end it. It is not trimmed either: one
+// text is one key, at every door.
+func (in input) presented() (string, error) {
+	key, err := in.required("key")
+	if err == nil && strings.TrimSpace(key) != key {
+		err = record.Mistake("key has white space around it, like the line break at the end of a file: send the key without")
+	}
+	return key, err
 }
 
 // networks is a list of networks, or nil when none was sent.

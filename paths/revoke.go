@@ -36,7 +36,7 @@ func (sv *Services) revoke(ctx context.Context, r request) (*logical.Response, e
 }
 
 func (sv *Services) revokeByKey(ctx context.Context, r request) (*logical.Response, error) {
-	key, err := r.in.required("key")
+	key, err := r.in.presented()
 	if err != nil {
 		return nil, err
 	}

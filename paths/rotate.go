@@ -55,7 +55,7 @@ func (sv *Services) rotate(ctx context.Context, r request) (*logical.Response, e
 }
 
 func (sv *Services) rotateByKey(ctx context.Context, r request) (*logical.Response, error) {
-	key, err := r.in.required("key")
+	key, err := r.in.presented()
 	if err != nil {
 		return nil, err
 	}

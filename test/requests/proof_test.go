@@ -73,7 +73,9 @@ func TestRotateAndRevokeTellNothingAboutATextThatIsNotProven(t *testing.T) {
 			}
 			for reason, text := range texts {
 				body["key"] = text
-				if got := constant(e.Ask(t, "POST", path, body)); got != constant(r) {
+				if strings.TrimSpace(text) != text {
+					wantRefused(t, e, 400, path, body, "white space")
+				} else if got := constant(e.Ask(t, "POST", path, body)); got != constant(r) {
 					t.Errorf("%s, %s:\n%s\nwanted\n%s", path, reason, got, constant(r))
 				}
 			}
@@ -136,7 +138,11 @@ func TestNothingButTheVeryKeyIsTakenForIt(t *testing.T) {
 			}
 		}
 		for _, path := range []string{"rotate", "revoke"} {
-			wantRefused(t, e, 404, path, fields{"key": text}, "key not found")
+			status, message := 404, "key not found"
+			if strings.TrimSpace(text) != text {
+				status, message = 400, "key has white space around it"
+			}
+			wantRefused(t, e, status, path, fields{"key": text}, message)
 		}
 	}
 	for _, path := range []string{"verify", "verify/web", "rotate", "revoke"} {
