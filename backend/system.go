@@ -16,10 +16,14 @@ import (
 // nothing is remembered: a node that was told to pass requests on asks again
 // each time, and one that became a standby a moment ago is refused by the
 // storage and passes the request on for that reason.
+//
+// A call that fails answers with the zero value and nothing beside it, so what
+// may be the answer of a failure is not believed for long.
 type steadySystem struct {
 	logical.SystemView
-	last  atomic.Pointer[steadyState]
-	local atomic.Pointer[bool]
+	last     atomic.Pointer[steadyState]
+	local    atomic.Bool
+	notLocal atomic.Pointer[time.Time] // until when that is believed
 }
 
 type steadyState struct {
@@ -27,7 +31,7 @@ type steadyState struct {
 	until time.Time
 }
 
-// steadyFor is how long the answer is remembered.
+// steadyFor is how long an answer is remembered.
 const steadyFor = time.Second
 
 // unsteady are the states in which a request may have to be passed on.
@@ -40,7 +44,7 @@ func (s *steadySystem) ReplicationState() consts.ReplicationState {
 		return last.state
 	}
 	state := s.SystemView.ReplicationState()
-	if state&unsteady == 0 {
+	if state != consts.ReplicationUnknown && state&unsteady == 0 {
 		s.last.Store(&steadyState{state, now.Add(steadyFor)})
 	}
 	return state
@@ -48,10 +52,18 @@ func (s *steadySystem) ReplicationState() consts.ReplicationState {
 
 // LocalMount tells whether the mount is not replicated, which it stays for life.
 func (s *steadySystem) LocalMount() bool {
-	if local := s.local.Load(); local != nil {
-		return *local
+	if s.local.Load() {
+		return true
 	}
-	local := s.SystemView.LocalMount()
-	s.local.Store(&local)
-	return local
+	now := time.Now()
+	if until := s.notLocal.Load(); until != nil && now.Before(*until) {
+		return false
+	}
+	if s.SystemView.LocalMount() {
+		s.local.Store(true)
+		return true
+	}
+	until := now.Add(steadyFor)
+	s.notLocal.Store(&until)
+	return false
 }

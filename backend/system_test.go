@@ -30,7 +30,7 @@ func (a *asked) LocalMount() bool {
 // answer of a node that may write is remembered.
 func TestOnlyTheHarmlessStateIsRememberedForASecond(t *testing.T) {
 	for state, remembered := range map[consts.ReplicationState]bool{
-		consts.ReplicationUnknown: true, consts.ReplicationPerformanceDisabled | consts.ReplicationDRDisabled: true, consts.ReplicationPerformancePrimary: true, consts.ReplicationDRPrimary: true,
+		consts.ReplicationUnknown: false, consts.ReplicationPerformanceDisabled | consts.ReplicationDRDisabled: true, consts.ReplicationPerformancePrimary: true, consts.ReplicationDRPrimary: true,
 		consts.ReplicationPerformanceStandby: false, consts.ReplicationPerformanceSecondary: false, consts.ReplicationDRSecondary: false,
 		consts.ReplicationPerformancePrimary | consts.ReplicationPerformanceStandby: false,
 	} {
@@ -66,18 +66,28 @@ func TestOnlyTheHarmlessStateIsRememberedForASecond(t *testing.T) {
 	}
 }
 
-func TestWhetherAMountIsLocalIsAskedOnce(t *testing.T) {
-	for _, local := range []bool{false, true} {
+func TestThatAMountIsLocalIsAskedOnceAndThatItIsNotEachSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		a := &asked{}
-		a.LocalMountVal = local
 		s := &steadySystem{SystemView: a}
-		for range 3 {
-			if s.LocalMount() != local {
-				t.Errorf("it answers %v", !local)
+		ask := func(want bool, times int) {
+			t.Helper()
+			for range 3 {
+				if s.LocalMount() != want {
+					t.Errorf("it answers %v", !want)
+				}
+			}
+			if a.local != times {
+				t.Errorf("it asked %d times, not %d", a.local, times)
 			}
 		}
-		if a.local != 1 {
-			t.Errorf("it asked %d times", a.local)
-		}
-	}
+		ask(false, 1) // as a call that fails answers
+		a.LocalMountVal = true
+		ask(false, 1)
+		time.Sleep(steadyFor)
+		ask(true, 2)
+		a.LocalMountVal = false // a call that fails, once more
+		time.Sleep(time.Hour)
+		ask(true, 2)
+	})
 }
