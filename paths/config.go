@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -47,24 +48,21 @@ func (sv *Services) updateConfig(ctx context.Context, r request) (*logical.Respo
 }
 
 func changeConfig(c *record.Config, in input) error {
-	// Beyond 32 bits nothing is valid, and a conversion must not make it so.
+	// What does not fit must not become valid by a conversion.
 	for _, n := range []struct {
 		name string
+		most int64
 		set  func(int64)
 	}{
-		{"argon2_memory_kib", func(n int64) { c.Argon2MemoryKiB = uint32(n) }},
-		{"argon2_iterations", func(n int64) { c.Argon2Iterations = uint32(n) }},
-		{"argon2_parallelism", func(n int64) { c.Argon2Parallelism = uint8(n) }},
-		{"verify_cache_size", func(n int64) { c.VerifyCacheSize = int(n) }},
+		{"argon2_memory_kib", keyhash.MaxMemoryKiB, func(n int64) { c.Argon2MemoryKiB = uint32(n) }},
+		{"argon2_iterations", keyhash.MaxIterations, func(n int64) { c.Argon2Iterations = uint32(n) }},
+		{"argon2_parallelism", keyhash.MaxParallelism, func(n int64) { c.Argon2Parallelism = uint8(n) }},
+		{"verify_cache_size", record.MaxCacheSize, func(n int64) { c.VerifyCacheSize = int(n) }},
 	} {
 		if !in.has(n.name) {
 			continue
 		}
-		high := int64(record.MaxCacheSize)
-		if n.name == "argon2_parallelism" {
-			high = 255
-		}
-		v, err := in.number(n.name, 0, high)
+		v, err := in.number(n.name, 1, n.most)
 		if err != nil {
 			return err
 		}

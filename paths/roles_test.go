@@ -1,6 +1,7 @@
 package paths
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"strings"
@@ -100,6 +101,23 @@ func TestAWriteAnswersWhatAReadThenShows(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+func TestANumberBeyondItsBoundIsToldItsOwnBound(t *testing.T) {
+	t.Parallel()
+	sv := newServices(t, systemView(time.Hour, time.Hour))
+	for field, most := range map[string]int64{"argon2_memory_kib": 262144, "argon2_iterations": 10, "argon2_parallelism": 4, "verify_cache_size": 10_000_000} {
+		for _, sent := range []int64{0, most + 1, 256 + 1, 1<<32 + 1} {
+			if 0 < sent && sent <= most {
+				continue
+			}
+			resp, err := sv.ask(t, logical.UpdateOperation, "config", map[string]any{field: sent}, nil)
+			want := fmt.Sprintf("%s must be between 1 and %d", field, most)
+			if err != nil || !resp.IsError() || resp.Error().Error() != want {
+				t.Errorf("%s = %d: %v, %v", field, sent, resp, err)
+			}
 		}
 	}
 }
