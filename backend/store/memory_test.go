@@ -1,9 +1,12 @@
 package store_test
 
 import (
+	"crypto/rand"
 	"slices"
+	"strings"
 	"testing"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 )
@@ -195,5 +198,34 @@ func TestASmallMemoryForgetsAndReadsAgain(t *testing.T) {
 	}
 	if got := len(d.counted("get")); got < len(ids)-64 {
 		t.Errorf("%d keys in a memory of 64 were read with %d reads", len(ids), got)
+	}
+}
+
+// So does the load of a tag key that was replaced meanwhile, by a restored
+// backup for one: no key of the mount would be genuine until the next restart.
+func TestASlowLoadBringsNoTagKeyBack(t *testing.T) {
+	t.Parallel()
+	stored := func(secret string) string {
+		return `{"v":1,"record":{"secret":"` + strings.Repeat(secret, 43) + `="}}`
+	}
+	d := &disk{}
+	d.plant(t, "tag-key", stored("A"))
+	s := store.New(d)
+	d.after = func(string, string) error {
+		d.after = nil
+		d.plant(t, "tag-key", stored("E"))
+		s.Invalidate("tag-key")
+		return nil
+	}
+	old, err := s.TagKey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := apikey.Generate(rand.Reader, old, "vak", one, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tk, err := s.TagKey(t.Context()); err != nil || tk.Genuine(key) {
+		t.Errorf("the slow load brought the old tag key back (%v)", err)
 	}
 }

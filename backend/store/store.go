@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/cache"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -42,7 +43,7 @@ type Store struct {
 	roles   *table[record.Role]
 	owners  *table[record.Owner]
 	config  *table[record.Config]
-	tagKey  atomic.Pointer[apikey.TagKey]
+	tagKey  *cache.Cache[string, *apikey.TagKey]
 
 	usage        sync.Mutex // held over a change of the usage entries
 	usageChanges atomic.Uint64
@@ -64,6 +65,7 @@ func New(storage logical.Storage) *Store {
 		roles:   newTable[record.Role](storage, policyCacheSize, true, func(name string) string { return roleFolder + name }),
 		owners:  newTable[record.Owner](storage, policyCacheSize, true, func(name string) string { return ownerFolder + name }),
 		config:  newTable[record.Config](storage, 1, true, func(string) string { return configPath }),
+		tagKey:  cache.New[string, *apikey.TagKey](1),
 	}
 	s.keys.named = func(k record.Key, id string) bool {
 		return k.ID == id && (k.Parent == "" || apikey.ValidID(k.Parent))
@@ -92,7 +94,7 @@ func (s *Store) Invalidate(path string) {
 		s.roles.cache.Clear()
 		s.owners.cache.Clear()
 		s.config.cache.Clear()
-		s.tagKey.Store(nil)
+		s.tagKey.Clear()
 	}
 }
 

@@ -19,7 +19,8 @@ type tagKeyRecord struct {
 
 // TagKey is the mount's tag key, from memory once it was read.
 func (s *Store) TagKey(ctx context.Context) (*apikey.TagKey, error) {
-	if tk := s.tagKey.Load(); tk != nil {
+	tk, ok, ticket := s.tagKey.Get(tagKeyPath)
+	if ok {
 		return tk, nil
 	}
 	stored, found, err := read[tagKeyRecord](ctx, s.storage, tagKeyPath)
@@ -29,11 +30,11 @@ func (s *Store) TagKey(ctx context.Context) (*apikey.TagKey, error) {
 	if !found {
 		return nil, ErrNoTagKey
 	}
-	tk, err := apikey.NewTagKey(stored.Secret)
+	tk, err = apikey.NewTagKey(stored.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", tagKeyPath, err)
 	}
-	s.tagKey.Store(tk)
+	s.tagKey.Fill(tagKeyPath, tk, ticket)
 	return tk, nil
 }
 
