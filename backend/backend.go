@@ -79,11 +79,13 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 		Used:     m.uses.Touch,
 		Idle:     m.idle,
 	}
-	doors := *verifier // the holders', who rotate, revoke and delegate
-	doors.Matcher = hasher.Reserved()
+	// Holders who change or end their keys wait in lanes of their own.
+	changes, revocations := *verifier, *verifier
+	changes.Matcher, revocations.Matcher = hasher.Changes(), hasher.Revocations()
 	engine := &lifecycle.Engine{
 		Store:    m.store,
-		Prover:   &doors,
+		Prover:   &changes,
+		Revoker:  &revocations,
 		Resolver: resolver,
 		Hasher:   hasher,
 		Clock:    ticks,

@@ -35,7 +35,7 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 		Outdated: func(apikey.Key, string) {},
 	}
 	engine := &lifecycle.Engine{
-		Store: s, Prover: verifier, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
+		Store: s, Prover: verifier, Revoker: verifier, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
 		Gone: func(id string) {
 			uses.Forget(id)
 			meter.Forget(id)

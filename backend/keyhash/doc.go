@@ -17,17 +17,26 @@
 //	max(1, min(cores - 1, 256 MiB / memory))
 //
 // runs happen at once; the rest wait in bounded queues, for a bounded time,
-// and then get [ErrBusy]. Who waits, waits in one of three lanes:
+// and then get [ErrBusy]. Who waits, waits in one of five lanes, each with places
+// of its own, so that no crowd in one of them takes those of another:
 //
-//   - mint: [Hasher.Sum], for keys that are being made, and [Reserved.Match],
-//     for keys whose holder changes or ends them;
+//   - revocation: [Hasher.Revocations], for keys that are to be ended;
+//   - change: [Hasher.Changes], for keys that their holder rotates or delegates,
+//     and for the next versions of keys;
+//   - mint: [Hasher.Sum], for new keys;
 //   - check: [Hasher.Match], for keys that are verified;
 //   - background: [Hasher.Rehash], for work that nobody waits for.
 //
-// Mint and check alternate while both have work, so that neither a flood of
-// presentations nor a burst of new keys shuts the other out. Background starts
-// only when both are empty. Within check, key ids take turns, and presentations
-// of the same text against the same hash share one run.
+// A revocation is next whenever a run ends: it waits for what runs already, which
+// is about the time of one run, and for the revocations before it, never for
+// anything else. Change, mint and check take turns while they have work, and
+// background starts only when all others are empty.
+//
+// Within a lane key ids take turns; new keys, which have none yet, share one.
+// What this stops is one holder who asks for a hundred rotations of one key at a
+// time: each needs a run of its own, and they would fill the lane for all other
+// holders. Presentations cannot do so: only what carries the mount's tag comes
+// here, and those of the same text against the same hash share one run.
 //
 // This package decides whether a text matches a hash. It remembers nothing
 // once a run is over, and knows no records, no storage and no key grammar.

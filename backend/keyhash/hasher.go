@@ -40,16 +40,16 @@ func NewHasher(cores int) *Hasher {
 // string. The salt is read from rand. It returns ErrBusy under overload and
 // ctx's error when ctx ends first.
 func (h *Hasher) Sum(ctx context.Context, rand io.Reader, p Params, text string) (string, error) {
-	return h.sum(ctx, mint, rand, p, text)
+	return h.sum(ctx, mint, "", rand, p, text)
 }
 
 // Rehash is Sum in the background lane: it starts only when nobody waits in
 // the others, and gives up with ErrBusy after a minute.
 func (h *Hasher) Rehash(ctx context.Context, rand io.Reader, p Params, text string) (string, error) {
-	return h.sum(ctx, background, rand, p, text)
+	return h.sum(ctx, background, "", rand, p, text)
 }
 
-func (h *Hasher) sum(ctx context.Context, l lane, rand io.Reader, p Params, text string) (string, error) {
+func (h *Hasher) sum(ctx context.Context, l lane, id string, rand io.Reader, p Params, text string) (string, error) {
 	if !p.computable() {
 		return "", errParams
 	}
@@ -57,7 +57,7 @@ func (h *Hasher) sum(ctx context.Context, l lane, rand io.Reader, p Params, text
 	if _, err := io.ReadFull(rand, out.salt[:]); err != nil {
 		return "", fmt.Errorf("read salt: %w", err)
 	}
-	hash, err := h.slots.do(ctx, h.newRun(l, out, text))
+	hash, err := h.slots.do(ctx, h.newRun(l, id, out, text))
 	if err != nil {
 		return "", err
 	}
@@ -66,43 +66,50 @@ func (h *Hasher) sum(ctx context.Context, l lane, rand io.Reader, p Params, text
 }
 
 // Match reports whether the text is the one that was hashed. The id of the
-// key decides whose turn it is in the check lane, and nothing else.
+// key decides whose turn it is in its lane, and nothing else.
 //
 // An error never means that the text is wrong: it is ErrMalformed for a hash
 // that cannot be read, ErrBusy under overload, ctx's error when ctx ends
 // first. Calls with the same hash and the same text at the same time share
 // one computation; a text that differs in one byte has its own.
 func (h *Hasher) Match(ctx context.Context, id, phc, text string) (bool, error) {
+	return h.match(ctx, check, id, phc, text)
+}
+
+// Lane is a Hasher whose calls wait in a lane apart.
+type Lane struct {
+	hasher *Hasher
+	lane   lane
+}
+
+// Revocations is for keys that are presented in order to be ended.
+func (h *Hasher) Revocations() Lane { return Lane{h, revocation} }
+
+// Changes is for keys that are presented in order to be rotated or to delegate,
+// and for their next versions.
+func (h *Hasher) Changes() Lane { return Lane{h, change} }
+
+// Match is Hasher.Match in this lane. It joins no computation of another lane,
+// which may have to wait for longer.
+func (l Lane) Match(ctx context.Context, id, phc, text string) (bool, error) {
+	return l.hasher.match(ctx, l.lane, id, phc, text)
+}
+
+// Sum is Hasher.Sum in this lane, for a version of the key with this id.
+func (l Lane) Sum(ctx context.Context, id string, rand io.Reader, p Params, text string) (string, error) {
+	return l.hasher.sum(ctx, l.lane, id, rand, p, text)
+}
+
+func (h *Hasher) match(ctx context.Context, l lane, id, phc, text string) (bool, error) {
 	want, err := decode(phc)
 	if err != nil {
 		return false, err
 	}
-	r := h.newRun(check, want, text)
-	r.id = id
+	r := h.newRun(l, id, want, text)
 	// A digest, not the text itself: what waits here must not be worth
 	// reading. A PHC string holds no NUL, so no two pairs run together.
-	r.same = sha256.Sum256([]byte(phc + "\x00" + text))
-	return h.match(ctx, r, want)
-}
-
-// Reserved is a Hasher whose Match runs in the mint lane.
-type Reserved struct{ hasher *Hasher }
-
-// Reserved is for keys that are presented in order to be rotated or revoked, or
-// to delegate: no flood of verifications holds these up.
-func (h *Hasher) Reserved() Reserved { return Reserved{h} }
-
-// Match is Hasher.Match in the mint lane, where nobody shares a run and ids take
-// no turns.
-func (r Reserved) Match(ctx context.Context, _, phc, text string) (bool, error) {
-	want, err := decode(phc)
-	if err != nil {
-		return false, err
-	}
-	return r.hasher.match(ctx, r.hasher.newRun(mint, want, text), want)
-}
-
-func (h *Hasher) match(ctx context.Context, r *run, want phc) (bool, error) {
+	r.shared = true
+	r.same = sha256.Sum256(append([]byte{byte(l)}, phc+"\x00"+text...))
 	got, err := h.slots.do(ctx, r)
 	if err != nil {
 		return false, err
@@ -110,9 +117,10 @@ func (h *Hasher) match(ctx context.Context, r *run, want phc) (bool, error) {
 	return subtle.ConstantTimeCompare(got, want.hash[:]) == 1, nil
 }
 
-func (h *Hasher) newRun(l lane, p phc, text string) *run {
+func (h *Hasher) newRun(l lane, id string, p phc, text string) *run {
 	return &run{
 		lane:      l,
+		id:        id,
 		memoryKiB: p.params.MemoryKiB,
 		compute: func() []byte {
 			return h.argon2([]byte(text), p.salt[:], p.params.Iterations, p.params.MemoryKiB, p.params.Parallelism, hashLength)

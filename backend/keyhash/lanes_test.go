@@ -129,7 +129,7 @@ func TestALaneIsBounded(t *testing.T) {
 		for _, slots := range []int{1, 3} {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t, slots+1)
-				n := slots + slots*queuePerSlot
+				n := slots + slots*mint.queuePerSlot()
 				for i := range n {
 					if c := enter(b, i); c.done {
 						t.Fatalf("%s: call %d of %d: %v", name, i, n, c.err)
@@ -150,7 +150,7 @@ func TestWhoFillsALaneMakesRoomForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 2)
 		var flood []*call
-		for i := range 1 + queuePerSlot {
+		for i := range 1 + mint.queuePerSlot() {
 			flood = append(flood, b.check("x", fmt.Sprintf("x%d", i), ""))
 		}
 		victim := b.check("y", "key", "key")
@@ -162,7 +162,7 @@ func TestWhoFillsALaneMakesRoomForOthers(t *testing.T) {
 		if !victim.ok || victim.err != nil {
 			t.Errorf("the victim: %+v", victim)
 		}
-		b.finish(queuePerSlot - 2)
+		b.finish(mint.queuePerSlot() - 2)
 		b.wantIdle()
 	})
 }

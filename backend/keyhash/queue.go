@@ -1,8 +1,7 @@
 package keyhash
 
 // A queue holds the runs that wait in one lane. Ids take turns; the runs of
-// one id go in order. Lanes without ids use a single one and are thereby
-// first in, first out. The zero queue is empty.
+// one id go in order. The zero queue is empty.
 type queue struct {
 	byID   map[string][]*run
 	turns  []string // the ids that have runs waiting; the first is next

@@ -20,40 +20,52 @@ var errComputation = errors.New("argon2 computation failed")
 // one at the highest.
 const budgetKiB = 256 << 10
 
-// queuePerSlot bounds each lane. At the default cost 64 runs are about two
-// seconds of one core, which is as long as a caller of check waits: whoever
-// came later would wait in vain.
-const queuePerSlot = 64
-
 type lane int
 
 const (
-	mint lane = iota
+	revocation lane = iota
+	change
+	mint
 	check
 	background
 	lanes
 )
 
+// turns is how many lanes take turns, from change on.
+const turns = background - change
+
+// queuePerSlot bounds a lane. At the default cost 64 runs are about two
+// seconds of one core, which is as long as a caller of check waits: whoever
+// came later would wait in vain. Who revokes a thousand leaked keys at a time
+// shall not be sent away before it is in vain to wait for ten seconds.
+func (l lane) queuePerSlot() int {
+	if l == revocation {
+		return 256
+	}
+	return 64
+}
+
 // patience is how long a run of this lane waits for its start. A gateway gives
 // up on a check after some seconds, and a busy answer is better than none.
-// Making a key is rare, and its caller would only come again. Background work
-// that found no idle moment in a minute will be asked for again.
+// Making, changing and ending keys is rare, and the caller would only come again.
+// Background work that found no idle moment in a minute will be asked for again.
 func (l lane) patience() time.Duration {
 	switch l {
-	case mint:
-		return 10 * time.Second
 	case check:
 		return 2 * time.Second
-	default:
+	case background:
 		return time.Minute
+	default:
+		return 10 * time.Second
 	}
 }
 
 // A run is one computation and those who wait for it.
 type run struct {
 	lane      lane
-	id        string      // whose turn it takes; "" outside check
-	same      fingerprint // what it computes; only check shares
+	id        string      // whose turn it takes; "" for a new key's
+	shared    bool        // with those who ask for the same
+	same      fingerprint // what it computes, if it is shared
 	memoryKiB uint32
 	compute   func() []byte
 
@@ -74,10 +86,10 @@ type slots struct {
 
 	mu        sync.Mutex
 	waiting   [lanes]queue
-	shared    map[fingerprint]*run // the runs of check that wait or run
+	shared    map[fingerprint]*run // the runs that are shared, while they wait or run
 	running   int
 	memoryKiB uint32 // of what runs
-	last      lane   // that started last; mint and check take turns by it
+	last      lane   // that had its turn
 }
 
 // do computes r, or joins the same computation when there is one, and returns
@@ -112,12 +124,12 @@ func (s *slots) do(ctx context.Context, r *run) ([]byte, error) {
 func (s *slots) enter(r *run) (*run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if same := s.shared[r.same]; r.lane == check && same != nil {
+	if same := s.shared[r.same]; r.shared && same != nil {
 		same.waiters++
 		return same, nil
 	}
 	q := &s.waiting[r.lane]
-	if q.length >= s.atOnce*queuePerSlot {
+	if q.length >= s.atOnce*r.lane.queuePerSlot() {
 		loser := q.makeRoom(r.id)
 		if loser == nil {
 			return nil, ErrBusy
@@ -127,7 +139,7 @@ func (s *slots) enter(r *run) (*run, error) {
 		close(loser.done)
 	}
 	r.waiters, r.done = 1, make(chan struct{})
-	if r.lane == check {
+	if r.shared {
 		s.shared[r.same] = r
 	}
 	q.push(r)
@@ -166,18 +178,20 @@ func (s *slots) dispatch() {
 		r.started = true
 		s.running++
 		s.memoryKiB += r.memoryKiB
-		s.last = r.lane
+		if r.lane != revocation && r.lane != background {
+			s.last = r.lane
+		}
 		go s.execute(r)
 	}
 }
 
 // next returns the lane whose turn it is, or nil when nobody waits.
 func (s *slots) next() *queue {
-	turn := mint
-	if s.last == mint {
-		turn = check
+	order := [lanes]lane{0: revocation, lanes - 1: background}
+	for i := range turns {
+		order[1+i] = change + (max(s.last, change)-change+1+i)%turns
 	}
-	for _, l := range [...]lane{turn, mint, check, background} {
+	for _, l := range order {
 		if s.waiting[l].length > 0 {
 			return &s.waiting[l]
 		}

@@ -118,6 +118,15 @@ func (b *bench) check(id, text, right string) *call {
 	})
 }
 
+// apart presents text, which is right, in a lane apart.
+func (b *bench) apart(l Lane, id, text string) *call {
+	h := phc{params: small(8)}
+	copy(h.hash[:], fmt.Sprintf("%-32s", text))
+	return b.start(func(ctx context.Context) (bool, error) {
+		return l.Match(ctx, id, h.encode(), text)
+	})
+}
+
 func (b *bench) wantIdle() {
 	b.t.Helper()
 	synctest.Wait()

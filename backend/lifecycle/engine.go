@@ -24,7 +24,9 @@ type Prover interface {
 // Engine changes the keys of one mount. All fields are required.
 type Engine struct {
 	Store  *store.Store
-	Prover Prover
+	Prover Prover // of keys that are to be rotated or to delegate
+	// Revoker proves keys that are to be revoked. It waits for no crowd.
+	Revoker Prover
 	// Resolver finds what the state of a key depends on.
 	Resolver verify.Resolver
 	Hasher   *keyhash.Hasher
@@ -78,7 +80,12 @@ func (e *Engine) mint(ctx context.Context, prefix, id string, version int) (apik
 	if err != nil {
 		return apikey.Key{}, "", fmt.Errorf("generate a key: %w", err)
 	}
-	phc, err := e.Hasher.Sum(ctx, e.Random, config.Argon2(), text.HashInput())
+	if version == 1 {
+		phc, err := e.Hasher.Sum(ctx, e.Random, config.Argon2(), text.HashInput())
+		return text, phc, err
+	}
+	// A burst of new keys must not refuse the rotation of one that is in use.
+	phc, err := e.Hasher.Changes().Sum(ctx, id, e.Random, config.Argon2(), text.HashInput())
 	return text, phc, err
 }
 

@@ -34,7 +34,7 @@ func (e *Engine) Revoke(ctx context.Context, t Target, reason string) (record.Ke
 // itself: who finds a leaked key may end it. A version whose grace is over may
 // not, so that an old leak is no lever on the key that replaced it.
 func (e *Engine) RevokeByKey(ctx context.Context, text, reason string) (record.Key, error) {
-	p, ok, err := e.Prover.Prove(ctx, text, "")
+	p, ok, err := e.Revoker.Prove(ctx, text, "")
 	if err != nil {
 		return record.Key{}, err
 	}

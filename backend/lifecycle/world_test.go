@@ -144,7 +144,7 @@ func newWorld(t *testing.T) *world {
 		Idle:     func(id string, _, _ record.Time) { w.uses.MarkIdle(id) },
 		Outdated: func(apikey.Key, string) {},
 	}
-	w.Prover = w.verify
+	w.Prover, w.Revoker = w.verify, w.verify
 	w.setCost(8, 1)
 	w.must(w.Store.EnsureTagKey(t.Context(), rand.Reader))
 	w.role("web", func(r *record.Role) {
