@@ -58,7 +58,8 @@ func (m *mount) send(ctx context.Context, req *logical.Request) answer {
 	req.Storage = m.storage
 	req.Data = throughJSON(m.t, req.Data)
 	if req.ClientToken == "" {
-		req.ClientToken, req.DisplayName, req.EntityID = "h1:token", "userpass-ada", "3d2c9a0e-8b4f-4d0b-9a51-0a2d5c1be7f4"
+		req.ClientToken, req.ClientTokenAccessor = "h1:token", "kF9CQTlvUgTnEB7L5hE5ryqO"
+		req.DisplayName, req.EntityID = "userpass-ada", "3d2c9a0e-8b4f-4d0b-9a51-0a2d5c1be7f4"
 	}
 	if req.Operation == logical.UpdateOperation {
 		checked, exists, err := m.backend.HandleExistenceCheck(ctx, req)

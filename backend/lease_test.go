@@ -3,6 +3,7 @@ package backend_test
 import (
 	"context"
 	"maps"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,19 +89,67 @@ func TestLeasesOfNothingAreNoPanic(t *testing.T) {
 	}
 }
 
-// TestTheEndOfALeaseNeverHoldsUpAnUnmount: storage of a mount that goes away may
-// fail; an error would keep the mount from being disabled.
+// A mount is tainted while it is disabled, and while it is moved. Which of the two
+// it is a plugin cannot tell, so what is asked for is done.
+func TestALeaseThatEndsInATaintedMountEndsItsVersion(t *testing.T) {
+	m := newMount(t)
+	m.must("roles/svc", nil)
+	k := m.must("issue/svc", nil)
+	old := m.must("issue/svc", nil)
+	m.registered(k, old)
+	m.must("rotate/"+old.str("key_id"), map[string]any{"grace_period": "1h"})
+	m.system.TaintedVal = true
+	for _, lease := range []*logical.Secret{k.secret, old.secret} {
+		if a := m.endLease(lease); !a.ok() {
+			t.Errorf("%d %s", a.status, a.text)
+		}
+	}
+	m.system.TaintedVal = false // the mount has moved
+	m.restart()
+	for key, want := range map[string]string{k.str("key"): "revoked", old.str("key"): "superseded"} {
+		if code := m.code(key); code != want {
+			t.Errorf("after the move a key is %s, wanted %s", code, want)
+		}
+	}
+}
+
+// Storage of a mount that goes away may fail; an error would keep the mount from
+// being disabled. It is logged, since the mount may be moving instead.
 func TestTheEndOfALeaseNeverHoldsUpAnUnmount(t *testing.T) {
 	m := newMount(t)
 	m.must("roles/svc", nil)
 	k := m.must("issue/svc", nil)
-	m.system.TaintedVal = true
-	m.storage.intercept(func(_ context.Context, c call, _ func()) error {
-		t.Errorf("the end of a lease called %v", c)
-		return errStorage
-	})
-	if a := m.endLease(k.secret); !a.ok() {
-		t.Errorf("%d %s", a.status, a.text)
+	nothing := *k.secret
+	nothing.InternalData = map[string]any{"secret_type": "api_key"}
+	m.registered(k)
+	for _, tainted := range []bool{false, true} {
+		m.system.TaintedVal = tainted
+		if a := m.endLease(&nothing); a.ok() != tainted {
+			t.Errorf("tainted=%t: the end of a lease of nothing answers %d %s", tainted, a.status, a.text)
+		}
+		for _, method := range []string{"get", "put"} {
+			m.storage.intercept(func(_ context.Context, c call, effect func()) error {
+				if c.method == method {
+					return errStorage
+				}
+				effect()
+				return nil
+			})
+			if a := m.endLease(k.secret); a.ok() != tainted {
+				t.Errorf("tainted=%t: where each %s fails the end of a lease answers %d %s", tainted, method, a.status, a.text)
+			}
+			m.storage.intercept(nil)
+		}
+	}
+	if log := m.log.String(); strings.Count(log, "lease operation failed") != 4 || strings.Count(log, "may not have") != 3 {
+		t.Errorf("the failures are not logged:\n%s", log)
+	}
+}
+
+// registered are leases that Vault has taken into its care.
+func (m *mount) registered(answers ...answer) {
+	for _, a := range answers {
+		a.secret.IssueTime = time.Now()
 	}
 }
 

@@ -40,7 +40,7 @@ func (r *run) renew() {
 	if v == k.newest() {
 		v.expires = end
 	} else {
-		v.until = end
+		v.until, v.expires = end, min(v.expires, end)
 	}
 	if a.secret.Renewable != (v == k.newest()) {
 		r.m.t.Fatalf("renewable=%t", a.secret.Renewable)

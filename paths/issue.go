@@ -62,7 +62,7 @@ func (sv *Services) issue(ctx context.Context, r request) (*logical.Response, er
 		Role:          role,
 		Want:          want,
 		By:            record.Creator{DisplayName: r.DisplayName, EntityID: r.EntityID},
-		Holder:        holder(r.Request),
+		Asker:         asker(r.Request),
 		OwnerTemplate: template,
 	})
 	if err != nil {
@@ -108,15 +108,16 @@ func (sv *Services) ownerFor(ctx context.Context, name string, r request) (owner
 	return owner, role.OwnerTemplate, nil
 }
 
-// holder is a fingerprint of the token that asks, by which a rotation tells
-// whether it comes from the lease's holder. Vault hands a plugin the token
-// salted; not even that is stored.
-func holder(r *logical.Request) string {
+// asker is who asks. By the fingerprint of the token a rotation tells whether it
+// comes from the lease's holder. Vault hands a plugin the token salted; not even
+// that is stored. Of its kind Vault says nothing, but every token has an accessor
+// except for batch tokens.
+func asker(r *logical.Request) lifecycle.Asker {
 	if r.ClientToken == "" {
-		return ""
+		return lifecycle.Asker{}
 	}
 	sum := sha256.Sum256([]byte(r.ClientToken))
-	return hex.EncodeToString(sum[:8])
+	return lifecycle.Asker{Holder: hex.EncodeToString(sum[:8]), Batch: r.ClientTokenAccessor == ""}
 }
 
 // mintAnswer shows a version that issue or rotate made, with a lease if it is

@@ -79,20 +79,33 @@ func (sv *Services) renewLease(ctx context.Context, req *logical.Request, _ *fra
 }
 
 // revokeLease is asked for when a lease ends, however it ends. An error would be
-// retried, and in the end keep the mount from being disabled; a mount that is
-// going away loses its storage in any case.
+// retried, and would keep a mount from being disabled, whose storage goes in any
+// case: there it is only logged. A mount that moves looks the same and keeps its
+// storage, so the version is ended in both.
 func (sv *Services) revokeLease(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-	if sv.System().Tainted() {
-		return nil, nil
+	err := sv.endLease(ctx, req)
+	if err != nil && sv.System().Tainted() {
+		sv.Logger.Error("a lease of a mount that is disabled or moved ended, and its key may not have", "error", err)
+		err = nil
 	}
+	return nil, err
+}
+
+// endLease ends the version of a lease. Vault dates every lease that it has
+// registered; one without a date it could not register, so nobody got the answer.
+func (sv *Services) endLease(ctx context.Context, req *logical.Request) error {
 	id, version, err := leased(req)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := sv.Engine.EndLease(ctx, id, version); err != nil {
-		return nil, sv.leaseError("revoke", err)
+	end := sv.Engine.EndLease
+	if req.Secret.IssueTime.IsZero() {
+		end = sv.Engine.WithdrawLease
 	}
-	return nil, nil
+	if err := end(ctx, id, version); err != nil {
+		return sv.leaseError("revoke", err)
+	}
+	return nil
 }
 
 // leaseError keeps what only the log should see out of the answer.

@@ -68,9 +68,9 @@ func (sv *Services) rotateByKey(ctx context.Context, r request) (*logical.Respon
 
 func rotateRequest(r request) lifecycle.RotateRequest {
 	req := lifecycle.RotateRequest{
-		Grace:  optional[record.Seconds](r.in, "grace_period"),
-		TTL:    r.in.seconds("ttl"),
-		Holder: holder(r.Request),
+		Grace: optional[record.Seconds](r.in, "grace_period"),
+		TTL:   r.in.seconds("ttl"),
+		Asker: asker(r.Request),
 	}
 	if n := optional[int64](r.in, "expected_version"); n != nil {
 		expected := int(min(*n, math.MaxInt32)) // beyond any version either way

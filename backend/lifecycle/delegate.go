@@ -25,10 +25,7 @@ const ErrTooDeep record.Mistake = "the role's max_delegation_depth allows no fur
 // only ever written into a new key, so there are no cycles.
 func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error) {
 	m, err := e.delegate(ctx, r)
-	if err == nil {
-		e.Notify(ctx, Issued, m.Key.ID)
-	}
-	return m, err
+	return e.told(ctx, Issued, m, err)
 }
 
 func (e *Engine) delegate(ctx context.Context, r DelegateRequest) (Minted, error) {

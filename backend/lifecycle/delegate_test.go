@@ -82,7 +82,7 @@ func TestAChildLivesNoLongerThanItsParent(t *testing.T) {
 	w.clock.move(hour)
 	w.role("web", func(r *record.Role) { r.GenerateLease = true })
 	for ttl, want := range map[record.Seconds]record.Seconds{0: 2 * hour, 100 * hour: 5 * hour} {
-		m, err := w.Rotate(t.Context(), Target{ID: child.Key.ID}, RotateRequest{TTL: ttl, Holder: "t1"})
+		m, err := w.Rotate(t.Context(), Target{ID: child.Key.ID}, RotateRequest{TTL: ttl, Asker: Asker{Holder: "t1"}})
 		w.must(err)
 		if v := m.Key.Newest(); v.Leased || v.Holder != "" || v.ExpiresAt.Sub(w.clock.Now()) != want {
 			t.Errorf("rotated with a ttl of %d it is %+v", ttl, v)

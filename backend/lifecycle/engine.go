@@ -91,9 +91,9 @@ func (e *Engine) mint(ctx context.Context, prefix, id string, version int) (apik
 
 // term is how long a new version is to live, and who asked for it.
 type term struct {
-	ttl    record.Seconds // 0 is 'not given'
-	caps   record.Caps
-	holder string // fingerprint of the token that asked
+	ttl   record.Seconds // 0 is 'not given'
+	caps  record.Caps
+	asker Asker
 	// parentEnds is when the parent's version ends, for a delegated key: it
 	// lives no longer, and is never leased, because whoever asked for it says
 	// nothing about who holds it. 0 for all other keys.
@@ -125,7 +125,7 @@ func version(number int, phc string, role record.Role, t term, now record.Time) 
 	}
 	if v.Leased {
 		v.Until = now.Add(role.MaxLifetime(t.caps))
-		v.Holder = t.holder
+		v.Holder = t.asker.Holder
 	}
 	if capped {
 		warnings = append(warnings, fmt.Sprintf("the ttl was shortened to %d seconds, the most that the role, the mount and, for a delegated key, its parent allow", lifetime))

@@ -10,10 +10,10 @@ import (
 
 // IssueRequest asks for a new key.
 type IssueRequest struct {
-	Role   string
-	Want   record.Request
-	By     record.Creator
-	Holder string // fingerprint of the asking token
+	Role string
+	Want record.Request
+	By   record.Creator
+	Asker
 	// OwnerTemplate is the role's template that the owner was rendered from, ""
 	// when it was chosen. A role that has another by now refuses.
 	OwnerTemplate string
@@ -29,10 +29,7 @@ var ErrRoleNotFound = fmt.Errorf("role %w", record.ErrNotFound)
 // Issue mints a key of a role. A key that it answered with verifies.
 func (e *Engine) Issue(ctx context.Context, r IssueRequest) (Minted, error) {
 	m, err := e.issue(ctx, r)
-	if err == nil {
-		e.Notify(ctx, Issued, m.Key.ID)
-	}
-	return m, err
+	return e.told(ctx, Issued, m, err)
 }
 
 func (e *Engine) issue(ctx context.Context, r IssueRequest) (Minted, error) {
@@ -68,7 +65,7 @@ func (e *Engine) issue(ctx context.Context, r IssueRequest) (Minted, error) {
 	}
 	defer release()
 	key.CreatedBy = r.By
-	return e.create(ctx, key, role, text, phc, term{ttl: r.Want.TTL, caps: caps, holder: r.Holder})
+	return e.create(ctx, key, role, text, phc, term{ttl: r.Want.TTL, caps: caps, asker: r.Asker})
 }
 
 // create stores a granted key with its first version. The caller holds the role
@@ -136,6 +133,9 @@ func (e *Engine) grant(ctx context.Context, r IssueRequest) (record.Role, record
 	}
 	if role.OwnerTemplate != r.OwnerTemplate {
 		return record.Role{}, record.Key{}, ErrTemplateChanged
+	}
+	if err := r.mayHold(role.GenerateLease); err != nil {
+		return *role, record.Key{}, err
 	}
 	key, err := record.Grant(r.Role, *role, r.Want)
 	return *role, key, err

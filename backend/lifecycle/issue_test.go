@@ -16,7 +16,7 @@ func TestAKeyThatIssueAnsweredWithVerifies(t *testing.T) {
 	m, err := w.Issue(t.Context(), IssueRequest{
 		Role: "web",
 		Want: record.Request{Owner: "acme", Name: "label", TTL: hour, Scopes: &[]string{"read"}},
-		By:   record.Creator{DisplayName: "token", EntityID: "e1"}, Holder: "t1",
+		By:   record.Creator{DisplayName: "token", EntityID: "e1"}, Asker: Asker{Holder: "t1"},
 	})
 	w.must(err)
 	if got := w.code(m); got != verify.Valid {
@@ -67,7 +67,7 @@ func TestWhatAVersionIsUnderItsRole(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.role("web", tc.role)
-			m, err := w.Issue(t.Context(), IssueRequest{Role: "web", Want: record.Request{TTL: tc.ttl}, Holder: "t1"})
+			m, err := w.Issue(t.Context(), IssueRequest{Role: "web", Want: record.Request{TTL: tc.ttl}, Asker: Asker{Holder: "t1"}})
 			w.must(err)
 			got := m.Key.Versions[0]
 			tc.want.Number, tc.want.Hash, tc.want.CreatedAt = 1, got.Hash, start

@@ -81,5 +81,8 @@ func renewGrace(v *record.Version, increment record.Seconds, now record.Time) Re
 	if increment > 0 {
 		v.ValidUntil = min(v.ValidUntil, now.Add(increment))
 	}
+	// The lease cannot be renewed any more. Should the rotation be withdrawn, the
+	// version must not outlive it.
+	v.ExpiresAt = min(v.ExpiresAt, v.ValidUntil)
 	return Renewal{TTL: v.ValidUntil.Sub(now), Until: v.ValidUntil}
 }

@@ -102,10 +102,15 @@ func (e *Engine) Delete(ctx context.Context, t Target) error {
 // EndLease is what the end of a version's lease does. It never fails for a
 // version that is gone or has ended, and is safe to repeat.
 func (e *Engine) EndLease(ctx context.Context, id string, version int) error {
+	return e.endVersion(ctx, id, func(k *record.Key) error { return k.EndVersion(version, e.Clock.Now()) })
+}
+
+// endVersion is for changes that may end the key.
+func (e *Engine) endVersion(ctx context.Context, id string, end func(*record.Key) error) error {
 	revoked := false
 	_, err := e.Store.UpdateKey(ctx, id, func(k *record.Key) error {
 		before := k.RevokedAt
-		err := k.EndVersion(version, e.Clock.Now())
+		err := end(k)
 		revoked = err == nil && k.RevokedAt != before
 		return err
 	})

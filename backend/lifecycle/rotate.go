@@ -13,12 +13,13 @@ type RotateRequest struct {
 	Grace           *record.Seconds
 	TTL             record.Seconds // 0 is 'not given'
 	ExpectedVersion *int
-	Holder          string // fingerprint of the asking token
+	Asker
 }
 
 // Rotate is the operator's door.
 func (e *Engine) Rotate(ctx context.Context, t Target, r RotateRequest) (Minted, error) {
-	return e.rotate(ctx, t, 0, r)
+	m, err := e.rotate(ctx, t, 0, r)
+	return e.told(ctx, Rotated, m, err)
 }
 
 // RotateByKey is the holder's door: possession of the newest version is proof
@@ -32,7 +33,8 @@ func (e *Engine) RotateByKey(ctx context.Context, text string, r RotateRequest) 
 	if !ok {
 		return Minted{}, record.ErrKeyNotFound
 	}
-	return e.rotate(ctx, Target{ID: p.Record.ID}, p.Version.Number, r)
+	m, err := e.rotate(ctx, Target{ID: p.Record.ID}, p.Version.Number, r)
+	return e.told(ctx, Rotated, m, err)
 }
 
 // rotate makes a new version. presented is the version that the caller proved to
@@ -49,18 +51,14 @@ func (e *Engine) rotate(ctx context.Context, t Target, presented int, r RotateRe
 	if err := e.mayRotate(&k, &l, presented, r); err != nil {
 		return Minted{}, err
 	}
-	text, phc, err := e.mint(ctx, k.Prefix, k.ID, k.Newest().Number+1)
+	text, phc, err := e.mint(ctx, k.Prefix, k.ID, k.NextNumber())
 	if err != nil {
 		return Minted{}, err
 	}
 	if l.Standing.Role.GenerateLease {
 		awaitFreshSecond(ctx)
 	}
-	m, err := e.replace(ctx, t, presented, r, text, phc)
-	if err == nil {
-		e.Notify(ctx, Rotated, k.ID)
-	}
-	return m, err
+	return e.replace(ctx, t, presented, r, text, phc)
 }
 
 // replace makes the minted version the newest, unless something came between.
@@ -84,7 +82,7 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 		if err := e.mayRotate(k, &l, presented, r); err != nil {
 			return err
 		}
-		if k.Newest().Number+1 != text.Version {
+		if k.NextNumber() != text.Version {
 			return record.ErrRotatedAlready
 		}
 		role := *l.Standing.Role
@@ -97,8 +95,8 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 		if err != nil {
 			return err
 		}
-		previous := k.Supersede(next, grace, now)
 		k.Forget(config.RevokedRetention, now)
+		previous := k.Supersede(next, grace, now)
 		minted.Role, minted.Standing, minted.MaxTTL = role, l.Standing, role.MaxLifetime(caps)
 		minted.Previous = &previous
 		minted.Warnings = append(warnings, rotationWarnings(previous, next, grace)...)
@@ -113,7 +111,7 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 // rotationTerm is the life of the next version: what was asked for now, else
 // what was asked for at issue, within the parent's remaining life.
 func rotationTerm(k *record.Key, l *verify.Lineage, r RotateRequest, caps record.Caps) term {
-	t := term{ttl: r.TTL, caps: caps, holder: r.Holder}
+	t := term{ttl: r.TTL, caps: caps, asker: r.Asker}
 	if t.ttl == 0 {
 		t.ttl = k.TTL
 	}
@@ -138,11 +136,13 @@ func (e *Engine) mayRotate(k *record.Key, l *verify.Lineage, presented int, r Ro
 		return record.ErrKeyNotActive
 	case r.ExpectedVersion != nil && *r.ExpectedVersion != newest:
 		return record.ErrVersionDiffers
-	case newest == apikey.MaxVersion:
+	case k.NextNumber() > apikey.MaxVersion:
 		return record.ErrLastVersion
 	}
-	_, err := role.Grace(r.Grace)
-	return err
+	if _, err := role.Grace(r.Grace); err != nil {
+		return err
+	}
+	return r.mayHold(role.GenerateLease && k.Parent == "")
 }
 
 // rotationWarnings are what the caller should know about a rotation that worked.

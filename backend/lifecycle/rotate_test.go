@@ -15,7 +15,7 @@ func TestARotationCarriesEverythingOnButTheSecret(t *testing.T) {
 	w := newWorld(t)
 	old := w.issue()
 	w.clock.move(hour)
-	m, err := w.RotateByKey(t.Context(), old.Text.Reveal(), RotateRequest{Holder: "t2"})
+	m, err := w.RotateByKey(t.Context(), old.Text.Reveal(), RotateRequest{Asker: Asker{Holder: "t2"}})
 	w.must(err)
 	k := w.key(old.Key.ID)
 	if m.Text.ID != k.ID || m.Text.Version != 2 || m.Text.Prefix != "vak" || k.Owner != "acme" || k.CreatedAt != start || len(k.Versions) != 2 {

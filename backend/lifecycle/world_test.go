@@ -193,7 +193,7 @@ func (w *world) role(name string, change func(r *record.Role)) {
 // issue is a key of owner acme, asked for by token t1.
 func (w *world) issue() Minted {
 	w.Helper()
-	m, err := w.Issue(w.Context(), IssueRequest{Role: "web", Want: record.Request{Owner: "acme"}, Holder: "t1"})
+	m, err := w.Issue(w.Context(), IssueRequest{Role: "web", Want: record.Request{Owner: "acme"}, Asker: Asker{Holder: "t1"}})
 	w.must(err)
 	return m
 }

@@ -31,8 +31,9 @@ type Key struct {
 	CreatedBy    Creator   `json:"created_by"`
 	RevokedAt    Time      `json:"revoked_at"`
 	RevokeReason string    `json:"revoke_reason"`
-	OrphanedAt   Time      `json:"orphaned_at"` // when tidy found that an ancestor had ended
-	Versions     []Version `json:"versions"`    // newest first; never empty
+	OrphanedAt   Time      `json:"orphaned_at"`         // when tidy found that an ancestor had ended
+	Withdrawn    int       `json:"withdrawn,omitempty"` // the highest number of a version that was withdrawn; 0 for none
+	Versions     []Version `json:"versions"`            // newest first; never empty
 }
 
 // Creator says which Vault token asked for a key.
@@ -62,6 +63,10 @@ func (k Key) Intact() bool {
 
 // Newest is the version that the last issue or rotation made.
 func (k *Key) Newest() *Version { return &k.Versions[0] }
+
+// NextNumber is that of the version that a rotation makes. No number is given
+// out twice.
+func (k *Key) NextNumber() int { return max(k.Newest().Number, k.Withdrawn) + 1 }
 
 // Find is the version of this number, or nil when there is none or it was
 // forgotten.

@@ -1,5 +1,7 @@
 package record
 
+import "errors"
+
 // Caps are the mount's lease settings, as they are now.
 type Caps struct {
 	Default Seconds
@@ -76,7 +78,8 @@ func (k *Key) Supersede(next Version, grace Seconds, now Time) Version {
 }
 
 // Forget drops the hashes of superseded versions that stopped working longer
-// ago than retention, and tells whether it dropped any.
+// ago than retention, and tells whether it dropped any. Right after a rotation it
+// is too early: a version that was ended a moment ago may be current again.
 func (k *Key) Forget(retention Seconds, now Time) bool {
 	forgot := false
 	for i := range k.Versions[1:] {
@@ -106,6 +109,28 @@ func (k *Key) Expire(at Time) error {
 		return ErrUnchanged
 	}
 	k.Newest().ExpiresAt = at
+	return nil
+}
+
+// ErrLastOne is returned when a key has no other version than the one to be
+// withdrawn.
+var ErrLastOne = errors.New("the key has no other version")
+
+// Withdraw takes the newest version back, which nobody has: the one before is
+// current again, as it was. An older version's withdrawal is its end, and touches
+// nothing else.
+func (k *Key) Withdraw(number int, now Time) error {
+	switch {
+	case k.RevokedAt != 0:
+		return ErrUnchanged
+	case k.Newest().Number != number:
+		return k.EndVersion(number, now)
+	case len(k.Versions) == 1:
+		return ErrLastOne
+	}
+	k.Withdrawn = number
+	k.Versions = k.Versions[1:]
+	k.Newest().SupersededAt, k.Newest().ValidUntil = 0, 0
 	return nil
 }
 

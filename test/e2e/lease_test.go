@@ -121,23 +121,6 @@ func TestTheEndOfTheIssuingTokenEndsLeasedKeysOnly(t *testing.T) {
 	}
 }
 
-func TestABatchTokensKeyEndsWithItsLease(t *testing.T) {
-	t.Parallel()
-	e := mounted(t)
-	e.write(t, "roles/web", fields{"ttl": "1h"})
-	e.write(t, "roles/free", fields{"generate_lease": false, "ttl": "1h"})
-	policy := `path "` + e.mount + `/*" { capabilities = ["update"] }`
-	batch := e.as(e.TokenWith(t, policy, fields{"type": "batch", "ttl": "8s", "no_parent": true}))
-	k, free := batch.issue(t, "web", nil), batch.issue(t, "free", nil)
-	if k.seconds > 8 {
-		t.Errorf("the lease has %d s, the token 8", k.seconds)
-	}
-	e.wantCode(t, "valid", k.text)
-	e.eventuallyNoLease(t, k.lease)
-	e.eventuallyCode(t, "revoked", k.text)
-	e.wantCode(t, "valid", free.text)
-}
-
 func TestADisabledKeyRenewsAndOneThatHasEndedDoesNot(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)

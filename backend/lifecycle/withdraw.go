@@ -1,0 +1,66 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// A version that was stored and whose answer nobody got is withdrawn: the version
+// before goes on as it was, a new key is removed. There are two ways to know of
+// it: the client is gone when the version is stored, or Vault revokes a lease that
+// it could not register. Between the two, while the answer is on its way to Vault,
+// nobody can tell; then the version before has its grace, and no more.
+
+// told answers with a new version and tells of it, or withdraws it where nobody
+// waits for the answer any more.
+func (e *Engine) told(ctx context.Context, what Event, m Minted, err error) (Minted, error) {
+	if err != nil {
+		return Minted{}, err
+	}
+	gone := ctx.Err()
+	if gone == nil {
+		e.Notify(ctx, what, m.Key.ID)
+		return m, nil
+	}
+	if err := e.withdraw(context.WithoutCancel(ctx), m.Key.ID, m.Text.Version, 0); err != nil {
+		e.Logger.Error("a version that nobody has cannot be withdrawn", "key_id", m.Key.ID, "version", m.Text.Version, "error", err)
+	}
+	return Minted{}, gone
+}
+
+// registrationTime is how long after a version was made Vault may still find that
+// it cannot register the lease. It gives a request 90 seconds.
+const registrationTime record.Seconds = 300
+
+// WithdrawLease is what follows where Vault could not register the lease of a
+// version. It is safe to repeat.
+//
+// Vault says so within the request. What comes later is an order, whatever the
+// server meant by it: a withdrawal revives the version before.
+func (e *Engine) WithdrawLease(ctx context.Context, id string, version int) error {
+	return e.withdraw(ctx, id, version, e.Clock.Now()-record.Time(registrationTime))
+}
+
+// withdraw ends a version that was made before since.
+func (e *Engine) withdraw(ctx context.Context, id string, version int, since record.Time) error {
+	err := e.endVersion(ctx, id, func(k *record.Key) error {
+		now := e.Clock.Now()
+		if v := k.Find(version); v != nil && v.CreatedAt < since {
+			return k.EndVersion(version, now)
+		}
+		return k.Withdraw(version, now)
+	})
+	if !errors.Is(err, record.ErrLastOne) {
+		return err
+	}
+	removed, err := e.Store.DeleteKey(ctx, id, func(k *record.Key) bool {
+		return k == nil || !errors.Is(k.Withdraw(version, 0), record.ErrLastOne)
+	})
+	if removed {
+		e.Gone(id)
+		e.Notify(ctx, Deleted, id)
+	}
+	return err
+}
