@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# All tests: the plugin's own, then those in test/, which run the built plugin in a real Vault.
+# All tests: the plugin's own, then those in test/, which run the built plugin in a real Vault. A part that fails ends
+# no other part that can go on; the last screen says what all of them proved (test/proven).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 timed() {
   local start=$SECONDS status=0
@@ -11,12 +14,22 @@ timed() {
   return $status
 }
 
+unit_tests() { go test -json $race -timeout 30m ./... | "$work/proven" record "$work/unit"; }
 resolve_vault() { VAULT_BIN=$(scripts/vault.sh); }
-real_vault() { (cd test && go test -count=1 -timeout 30m -p 2 ./...); }
+real_vault() { (cd test && go test -json -count=1 -timeout 30m -p 2 ./...) | "$work/proven" record "$work/vault"; }
+vault_tests() {
+  timed "build the plugin" scripts/build.sh &&
+    timed "find or build Vault" resolve_vault &&
+    export VAULT_BIN &&
+    timed "tests against Vault" real_vault
+}
 
-race=$(scripts/race.sh)
-timed "unit tests $race" go test $race -timeout 30m ./...
-timed "build the plugin" scripts/build.sh
-timed "find or build Vault" resolve_vault
-export VAULT_BIN
-timed "tests against Vault" real_vault
+(cd test && go build -o "$work/proven" ./proven)
+race=$(scripts/race.sh 2>"$work/race")
+cat "$work/race" >&2
+failed=0
+touch "$work/unit" "$work/vault"
+timed "unit tests $race" unit_tests || failed=1
+vault_tests || failed=1
+"$work/proven" show -took $SECONDS -race "${race:+race detector: on, for the unit tests}$(<"$work/race")" "$work/unit" "$work/vault" || failed=1
+exit $failed
