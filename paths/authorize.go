@@ -13,7 +13,12 @@ import (
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
-var authorizeFields = questionFields.pick("scopes", "client_ip", "cost")
+// authorizeFields come in a body, or in headers. A read has no body, and takes
+// only cost from its query.
+var authorizeFields = questionFields.pick("cost").with(fields{
+	"scopes":    {kind: list, help: "Scopes that the request needs, all of them, instead of the header X-Required-Scopes; [] or - for none. Not in a query.", noQuery: true},
+	"client_ip": {kind: word, help: "Address of the caller, as the gateway saw it, instead of the header X-Client-Ip. Not in a query.", noQuery: true},
+})
 
 // authorizeKey may be empty: what verify calls a mistake is a refusal here, for
 // a gateway's client chooses what is in it.
@@ -21,7 +26,7 @@ var authorizeKey = fields{"key": {kind: text, help: "The key itself, instead of 
 
 const authorizeHelp = `Decides like verify, for gateways that go by the HTTP status: 200, 401 or 403. The body is one line of JSON with the code; headers X-Apikey-Code, X-Apikey-Id, X-Apikey-Owner, X-Apikey-Scopes and Retry-After say more, where the mount allows them (allowed_response_headers).
 
-The key comes in the header X-API-Key, or in the body of a write. Needed scopes and the caller's address come as parameters or in the headers X-Required-Scopes and X-Client-Ip, where the mount passes them on. What comes twice is refused: parameters are the gateway's, headers may be its client's, so a gateway sets or strips all three always.
+The key comes in the header X-API-Key, or in the body of a write. Needed scopes and the caller's address come in the body of a write or in the headers X-Required-Scopes and X-Client-Ip, where the mount passes them on; in a query they are refused, because a query loses what it cannot parse and lets a client add to it. What comes twice is refused: parameters are the gateway's, headers may be its client's, so a gateway sets or strips all three always.
 
 A spent limit answers 403, with the code and Retry-After in headers: nginx knows only 401 and 403, and Vault Proxy retries a 429.`
 
@@ -54,6 +59,9 @@ func (sv *Services) authorize(ctx context.Context, r request) (*logical.Response
 	if r.WrapInfo != nil {
 		return nil, record.Mistake("an answer by the HTTP status cannot be wrapped: strip X-Vault-Wrap-TTL")
 	}
+	if err := refuseQuery(r); err != nil {
+		return nil, err
+	}
 	ok, err := mergeHeaders(r)
 	if err != nil {
 		return nil, err
@@ -70,6 +78,18 @@ func (sv *Services) authorize(ctx context.Context, r request) (*logical.Response
 		return nil, err
 	}
 	return statusAnswer(&d), nil
+}
+
+// refuseQuery refuses a restriction that stands in a query. Vault drops the pairs
+// of a query that it cannot parse, and a client whose path was put into one adds
+// to it: what arrives need not be what the gateway meant.
+func refuseQuery(r request) error {
+	for _, h := range authorizeHeaders {
+		if r.Operation == logical.ReadOperation && h.parameter != "key" && r.in.has(h.parameter) {
+			return record.Mistakef("%s in a query is refused, which loses what it cannot parse and lets a client add to it: send the header %s, or a write", h.parameter, h.header)
+		}
+	}
+	return nil
 }
 
 // mergeHeaders takes what came in headers into the input. ok is false when

@@ -67,7 +67,11 @@ func (sv *Services) verifyItem(ctx context.Context, item any, role string) (*ver
 	if err != nil {
 		return nil, err
 	}
-	return sv.decide(ctx, in, key, role)
+	q, err := question(in, key, role)
+	if err != nil {
+		return nil, err
+	}
+	return sv.decide(ctx, q, get[bool](in, "brief"))
 }
 
 // itemError is what stands in the place of an item that was not decided.

@@ -40,6 +40,8 @@ type field struct {
 	help string
 	// secret marks a field that holds a key, so that Vault's UI hides it.
 	secret bool
+	// noQuery marks a parameter that is refused in a query, so none is offered.
+	noQuery bool
 	// sometimes marks a field that an answer may leave out.
 	sometimes bool
 }
@@ -72,7 +74,7 @@ func (f fields) schema(inQuery bool) map[string]*framework.FieldSchema {
 			Type:        frameworkTypes[field.kind],
 			Description: field.help,
 			// A key in a query lands in the audit log, so none is offered.
-			Query: inQuery && !field.secret,
+			Query: inQuery && !field.secret && !field.noQuery,
 		}
 		if field.secret {
 			schema[name].DisplayAttrs = &framework.DisplayAttributes{Sensitive: true}

@@ -42,6 +42,8 @@ var mintFields = keyFields.with(fields{
 var readFields = keyFields.with(fields{
 	"ttl":             {kind: count, help: "Lifetime that was asked for, in seconds; 0 if none."},
 	"disabled":        {kind: flag, help: "Whether the key is disabled for now."},
+	"disabled_at":     {kind: text, help: "When it was disabled."},
+	"disabled_reason": {kind: text, help: "Why it was disabled."},
 	"last_used_at":    {kind: text, help: "When it was last verified as valid, itself or through a child."},
 	"quota_remaining": {kind: count, help: "Where a quota applies: what is left of it.", sometimes: true},
 	"quota_resets_at": {kind: text, help: "Where a quota applies: when it refills.", sometimes: true},
@@ -70,7 +72,7 @@ func keyAnswer(k record.Key, s record.Standing, now record.Time) map[string]any 
 		"status":            string(k.State(s, now)),
 		"created_at":        k.CreatedAt.String(),
 		"expires_at":        k.Newest().ExpiresAt.String(),
-		"rotate_by":         k.RotateBy(s.Role).String(),
+		"rotate_by":         k.RotateBy(s, now).String(),
 		"created_by": map[string]any{
 			"display_name": k.CreatedBy.DisplayName,
 			"entity_id":    k.CreatedBy.EntityID,
@@ -91,7 +93,7 @@ func (sv *Services) readAnswer(ctx context.Context, k record.Key) (map[string]an
 	s, now := l.Standing, sv.Clock.Now()
 	data := keyAnswer(k, s, now)
 	data["ttl"] = int64(k.TTL)
-	data["disabled"] = k.Disabled
+	data["disabled"], data["disabled_at"], data["disabled_reason"] = k.Disabled, k.DisabledAt.String(), k.DisabledReason
 	data["last_used_at"] = uses.Latest().String()
 	revokedAt, reason := k.Revocation(s)
 	data["revoked_at"], data["revoke_reason"] = revokedAt.String(), reason

@@ -10,7 +10,8 @@ import (
 )
 
 var updateFields = changeFields.with(limitFields).with(fields{
-	"disabled": {kind: flag, help: "Whether the key answers disabled until this is lifted."},
+	"disabled":        {kind: flag, help: "Whether the key answers disabled until this is lifted. What was set at the operator's door is lifted only there."},
+	"disabled_reason": {kind: text, help: "With disabled=true: why, for people; at most 256 bytes."},
 })
 
 func (sv *Services) keyPath() *framework.Path {
@@ -49,8 +50,8 @@ func (sv *Services) updateKey(ctx context.Context, r request) (*logical.Response
 		Metadata:   optional[map[string]string](r.in, "metadata"),
 		Scopes:     optional[[]string](r.in, "scopes"),
 		BoundCIDRs: networks,
-		Disabled:   optional[bool](r.in, "disabled"),
 		Limits:     limitsChange(r.in),
+		Disabling:  record.Disabling{Disabled: optional[bool](r.in, "disabled"), Reason: optional[string](r.in, "disabled_reason")},
 	})
 	return sv.changed(ctx, k, err)
 }

@@ -99,13 +99,14 @@ func (sv *Services) keyLine(ctx context.Context, id string) (map[string]any, err
 	if err != nil {
 		return nil, err
 	}
+	now := sv.Clock.Now()
 	return map[string]any{
 		"role":       k.Role,
 		"owner":      k.Owner,
 		"name":       k.Name,
-		"status":     string(l.State(sv.Clock.Now())),
+		"status":     string(l.State(now)),
 		"expires_at": k.Newest().ExpiresAt.String(),
-		"rotate_by":  k.RotateBy(l.Standing.Role).String(),
+		"rotate_by":  k.RotateBy(l.Standing, now).String(),
 		"created_at": k.CreatedAt.String(),
 	}, nil
 }

@@ -36,6 +36,8 @@ var roleFields = fields{
 	"metadata":             {kind: pairs, help: "Pairs that verify adds where the key has none of that name."},
 	"owner_template":       {kind: text, help: "Identity template, like {{identity.entity.name}}, that the owner is rendered from; callers then cannot choose one. It can be changed but not taken away."},
 	"require_owner":        {kind: flag, help: "Refuse to issue a key without an owner. Default false."},
+	"require_scopes":       {kind: flag, help: "Refuse to decide about its keys where no scopes are named; [] or - says that none are needed. Default false."},
+	"owner_may_widen":      {kind: list, help: "What the doors of an owner may widen on a key: scopes, bound_cidrs, limits, metadata. They may always narrow."},
 	"disabled":             {kind: flag, help: "All its keys answer disabled until it is lifted. Default false."},
 }
 
@@ -140,6 +142,8 @@ func changeRole(old *record.Role, in input) (record.Role, error) {
 	set(in, "metadata", &role.Metadata)
 	set(in, "owner_template", &role.OwnerTemplate)
 	set(in, "require_owner", &role.RequireOwner)
+	set(in, "require_scopes", &role.RequireScopes)
+	set(in, "owner_may_widen", &role.OwnerMayWiden)
 	set(in, "disabled", &role.Disabled)
 	if in.has("owner_template") {
 		if err := checkTemplate(old, role.OwnerTemplate); err != nil {
@@ -201,6 +205,8 @@ func (sv *Services) answerRole(ctx context.Context, r record.Role, warnings ...s
 		"metadata":             pairsOf(r.Metadata),
 		"owner_template":       r.OwnerTemplate,
 		"require_owner":        r.RequireOwner,
+		"require_scopes":       r.RequireScopes,
+		"owner_may_widen":      listOf(r.OwnerMayWiden),
 		"disabled":             r.Disabled,
 		"key_pattern":          apikey.Pattern(r.EffectivePrefix(config)),
 	}, warnings...), nil

@@ -2,6 +2,7 @@ package paths
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -9,12 +10,13 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/scope"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 // questionFields are one question about one key.
 var questionFields = presentedKey.with(fields{
-	"scopes":    {kind: list, help: "Scopes that the request needs, all of them."},
+	"scopes":    {kind: list, help: "Scopes that the request needs, all of them; [] or - for none."},
 	"client_ip": {kind: word, help: "Address of the caller, as the gateway saw it."},
 	"cost":      {kind: count, help: "What the request takes from rate and quota. Default 1; 0 takes nothing."},
 	"brief":     {kind: flag, help: "Answer valid, code, http_status, key_id and owner only."},
@@ -119,7 +121,16 @@ func header(r *logical.Request, name string) (values []string) {
 }
 
 func (sv *Services) verify(ctx context.Context, r request, key string) (*logical.Response, error) {
-	v, err := sv.decide(ctx, r.in, key, r.in.word("role"))
+	q, err := question(r.in, key, r.in.word("role"))
+	if err != nil {
+		return nil, err
+	}
+	if r.Operation == logical.ReadOperation {
+		// What stands in a query may be half of what was sent: Vault drops a pair
+		// that it cannot parse.
+		q.ScopesNamed = false
+	}
+	v, err := sv.decide(ctx, q, get[bool](r.in, "brief"))
 	if err != nil {
 		return nil, err
 	}
@@ -127,25 +138,25 @@ func (sv *Services) verify(ctx context.Context, r request, key string) (*logical
 }
 
 // decide asks about one key and shows the decision.
-func (sv *Services) decide(ctx context.Context, in input, key, role string) (*verdict, error) {
-	q, err := question(in, key, role)
-	if err != nil {
-		return nil, err
-	}
+func (sv *Services) decide(ctx context.Context, q verify.Request, brief bool) (*verdict, error) {
 	d, err := sv.Verifier.Verify(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	return show(&d, get[bool](in, "brief")), nil
+	return show(&d, brief), nil
 }
 
 // question is what a gateway asks about a key.
 func question(in input, key, role string) (verify.Request, error) {
 	q := verify.Request{
-		Key:    key,
-		Role:   role,
-		Scopes: get[[]string](in, "scopes"),
-		Cost:   1,
+		Key:         key,
+		Role:        role,
+		Scopes:      get[[]string](in, "scopes"),
+		ScopesNamed: in.has("scopes"),
+		Cost:        1,
+	}
+	if slices.Equal(q.Scopes, []string{scope.None}) {
+		q.Scopes = nil
 	}
 	set(in, "cost", &q.Cost)
 	if err := record.CheckScopes("scopes", q.Scopes); err != nil {

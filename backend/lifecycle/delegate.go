@@ -112,7 +112,7 @@ func (e *Engine) child(ctx context.Context, p verify.Proven, r DelegateRequest) 
 	}
 	child.Parent, child.Depth = parent.ID, parent.Depth+1
 	ancestors := append([]verify.Lineage{{Key: parent, Standing: l.Standing}}, l.Ancestors...)
-	return child, l, delegable(&child, ancestors, *role, record.Change{Scopes: want.Scopes, BoundCIDRs: want.BoundCIDRs, Limits: want.Limits})
+	return child, l, delegable(&child, ancestors, *role, record.Change{Metadata: &want.Metadata, Scopes: want.Scopes, BoundCIDRs: want.BoundCIDRs, Limits: want.Limits})
 }
 
 // delegable refuses a key that exceeds one of its ancestors in what the change
@@ -121,6 +121,9 @@ func delegable(k *record.Key, ancestors []verify.Lineage, role record.Role, chan
 	parent := verify.Lineage{Key: ancestors[0].Key, Standing: ancestors[0].Standing, Ancestors: ancestors[1:]}
 	if change.Scopes != nil && !scope.Within(k.Scopes, verify.EffectiveScopes(&parent)) {
 		return record.Mistake("scopes must lie within the parent's")
+	}
+	if change.Metadata != nil && replaces(k.Metadata, verify.EffectiveMetadata(&parent)) {
+		return record.Mistake("metadata must not replace a pair of the parent's or the role's")
 	}
 	for i := range ancestors {
 		above := &ancestors[i].Key
@@ -134,4 +137,14 @@ func delegable(k *record.Key, ancestors []verify.Lineage, role record.Role, chan
 		}
 	}
 	return nil
+}
+
+// replaces tells whether a pair says something else than one of that name above.
+func replaces(own, above map[string]string) bool {
+	for name, value := range own {
+		if said, ok := above[name]; ok && said != value {
+			return true
+		}
+	}
+	return false
 }

@@ -113,11 +113,11 @@ func TestAnUpdateChangesAKeyThatHasNotEnded(t *testing.T) {
 	w := newWorld(t)
 	m := w.issue()
 	target := Target{ID: m.Key.ID, Owner: "acme"}
-	k, err := w.Update(t.Context(), target, record.Change{Name: new("new"), Disabled: new(true)})
+	k, err := w.Update(t.Context(), target, record.Change{Name: new("new"), Disabling: record.Disabling{Disabled: new(true)}})
 	if err != nil || k.Name != "new" || w.code(m) != verify.Disabled || w.events[1] != "update "+k.ID {
 		t.Errorf("it answered %+v, %v; events %q", k, err, w.events)
 	}
-	if _, err := w.Update(t.Context(), target, record.Change{Disabled: new(false)}); err != nil || w.code(m) != verify.Valid {
+	if _, err := w.Update(t.Context(), target, record.Change{Disabling: record.Disabling{Disabled: new(false)}}); err != nil || w.code(m) != verify.Valid {
 		t.Errorf("a disabled key answered %v", err)
 	}
 	w.quiet(func() {
@@ -134,7 +134,7 @@ func TestAnUpdateChangesAKeyThatHasNotEnded(t *testing.T) {
 		m := w.issue()
 		end(w, m)
 		w.quiet(func() {
-			if _, err := w.Update(t.Context(), Target{ID: m.Key.ID}, record.Change{Disabled: new(false)}); !errors.Is(err, record.ErrKeyEnded) {
+			if _, err := w.Update(t.Context(), Target{ID: m.Key.ID}, record.Change{Disabling: record.Disabling{Disabled: new(false)}}); !errors.Is(err, record.ErrKeyEnded) {
 				t.Errorf("%s it answered %v", name, err)
 			}
 		})

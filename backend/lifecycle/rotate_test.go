@@ -123,7 +123,7 @@ func (w *world) rotateNow(m Minted) {
 
 func (w *world) disable(m Minted) {
 	w.Helper()
-	_, err := w.Update(w.Context(), Target{ID: m.Key.ID}, record.Change{Disabled: new(true)})
+	_, err := w.Update(w.Context(), Target{ID: m.Key.ID}, record.Change{Disabling: record.Disabling{Disabled: new(true)}})
 	w.must(err)
 }
 

@@ -30,8 +30,17 @@ func (e *Engine) update(ctx context.Context, t Target, change record.Change) (re
 		if k.Ended(l.Standing, e.Clock.Now()) {
 			return record.ErrKeyEnded
 		}
-		if err := change.Apply(k, *l.Standing.Role); err != nil {
+		before, role := k.Clone(), *l.Standing.Role
+		if err := change.Apply(k, role); err != nil {
 			return err
+		}
+		if err := change.Disabling.Apply(k, t.ownersDoor(), e.Clock.Now()); err != nil {
+			return err
+		}
+		if t.ownersDoor() {
+			if err := role.OwnerMay(&before, k); err != nil {
+				return err
+			}
 		}
 		return withinParent(k, &l, change)
 	})

@@ -78,12 +78,12 @@ type Change struct {
 	Metadata   *map[string]string
 	Scopes     *[]string
 	BoundCIDRs *network.List
-	Disabled   *bool
 	Limits     LimitsChange
+	Disabling  Disabling
 }
 
 // Apply changes k within its role, or refuses and leaves it unusable for
-// writing.
+// writing. Disabling depends on who asks and when, and has an Apply of its own.
 func (c Change) Apply(k *Key, role Role) error {
 	if c.Name != nil {
 		if err := CheckText("name", *c.Name, MaxLabel); err != nil {
@@ -113,9 +113,6 @@ func (c Change) Apply(k *Key, role Role) error {
 			return Mistake("bound_cidrs must lie within the role's")
 		}
 		k.BoundCIDRs = *c.BoundCIDRs
-	}
-	if c.Disabled != nil {
-		k.Disabled = *c.Disabled
 	}
 	return c.Limits.apply(k, role)
 }

@@ -159,7 +159,6 @@ func TestAChangeKeepsWhatItDoesNotName(t *testing.T) {
 		"metadata": {record.Change{Metadata: &map[string]string{}}, func(k record.Key) bool { return len(k.Metadata) == 0 && k.Name == "old" }},
 		"scopes":   {record.Change{Scopes: &[]string{}}, func(k record.Key) bool { return len(k.Scopes) == 0 && k.Metadata["a"] == "1" }},
 		"networks": {record.Change{BoundCIDRs: &network.List{}}, func(k record.Key) bool { return k.BoundCIDRs.Empty() && k.Scopes[0] == "read" }},
-		"disabled": {record.Change{Disabled: new(false)}, func(k record.Key) bool { return !k.Disabled && !k.BoundCIDRs.Empty() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -34,6 +34,10 @@ type Key struct {
 	OrphanedAt   Time      `json:"orphaned_at"`         // when tidy found that an ancestor had ended
 	Withdrawn    int       `json:"withdrawn,omitempty"` // the highest number of a version that was withdrawn; 0 for none
 	Versions     []Version `json:"versions"`            // newest first; never empty
+
+	DisabledByOwner bool   `json:"disabled_by_owner"` // by an owner's door and not by the operator's as well
+	DisabledAt      Time   `json:"disabled_at"`
+	DisabledReason  string `json:"disabled_reason"`
 }
 
 // Creator says which Vault token asked for a key.
@@ -87,11 +91,13 @@ func (k Key) Clone() Key {
 	return k
 }
 
-// RotateBy is the time from which a version of this age is due under the role,
-// or 0 when the role asks for no rotation.
-func (k *Key) RotateBy(role *Role) Time {
-	if role == nil || role.RotationPeriod == 0 {
+// RotateBy is the time from which the newest version is due under the role, or 0
+// when the role asks for no rotation, and for a key that has ended: what cannot be
+// rotated is not due, and what another role of its role's name asks for says
+// nothing about it.
+func (k *Key) RotateBy(s Standing, now Time) Time {
+	if k.Ended(s, now) || s.Role.RotationPeriod == 0 {
 		return 0
 	}
-	return k.Newest().CreatedAt.Add(role.RotationPeriod)
+	return k.Newest().CreatedAt.Add(s.Role.RotationPeriod)
 }

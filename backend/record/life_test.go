@@ -95,18 +95,22 @@ func TestWhenTheHolderShouldFetchAnew(t *testing.T) {
 
 func TestWhenAKeyIsDueForRotation(t *testing.T) {
 	t.Parallel()
-	k := record.Key{Versions: []record.Version{{Number: 2, CreatedAt: 500}, {Number: 1, CreatedAt: 100}}}
+	k := record.Key{RoleUID: "u1", Versions: []record.Version{{Number: 2, CreatedAt: 500, ExpiresAt: 900}, {Number: 1, CreatedAt: 100}}}
 	for name, tc := range map[string]struct {
 		role *record.Role
+		now  record.Time
 		want record.Time
 	}{
-		"never without a role":               {nil, 0},
-		"never without a period":             {&record.Role{}, 0},
-		"a period after its newest was made": {&record.Role{RotationPeriod: 60}, 560},
+		"never without a role":               {nil, 700, 0},
+		"never under another of its name":    {&record.Role{UID: "u2", RotationPeriod: 60}, 700, 0},
+		"never without a period":             {&record.Role{UID: "u1"}, 700, 0},
+		"never when it has ended":            {&record.Role{UID: "u1", RotationPeriod: 60}, 900, 0},
+		"a period after its newest was made": {&record.Role{UID: "u1", RotationPeriod: 60}, 700, 560},
+		"also of a disabled role's key":      {&record.Role{UID: "u1", RotationPeriod: 60, Disabled: true}, 700, 560},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := k.RotateBy(tc.role); got != tc.want {
+			if got := k.RotateBy(record.Standing{Role: tc.role}, tc.now); got != tc.want {
 				t.Errorf("got %d, want %d", got, tc.want)
 			}
 		})

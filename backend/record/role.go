@@ -27,6 +27,8 @@ type Role struct {
 	Metadata       map[string]string `json:"metadata"`
 	OwnerTemplate  string            `json:"owner_template"`
 	RequireOwner   bool              `json:"require_owner"`
+	RequireScopes  bool              `json:"require_scopes"`
+	OwnerMayWiden  []string          `json:"owner_may_widen"`
 	Disabled       bool              `json:"disabled"`
 
 	MaxKeysPerOwner    int `json:"max_keys_per_owner"`   // 0 for any
@@ -77,6 +79,9 @@ func (r Role) Check(wrote func(field string) bool) error {
 		return err
 	}
 	if err := CheckScopes("default_scopes", r.DefaultScopes); err != nil {
+		return err
+	}
+	if err := checkWidenings(r.OwnerMayWiden); err != nil {
 		return err
 	}
 	if r.MaxKeysPerOwner > MaxKeysPerOwner {

@@ -4,6 +4,8 @@
 //	scope   = "*" | segment *( ":" segment ) [ ":*" ]
 //	segment = 1*( A-Z / a-z / 0-9 / "." / "_" / "/" / "-" )
 //
+// except - alone.
+//
 // The rule: a scope covers itself; read:* covers everything below read, at any
 // depth, but not read itself; * covers everything. Nothing else covers
 // anything. Case counts, and a segment is compared as a whole, so that read
@@ -28,6 +30,10 @@ const MaxLength = 256
 // All is the scope that covers every scope.
 const All = "*"
 
+// None stands for 'no scopes are needed' where a list cannot be empty, as in a
+// header. It has the form of a scope and is none.
+const None = "-"
+
 const separator = ":"
 
 // below is how a scope ends that covers what is below it.
@@ -36,6 +42,7 @@ const below = separator + All
 var (
 	errEmpty     = errors.New("a scope is not empty")
 	errTooLong   = errors.New("a scope has at most 256 bytes")
+	errNone      = errors.New("- alone is no scope")
 	errSegment   = errors.New("a scope has no empty segments")
 	errWildcard  = errors.New("a * in a scope stands alone as its last segment")
 	errCharacter = errors.New("a scope consists of segments of A-Z a-z 0-9 . _ / - with : between them")
@@ -52,6 +59,8 @@ func Validate(s string) error {
 		return errTooLong
 	case s == All:
 		return nil
+	case s == None:
+		return errNone
 	}
 	return validateSegments(strings.TrimSuffix(s, below))
 }

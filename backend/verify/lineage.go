@@ -2,8 +2,10 @@ package verify
 
 import (
 	"context"
+	"maps"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/scope"
 )
 
 // Lineage is a key with everything that its state depends on.
@@ -16,6 +18,16 @@ type Lineage struct {
 
 // State is that of the key now.
 func (l *Lineage) State(now record.Time) record.State { return l.Key.State(l.Standing, now) }
+
+// role is the one that the key was issued under, nil when it is gone.
+func (l *Lineage) role() *record.Role {
+	if role := l.Standing.Role; role != nil && role.UID == l.Key.RoleUID {
+		return role
+	}
+	return nil
+}
+
+func (l *Lineage) requiresScopes() bool { return l.role() != nil && l.role().RequireScopes }
 
 // Uses tells when keys were last used.
 type Uses interface {
@@ -87,4 +99,37 @@ func (r *Resolver) standing(ctx context.Context, k *record.Key) (s record.Standi
 		s.LastUsed, err = r.Uses.ActiveUntil(ctx, k.ID, k.CreatedAt, s.Role.IdleTimeout)
 	}
 	return s, err
+}
+
+// EffectiveScopes narrows from the root of the delegation down to the key.
+func EffectiveScopes(l *Lineage) []string {
+	allowed := l.Standing.Role.AllowedScopes
+	for i := len(l.Ancestors) - 1; i >= 0; i-- {
+		allowed = scope.Intersect(l.Ancestors[i].Key.Scopes, allowed)
+	}
+	return scope.Intersect(l.Key.Scopes, allowed)
+}
+
+// EffectiveMetadata are the key's pairs and, where it has none of that name, the
+// role's. A delegated key adds to what is said above it and replaces none of it:
+// its pairs are its holder's word, the others the issuer's.
+func EffectiveMetadata(l *Lineage) map[string]string {
+	role := l.role()
+	if role == nil {
+		role = &record.Role{}
+	}
+	if l.Key.Parent == "" {
+		return role.MergeMetadata(l.Key.Metadata)
+	}
+	all, above := map[string]string{}, role.Metadata
+	maps.Copy(all, l.Key.Metadata)
+	for i := range l.Ancestors {
+		if a := &l.Ancestors[i].Key; a.Parent == "" {
+			above = role.MergeMetadata(a.Metadata)
+		} else {
+			maps.Copy(all, a.Metadata)
+		}
+	}
+	maps.Copy(all, above)
+	return all
 }

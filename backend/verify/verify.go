@@ -70,12 +70,20 @@ type Verifier struct {
 
 // Request is one question.
 type Request struct {
-	Key      string
-	Role     string     // when set, a key of any other role is invalid
-	Scopes   []string   // all of them are needed
-	ClientIP netip.Addr // the zero Addr when the gateway did not say
-	Cost     int64      // what the request takes from rate and quota; 0 takes nothing
+	Key    string
+	Role   string   // when set, a key of any other role is invalid
+	Scopes []string // all of them are needed
+	// ScopesNamed tells that whoever asks said which scopes are needed, be it none,
+	// where nothing of it can have been lost. Only roles that require it care.
+	ScopesNamed bool
+	ClientIP    netip.Addr // the zero Addr when the gateway did not say
+	Cost        int64      // what the request takes from rate and quota; 0 takes nothing
 }
+
+// ErrScopesRequired is returned for a proven key whose role requires that scopes
+// are named, where none were. It is no refusal of the key: a restriction that was
+// lost on the way must not count as none, and who lost it must hear of it.
+const ErrScopesRequired record.Mistake = "the key's role requires that scopes are named, in the body or, at authorize, in the header X-Required-Scopes, and not in a query: [] or - says that none are needed"
 
 // Verify decides.
 func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
@@ -92,6 +100,9 @@ func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 	l, err := v.Resolve(ctx, p.Record)
 	if err != nil {
 		return Decision{}, err
+	}
+	if l.requiresScopes() && !r.ScopesNamed {
+		return Decision{}, ErrScopesRequired
 	}
 	config, err := v.Reader.Config(ctx)
 	if err != nil {
@@ -154,25 +165,15 @@ func (v *Verifier) note(p Proven, l *Lineage, config record.Config, now record.T
 
 // describe is what a proven key shows in every answer.
 func describe(p Proven, l *Lineage, now record.Time) Decision {
-	k, role := &l.Key, l.Standing.Role
-	d := Decision{Key: *k, Version: p.Version, Metadata: k.Metadata}
-	if role != nil && role.UID == k.RoleUID {
+	k := &l.Key
+	d := Decision{Key: *k, Version: p.Version, Metadata: EffectiveMetadata(l)}
+	if role := l.role(); role != nil {
 		d.Scopes = EffectiveScopes(l)
-		d.Metadata = role.MergeMetadata(k.Metadata)
-		due := k.RotateBy(role)
+		due := k.RotateBy(l.Standing, now)
 		d.RotationDue = due != 0 && now >= due
 		d.Limits = k.Limits.Under(role.Limits)
 	}
 	return d
-}
-
-// EffectiveScopes narrows from the root of the delegation down to the key.
-func EffectiveScopes(l *Lineage) []string {
-	allowed := l.Standing.Role.AllowedScopes
-	for i := len(l.Ancestors) - 1; i >= 0; i-- {
-		allowed = scope.Intersect(l.Ancestors[i].Key.Scopes, allowed)
-	}
-	return scope.Intersect(l.Key.Scopes, allowed)
 }
 
 // decide is everything but the limits: state, networks, scopes.

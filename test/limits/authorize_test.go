@@ -49,7 +49,8 @@ func TestAuthorizeAnswersByStatusAndHeaders(t *testing.T) {
 		"a read":                 e.authorize(t, "authorize", nil, keyHeader(k), within),
 		"a write with a header":  e.authorize(t, "authorize", fields{}, keyHeader(k), within),
 		"a write with a body":    e.authorize(t, "authorize", fields{"key": k.text, "client_ip": "10.0.0.1"}),
-		"parameters by query":    e.authorize(t, "authorize?client_ip=10.0.0.1&scopes=read:users,write", nil, keyHeader(k)),
+		"parameters in the body": e.authorize(t, "authorize", fields{"client_ip": "10.0.0.1", "scopes": []string{"read:users", "write"}}, keyHeader(k)),
+		"no scopes by header":    e.authorize(t, "authorize", nil, keyHeader(k), within, "X-Required-Scopes: -"),
 		"scopes by header":       e.authorize(t, "authorize", nil, keyHeader(k), within, "X-Required-Scopes: read:users,write"),
 		"scopes in the body":     e.authorize(t, "authorize", fields{"scopes": []string{"write"}}, keyHeader(k), within),
 		"its role":               e.authorize(t, "authorize/"+e.web, nil, keyHeader(k), within),
@@ -120,7 +121,7 @@ func TestWhateverAuthorizeCannotProveIsAnsweredInTheSameBytes(t *testing.T) {
 		"two keys":                         e.authorize(t, "authorize", nil, good, keyHeader(other)),
 		"the same key twice":               e.authorize(t, "authorize", nil, good, good),
 		"a key in header and body":         e.authorize(t, "authorize", fields{"key": k.text}, good),
-		"scopes as parameter and header":   e.authorize(t, "authorize?scopes=read", nil, good, "X-Required-Scopes: read"),
+		"scopes as parameter and header":   e.authorize(t, "authorize", fields{"scopes": "read"}, good, "X-Required-Scopes: read"),
 		"an address as both":               e.authorize(t, "authorize", fields{"client_ip": "10.0.0.1"}, good, "X-Client-Ip: 10.0.0.1"),
 		"the scopes' header twice":         e.authorize(t, "authorize", nil, good, "X-Required-Scopes: read", "X-Required-Scopes: write"),
 		"the address's header twice":       e.authorize(t, "authorize", nil, good, "X-Client-Ip: 10.0.0.1", "X-Client-Ip: 10.0.0.1"),
@@ -163,6 +164,9 @@ func TestOtherMistakesOfAuthorizeAre400(t *testing.T) {
 		"scopes that are none":          e.authorize(t, "authorize", nil, good, "X-Required-Scopes: a b"),
 		"empty scopes":                  e.authorize(t, "authorize", nil, good, "X-Required-Scopes: "),
 		"empty scopes by query":         e.authorize(t, "authorize?scopes=", nil, good),
+		"scopes by query":               e.authorize(t, "authorize?scopes=read", nil, good, "X-Required-Scopes: read"),
+		"no scopes by query":            e.authorize(t, "authorize?scopes=-", nil, good),
+		"an address by query":           e.authorize(t, "authorize?client_ip=10.0.0.1", nil, good),
 		"an empty scope":                e.authorize(t, "authorize", fields{"scopes": []string{""}}, good),
 		"a key in the query":            e.authorize(t, "authorize?key="+k.text, nil),
 		"a key in query and header":     e.authorize(t, "authorize?key="+k.text, nil, good),
@@ -176,4 +180,35 @@ func TestOtherMistakesOfAuthorizeAre400(t *testing.T) {
 		}
 	}
 	wantFields(t, "after mistakes", e.read(t, "keys/"+k.id), fields{"quota_remaining": 5})
+}
+
+// TestARestrictionThatVaultLostIsNotTakenForNone sends what Vault drops before the engine sees it.
+func TestARestrictionThatVaultLostIsNotTakenForNone(t *testing.T) {
+	t.Parallel()
+	e := mounted(t)
+	e.setRole(t, fields{"require_scopes": true})
+	k := e.issue(t, fields{"scopes": []string{"read:x"}})
+	deaf := e.MountNew(t, harness.Mount{RequestHeaders: []string{"X-API-Key"}}) // passes no scopes on
+	e.Expect(t, 200, "POST", deaf+"/roles/web", fields{"generate_lease": false, "require_scopes": true})
+	unheard := e.Expect(t, 200, "POST", deaf+"/issue/web", nil).Data()["key"]
+	good := keyHeader(k)
+	for what, r := range map[string]harness.Response{
+		"a semicolon":                    e.authorize(t, "authorize/"+e.web+"?scopes=delete;", nil, good),
+		"a bad escape":                   e.authorize(t, "authorize/"+e.web+"?scopes=delete%zz", nil, good),
+		"a semicolon, and a client's":    e.authorize(t, "authorize/"+e.web+"?scopes=delete;&scopes=read:x", nil, good),
+		"the query of a write":           e.authorize(t, "authorize/"+e.web+"?scopes=delete", fields{}, good),
+		"a header that is not passed on": e.API(t, "GET", deaf+"/authorize/web", nil, fmt.Sprintf("X-API-Key: %s", unheard), "X-Required-Scopes: delete"),
+		"verify, the query of a write":   e.authorize(t, "verify?scopes=delete", fields{"key": k.text}),
+		"verify by read, a semicolon":    e.authorize(t, "verify?scopes=delete;", nil, good),
+		"verify by read, a client's":     e.authorize(t, "verify?scopes=delete;&scopes=read:x", nil, good),
+	} {
+		if r.Status != http.StatusBadRequest {
+			t.Errorf("%s: %d: %s", what, r.Status, r.Raw)
+		}
+	}
+	for scopes, code := range map[string]string{"-": "valid", "read:x": "valid", "delete": "insufficient_scope"} {
+		if r := e.authorize(t, "authorize/"+e.web, nil, good, "X-Required-Scopes: "+scopes); r.Header.Get("X-Apikey-Code") != code {
+			t.Errorf("%s in the header: %d %s", scopes, r.Status, r.Raw)
+		}
+	}
 }

@@ -40,7 +40,7 @@ func TestAnUnknownParameterIsNamedAndNothingHappens(t *testing.T) {
 // answered are the fields of answers. What an operation also takes is left out for it.
 var answered = []string{
 	"key_id", "version", "hint", "role", "owner", "name", "scopes", "metadata", "bound_cidrs", "status", "created_at", "expires_at", "rotate_by", "created_by",
-	"key", "ttl", "rotation_period", "previous_version", "previous_valid_until", "disabled", "revoked_at", "revoke_reason", "versions", "hash", "prefix",
+	"key", "ttl", "rotation_period", "previous_version", "previous_valid_until", "disabled", "disabled_at", "disabled_reason", "revoked_at", "revoke_reason", "versions", "hash", "prefix",
 	"role_uid", "uid", "key_pattern", "valid", "code", "http_status", "valid_until", "superseded", "generation", "parent", "lease_id", "storage_format", "keys",
 }
 
@@ -53,10 +53,10 @@ var taken = map[string]string{
 	"issue/{role} update":                        "role owner name scopes metadata bound_cidrs ttl",
 	"rotate update":                              "key ttl",
 	"revoke update":                              "key",
-	"keys/{key_id} update":                       "key_id name scopes metadata bound_cidrs disabled",
+	"keys/{key_id} update":                       "key_id name scopes metadata bound_cidrs disabled disabled_reason",
 	"rotate/{key_id} update":                     "key_id ttl",
 	"revoke/{key_id} update":                     "key_id",
-	"owners/{owner}/keys/{key_id} update":        "owner key_id name scopes metadata bound_cidrs disabled",
+	"owners/{owner}/keys/{key_id} update":        "owner key_id name scopes metadata bound_cidrs disabled disabled_reason",
 	"owners/{owner}/keys/{key_id}/rotate update": "owner key_id ttl",
 	"owners/{owner}/keys/{key_id}/revoke update": "owner key_id",
 	"verify update":                              "key scopes",

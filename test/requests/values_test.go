@@ -83,7 +83,9 @@ func parameters() []parameter {
 	all = append(all, parameter{"roles/{role}", "max_grace_period", kind{bad: durations.bad}}) // no less than grace_period
 	for name, k := range map[string]kind{
 		"description": texts, "generate_lease": flags, "allowed_scopes": scopes, "default_scopes": scopes, "bound_cidrs": networks,
-		"metadata": pairs, "require_owner": flags, "disabled": flags, "owner_template": {bad: words.bad[2:]}, "prefix": {bad: append([]string{`"A"`, `"a__b"`, `"_a"`, `"1a"`, `"a.*"`, `"a-b"`}, words.bad[2:]...)},
+		"metadata": pairs, "require_owner": flags, "require_scopes": flags, "disabled": flags,
+		"owner_may_widen": {bad: append([]string{`"owner"`, `["scopes", "scopes"]`, `"scopes,disabled"`}, scopes.bad...), good: []string{`[]`, `"limits"`, `["metadata", "bound_cidrs"]`}},
+		"owner_template":  {bad: words.bad[2:]}, "prefix": {bad: append([]string{`"A"`, `"a__b"`, `"_a"`, `"1a"`, `"a.*"`, `"a-b"`}, words.bad[2:]...)},
 	} {
 		all = append(all, parameter{"roles/{role}", name, k})
 	}
@@ -93,7 +95,7 @@ func parameters() []parameter {
 	for _, path := range []string{"rotate/{key_id}", "owners/{owner}/keys/{key_id}/rotate"} {
 		all = append(all, parameter{path, "ttl", durations}, parameter{path, "grace_period", kind{bad: durations.bad}}, parameter{path, "expected_version", counts})
 	}
-	return append(all, parameter{"issue/{role}", "ttl", durations}, parameter{"issue/{role}", "owner", words}, parameter{"keys/{key_id}", "disabled", flags})
+	return append(all, parameter{"issue/{role}", "ttl", durations}, parameter{"issue/{role}", "owner", words}, parameter{"keys/{key_id}", "disabled", flags}, parameter{"keys/{key_id}", "disabled_reason", kind{bad: texts.bad}})
 }
 
 func TestValuesThatCannotBeMeantAreRefusedAndNothingHappens(t *testing.T) {
@@ -123,7 +125,7 @@ func TestValuesThatAreMeantAreTaken(t *testing.T) {
 		}
 		if p.path == "roles/{role}" { // each starts from the role that all tests have
 			e.Write(t, "roles/web", fields{"ttl": 0, "max_ttl": 0, "grace_period": "24h", "max_grace_period": "168h",
-				"allowed_scopes": []string{"read:*"}, "default_scopes": []string{}, "bound_cidrs": []string{}, "disabled": false})
+				"allowed_scopes": []string{"read:*"}, "default_scopes": []string{}, "bound_cidrs": []string{}, "require_scopes": false, "disabled": false})
 		}
 	}
 }

@@ -45,6 +45,7 @@ func withRoles(t testing.TB, e Engine) Engine {
 		e.Write(t, "roles/"+role, Fields{
 			"generate_lease":       false,
 			"max_delegation_depth": 1,
+			"owner_may_widen":      []string{"scopes", "bound_cidrs", "limits", "metadata"},
 			"allowed_scopes":       []string{"read:*", "write:orders"},
 			"default_scopes":       []string{"read:orders"},
 		})
