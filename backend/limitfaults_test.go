@@ -113,5 +113,5 @@ func (m *mount) reserved(id string) int {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return int(q.Reserved)
+	return int(q.Total)
 }

@@ -169,10 +169,10 @@ func TestAChangedRateCountsAtOnce(t *testing.T) {
 		spent         int64
 		remaining     Remaining
 	}{
-		"lowered below what was spent": {rated(100, 100), rated(10, 100), 50, Remaining{Rate: 5, RateResets: 50}},
-		"lowered, it is empty at most": {rated(100, 100), rated(1, 1), 100, Remaining{RateResets: 1}},
-		"raised":                       {rated(10, 10), rated(100, 10), 10, Remaining{RateResets: 10}},
-		"slower":                       {rated(10, 10), rated(10, 100), 10, Remaining{Rate: 9, RateResets: 10}},
+		"lowered below what was spent": {rated(100, 100), rated(10, 100), 50, Remaining{RateResets: 500}},
+		"lowered, in a shorter period": {rated(100, 100), rated(1, 1), 100, Remaining{RateResets: 100}},
+		"raised":                       {rated(10, 10), rated(100, 10), 10, Remaining{Rate: 90, RateResets: 1}},
+		"slower":                       {rated(10, 10), rated(10, 100), 10, Remaining{RateResets: 100}},
 		"the same":                     {rated(10, 10), rated(10, 10), 3, Remaining{Rate: 7, RateResets: 3}},
 	} {
 		t.Run(name, func(t *testing.T) {

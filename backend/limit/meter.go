@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +23,7 @@ const shardCount = 64
 
 // Meter holds the counters of one mount. It is safe for concurrent use.
 type Meter struct {
-	quotas Quotas
+	ledger ledger
 	start  time.Time
 	seed   maphash.Seed
 	count  atomic.Int64
@@ -48,7 +49,9 @@ type counter struct {
 
 // NewMeter makes a meter that keeps reservations in quotas.
 func NewMeter(quotas Quotas) *Meter {
-	m := &Meter{quotas: quotas, start: time.Now(), seed: maphash.MakeSeed(), max: MaxCounters}
+	now := time.Now()
+	by := strconv.FormatInt(now.UnixNano(), 36) // no two processes begin at the same one
+	m := &Meter{ledger: ledger{quotas, by}, start: now, seed: maphash.MakeSeed(), max: MaxCounters}
 	for i := range m.shards {
 		m.shards[i].counters = make(map[string]*counter)
 	}
@@ -108,7 +111,7 @@ func (m *Meter) leave(id string, c *counter) {
 func (m *Meter) dropFull(s *shard) bool {
 	now, dropped := m.now(), false
 	for id, c := range s.counters {
-		if c.users == 0 && c.fullAt <= now && c.left == 0 {
+		if c.users == 0 && c.full(now) && c.left == 0 {
 			delete(s.counters, id)
 			m.count.Add(-1)
 			dropped = true
@@ -168,7 +171,7 @@ func (m *Meter) settleShard(ctx context.Context, s *shard, idle time.Duration) (
 		if busy != nil {
 			return errors.Join(err, busy)
 		}
-		err = errors.Join(err, c.giveBack(ctx, m.quotas, id))
+		err = errors.Join(err, c.giveBack(ctx, m.ledger, id))
 		m.release(id, c)
 	}
 	s.mu.Lock()

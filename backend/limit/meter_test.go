@@ -66,16 +66,16 @@ func TestACounterWithABlockIsKeptUntilItIsGivenBack(t *testing.T) {
 		d := newDisk()
 		m, line := NewMeter(d), lineOf("a", quotaOf(640, 0))
 		take(t, m, 1, created, line)
-		if d.quotas["a"].Reserved != 20 {
-			t.Fatalf("reserved are %d", d.quotas["a"].Reserved)
+		if d.quotas["a"].Total != 20 {
+			t.Fatalf("reserved are %d", d.quotas["a"].Total)
 		}
 		time.Sleep(29 * time.Second)
-		if err := m.Settle(t.Context(), 30*time.Second); err != nil || m.Count() != 1 || d.quotas["a"].Reserved != 20 {
-			t.Errorf("before it is idle: %d, %v, %d reserved", m.Count(), err, d.quotas["a"].Reserved)
+		if err := m.Settle(t.Context(), 30*time.Second); err != nil || m.Count() != 1 || d.quotas["a"].Total != 20 {
+			t.Errorf("before it is idle: %d, %v, %d reserved", m.Count(), err, d.quotas["a"].Total)
 		}
 		time.Sleep(time.Second)
-		if err := m.Settle(t.Context(), 30*time.Second); err != nil || m.Count() != 0 || d.quotas["a"].Reserved != 1 {
-			t.Errorf("then: %d, %v, %d reserved", m.Count(), err, d.quotas["a"].Reserved)
+		if err := m.Settle(t.Context(), 30*time.Second); err != nil || m.Count() != 0 || d.quotas["a"].Total != 1 {
+			t.Errorf("then: %d, %v, %d reserved", m.Count(), err, d.quotas["a"].Total)
 		}
 		if got := spendAll(t, m, created, line); got != 639 {
 			t.Errorf("left were %d", got)
@@ -94,8 +94,8 @@ func TestAnOrderlyEndLosesNothing(t *testing.T) {
 		if err := m.Settle(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
-		if q := d.quotas["0"]; q.Reserved != int64(i)+1 {
-			t.Fatalf("after %d ends %d are reserved", i+1, q.Reserved)
+		if q := d.quotas["0"]; q.Total != int64(i)+1 {
+			t.Fatalf("after %d ends %d are reserved", i+1, q.Total)
 		}
 	}
 }
@@ -117,7 +117,7 @@ func TestWhatAnotherNodeWroteCountsOnceItIsForgotten(t *testing.T) {
 	d := newDisk()
 	m, line := NewMeter(d), lineOf("a", both(10, 1, 640, 0))
 	take(t, m, 1, created, line)
-	d.quotas["a"] = record.Quota{Reserved: 630, At: created}
+	d.quotas["a"] = record.Quota{Total: 630, By: "another", Until: created + 1}
 	m.Forget("a")
 	m.Forget("unheard of")
 	r, err := m.Peek(t.Context(), line, created)

@@ -22,8 +22,8 @@ func TestAQuotaIsSpentToTheLastAndNoFurther(t *testing.T) {
 		if v := take(t, m, 1, created, line); v.Outcome != QuotaExceeded || v.RetryAfter != 0 || v.Remaining.Quota != 0 {
 			t.Errorf("a spent quota of %d is %+v", quota, v)
 		}
-		if q := d.quotas["a"]; q.Reserved != quota {
-			t.Errorf("of %d there are %d reserved", quota, q.Reserved)
+		if q := d.quotas["a"]; q.Total != quota {
+			t.Errorf("of %d there are %d reserved", quota, q.Total)
 		}
 		puts, gets := d.puts, d.gets
 		for range 100 {

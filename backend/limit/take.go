@@ -53,7 +53,7 @@ func (m *Meter) Take(ctx context.Context, chain []Line, cost int64, now record.T
 			return Verdict{}, err
 		}
 		if verdict.Outcome == Allowed {
-			spend(chain, held, cost, at)
+			spend(chain, held, cost, now)
 		}
 	}
 	last := len(chain) - 1
@@ -106,7 +106,9 @@ func askRates(chain []Line, held []*counter, cost int64, at time.Duration) Verdi
 		if line.Limits.RateLimit == 0 {
 			continue
 		}
-		wait, never := held[i].fits(rateOf(line.Limits), cost, at)
+		r := rateOf(line.Limits)
+		held[i].refill(r, at)
+		wait, never := held[i].fits(r, cost)
 		if never {
 			return Verdict{Outcome: RateLimited}
 		}
@@ -129,38 +131,40 @@ func (m *Meter) askQuotas(ctx context.Context, chain []Line, held []*counter, co
 		if l.Quota == 0 {
 			continue
 		}
-		start := l.WindowStart(line.Created, now)
-		var ok bool
-		var err error
-		if verdict.Outcome == Allowed {
-			ok, err = held[i].reserve(ctx, m.quotas, line.ID, l.Quota, cost, start, now)
-		} else {
-			ok, err = held[i].has(ctx, m.quotas, line.ID, l.Quota, cost, start)
-		}
-		if err != nil {
+		w := windowOf(l, line.Created, now)
+		if err := held[i].load(ctx, m.ledger, line.ID, w, now); err != nil {
 			return Verdict{}, err
 		}
-		if ok {
+		fits := held[i].block.remaining(l.Quota, w) >= cost
+		if fits && verdict.Outcome == Allowed {
+			var err error
+			if fits, err = held[i].reserve(ctx, m.ledger, line.ID, l.Quota, cost, w, now); err != nil {
+				return Verdict{}, err
+			}
+		}
+		if fits {
 			continue
 		}
-		end := l.WindowEnd(line.Created, now)
-		if end == 0 || cost > l.Quota {
+		if err := held[i].correct(ctx, m.ledger, line.ID, w, now); err != nil {
+			return Verdict{}, err
+		}
+		if w.end == 0 || cost > l.Quota {
 			return Verdict{Outcome: QuotaExceeded}, nil
 		}
 		verdict.Outcome = QuotaExceeded
-		verdict.RetryAfter = max(verdict.RetryAfter, end.Sub(now))
+		verdict.RetryAfter = max(verdict.RetryAfter, w.end.Sub(now))
 	}
 	return verdict, nil
 }
 
 // spend takes from every limit what was found to fit.
-func spend(chain []Line, held []*counter, cost int64, at time.Duration) {
+func spend(chain []Line, held []*counter, cost int64, now record.Time) {
 	for i, line := range chain {
 		if line.Limits.RateLimit > 0 {
-			held[i].take(rateOf(line.Limits), cost, at)
+			held[i].take(cost)
 		}
 		if line.Limits.Quota > 0 {
-			held[i].left -= cost
+			held[i].spend(cost, now)
 		}
 	}
 }
@@ -170,18 +174,24 @@ func (m *Meter) remaining(ctx context.Context, line Line, c *counter, at time.Du
 	l := line.Limits
 	if l.RateLimit > 0 {
 		rate := rateOf(l)
-		r.Rate = c.bucket.remaining(rate, at)
-		r.RateResets = roundUp(c.debt(rate, at))
+		c.refill(rate, at)
+		r.Rate = c.bucket.remaining(rate)
+		r.RateResets = roundUp(c.resets())
 	}
 	if l.Quota > 0 {
-		if err := c.load(ctx, m.quotas, line.ID, l.WindowStart(line.Created, now)); err != nil {
+		w := windowOf(l, line.Created, now)
+		if err := c.load(ctx, m.ledger, line.ID, w, now); err != nil {
 			return r, err
 		}
-		r.Quota = c.block.remaining(l.Quota)
+		r.Quota = c.block.remaining(l.Quota, w)
 	}
 	return r, nil
 }
 
 func roundUp(d time.Duration) record.Seconds {
-	return record.Seconds((d + time.Second - 1) / time.Second)
+	seconds := record.InSeconds(d)
+	if d%time.Second > 0 {
+		seconds++
+	}
+	return seconds
 }

@@ -107,16 +107,6 @@ func TestWindowsOfAQuota(t *testing.T) {
 	}
 }
 
-func TestWhatAQuotaCountsInAWindow(t *testing.T) {
-	t.Parallel()
-	q := record.Quota{Reserved: 7, At: 1050}
-	for start, want := range map[record.Time]record.Quota{1000: q, 1050: q, 1051: {}, 1100: {}} {
-		if got := q.In(start); got != want {
-			t.Errorf("in the window from %d it is %+v", start, got)
-		}
-	}
-}
-
 func TestTheLimitsOfANewKey(t *testing.T) {
 	t.Parallel()
 	role := record.Role{UID: "u1", Limits: limits(100, 60, 1000, 3600)}

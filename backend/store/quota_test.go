@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -11,14 +12,14 @@ import (
 func TestAQuotaIsStoredAndGoesWithItsKey(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
-	if q, err := s.Quota(t.Context(), one); q != (record.Quota{}) || err != nil {
+	if q, err := s.Quota(t.Context(), one); !reflect.DeepEqual(q, record.Quota{}) || err != nil {
 		t.Errorf("of a key that spent nothing there is %+v, %v", q, err)
 	}
-	want := record.Quota{Reserved: 20, At: 1500}
+	want := record.Quota{Total: 20, By: "node", Until: 1500, Marks: []record.Mark{{At: 1400, Total: 3}}}
 	if err := s.PutQuota(t.Context(), one, want); err != nil {
 		t.Fatal(err)
 	}
-	if q, err := s.Quota(t.Context(), one); q != want || err != nil || d.holds(t, "quota/aa/"+one) == "" {
+	if q, err := s.Quota(t.Context(), one); !reflect.DeepEqual(q, want) || err != nil || d.holds(t, "quota/aa/"+one) == "" {
 		t.Errorf("it is %+v, %v", q, err)
 	}
 	d.check(t, 0)
@@ -31,7 +32,7 @@ func TestAQuotaOfNoKeyIsALeftover(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
 	for _, id := range []string{one, idIn("zz", 1)} {
-		if err := s.PutQuota(t.Context(), id, record.Quota{Reserved: 1, At: 1500}); err != nil {
+		if err := s.PutQuota(t.Context(), id, record.Quota{Total: 1, By: "node", Until: 1500}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,11 +52,11 @@ func TestAFailedReservationIsAnError(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
 	d.before = failing("put", "quota/", errDisk)
-	if err := s.PutQuota(t.Context(), one, record.Quota{Reserved: 1, At: 1}); !errors.Is(err, errDisk) {
+	if err := s.PutQuota(t.Context(), one, record.Quota{Total: 1, By: "node", Until: 1}); !errors.Is(err, errDisk) {
 		t.Errorf("it answered %v", err)
 	}
 	d.before, d.after = nil, failing("put", "quota/", errDisk)
-	if err := s.PutQuota(t.Context(), one, record.Quota{Reserved: 2, At: 1}); err != nil {
+	if err := s.PutQuota(t.Context(), one, record.Quota{Total: 2, By: "node", Until: 1}); err != nil {
 		t.Errorf("one that took effect answered %v", err)
 	}
 	d.after, d.before = nil, failing("get", "quota/", errDisk)
