@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/clock"
+	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
@@ -26,9 +27,11 @@ import (
 // mount is one mount of the engine: its services and its framework backend.
 type mount struct {
 	*framework.Backend
+	clock    *clock.Clock
 	store    *store.Store
 	proofs   *proof.Cache
 	uses     *usage.Tracker
+	ends     *ends.Seen
 	meter    *limit.Meter
 	tidier   *lifecycle.Tidier
 	rehasher *lifecycle.Rehasher
@@ -39,7 +42,10 @@ type mount struct {
 // Factory makes mounts that share the process's hash slots. It touches no
 // storage and asks Vault nothing: Vault calls it with an empty configuration
 // just to learn the plugin's version.
-func Factory(hasher *keyhash.Hasher) logical.Factory {
+func Factory(hasher *keyhash.Hasher) logical.Factory { return factory(hasher, clock.New) }
+
+// factory makes mounts with a clock each.
+func factory(hasher *keyhash.Hasher, begin func(told func(clock.Change)) *clock.Clock) logical.Factory {
 	return func(ctx context.Context, config *logical.BackendConfig) (logical.Backend, error) {
 		if config == nil {
 			return nil, errors.New("no configuration was passed to the factory")
@@ -48,7 +54,7 @@ func Factory(hasher *keyhash.Hasher) logical.Factory {
 		if own.System != nil {
 			own.System = &steadySystem{SystemView: own.System}
 		}
-		m := newMount(hasher, &own)
+		m := newMount(hasher, &own, begin)
 		if err := m.Setup(ctx, &own); err != nil {
 			return nil, fmt.Errorf("set up the mount: %w", err)
 		}
@@ -56,7 +62,7 @@ func Factory(hasher *keyhash.Hasher) logical.Factory {
 	}
 }
 
-func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
+func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(told func(clock.Change)) *clock.Clock) *mount {
 	logger := config.Logger
 	if logger == nil {
 		logger = hclog.NewNullLogger()
@@ -68,15 +74,16 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 		proofs: proof.New(size),
 		meter:  limit.NewMeter(records),
 	}
-	ticks := new(clock.Clock)
-	m.uses = usage.New(records, size, m.writable, ticks.Now())
-	resolver := verify.Resolver{Reader: m.store, Uses: m.uses, Clock: ticks}
+	m.clock = begin(func(change clock.Change) { tell(logger, change) })
+	m.ends = ends.New(m.clock)
+	m.uses = usage.New(records, size, m.writable, m.clock.Now())
+	resolver := verify.Resolver{Reader: m.store, Uses: m.uses, Ends: m.ends, Clock: m.clock}
 	verifier := &verify.Verifier{
 		Resolver: resolver,
 		Matcher:  hasher,
 		Proofs:   m.proofs,
 		Limiter:  m.meter,
-		Used:     m.uses.Touch,
+		Used:     m.used,
 		Idle:     m.idle,
 	}
 	// Holders who change or end their keys wait in lanes of their own.
@@ -88,7 +95,7 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 		Revoker:  &revocations,
 		Resolver: resolver,
 		Hasher:   hasher,
-		Clock:    ticks,
+		Clock:    m.clock,
 		Random:   rand.Reader,
 		Logger:   logger,
 		Caps:     m.caps,
@@ -107,7 +114,7 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig) *mount {
 		Tidier:     m.tidier,
 		Uses:       m.uses,
 		Meter:      m.meter,
-		Clock:      ticks,
+		Clock:      m.clock,
 		Logger:     logger,
 		System:     func() logical.SystemView { return m.System() },
 		Configured: m.configured,

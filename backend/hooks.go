@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
@@ -49,6 +52,7 @@ func (m *mount) ensureTagKey(ctx context.Context) {
 // periodic runs every minute under Vault's state lock, so it starts work and
 // does none.
 func (m *mount) periodic(ctx context.Context, _ *logical.Request) error {
+	m.clock.Now() // a jump of the wall clock is seen also where nobody asks
 	if !m.writable() {
 		return nil
 	}
@@ -87,14 +91,35 @@ func (m *mount) clean(context.Context) {
 // idle notes a key that is refused as idle: in memory before verify answers, and
 // in its record soon.
 func (m *mount) idle(id string, at, active record.Time) {
-	m.uses.MarkIdle(id)
+	m.ends.NoteIdle(id)
 	m.idleEnds.Note(id, at, active)
 }
 
 // gone drops what is counted of a key whose record was removed.
 func (m *mount) gone(id string) {
 	m.uses.Forget(id)
+	m.ends.Forget(id)
 	m.meter.Forget(id)
+}
+
+// used notes a use of a version.
+func (m *mount) used(id string, version int, now record.Time) {
+	m.ends.Used(id)
+	m.uses.Touch(id, version, now)
+}
+
+// tell logs what becomes of a jump of the wall clock. Whoever asks for the time
+// waits for it.
+func tell(logger hclog.Logger, change clock.Change) {
+	by := change.By.Round(time.Second).String()
+	switch change.Kind {
+	case clock.Doubted:
+		logger.Warn("the wall clock jumped: the mount goes on by the machine's own, and removes nothing, until the wall clock is back or has stayed", "by", by, "patience", clock.Patience.String())
+	case clock.Resolved:
+		logger.Info("the wall clock is back", "by", by)
+	case clock.Believed:
+		logger.Warn("the wall clock stayed where it jumped to: the mount goes by it now", "by", by)
+	}
 }
 
 // configured applies what a new configuration changes in memory.

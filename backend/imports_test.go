@@ -27,6 +27,7 @@ var ranks = map[string]int{
 	"backend/limit":                    4,
 	"backend/usage":                    4,
 	"backend/clock":                    4,
+	"backend/ends":                     4,
 	"backend/record":                   3,
 	"backend/cache":                    3,
 	"backend/keyhash":                  2,
@@ -41,6 +42,7 @@ var modules = []string{
 	"github.com/hashicorp/go-hclog",
 	"github.com/hashicorp/go-plugin",
 	"golang.org/x/crypto",
+	"golang.org/x/sys",
 	"golang.org/x/time",
 }
 

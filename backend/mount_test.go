@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,9 @@ type mount struct {
 
 	// faulty mounts recover panics, and their test looks at the storage itself.
 	faulty bool
+
+	// wrong is by how much the wall clock is ahead of the machine's.
+	wrong atomic.Int64
 }
 
 const (
@@ -100,7 +104,7 @@ func (m *mount) open() {
 		BackendUUID: "7e8b7e0a-4c54-4d0e-9a3c-0d5f7c1c2f10",
 	}
 	var err error
-	m.backend, err = backend.Factory(keyhash.NewHasher(2))(context.Background(), config)
+	m.backend, err = backend.FactoryUnder(keyhash.NewHasher(2), func() time.Duration { return time.Duration(m.wrong.Load()) })(context.Background(), config)
 	if err != nil {
 		m.t.Fatal(err)
 	}

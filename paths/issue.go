@@ -131,7 +131,7 @@ func (sv *Services) mintAnswer(m lifecycle.Minted) *logical.Response {
 		return answer(data, m.Warnings...)
 	}
 	resp := sv.lease().Response(data, leaseData(m.Key.ID, newest.Number))
-	resp.Secret.TTL = leaseTTL(newest.ExpiresAt)
+	resp.Secret.TTL = leaseTTL(sv.Clock.Until(newest.ExpiresAt))
 	resp.Secret.MaxTTL = m.MaxTTL.Std()
 	resp.Warnings = m.Warnings
 	return resp

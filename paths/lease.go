@@ -33,8 +33,11 @@ func leaseData(id string, version int) map[string]any {
 // leaseTTL is what a new lease must run to end with the record, or within a
 // second after it. Vault counts it from the moment at which it gets the answer,
 // and the record was dated before it was written.
-func leaseTTL(end record.Time) time.Duration {
-	left := time.Until(end.Std())
+//
+// Counted by the mount's clock: while the wall clock is in doubt, Vault, which
+// goes by it, may show another moment as the lease's end, but both end at the
+// same time. A lease that ended by a doubtful clock would end a good key.
+func leaseTTL(left time.Duration) time.Duration {
 	return max(time.Second, (left + time.Second - 1).Truncate(time.Second))
 }
 
@@ -73,8 +76,9 @@ func (sv *Services) renewLease(ctx context.Context, req *logical.Request, _ *fra
 	secret.Renewable = renewal.Renewable
 	// Only the maximum holds against the client's increment, and against the time
 	// that the answer takes to Vault. Vault counts it from the second in which it
-	// issued the lease.
-	secret.MaxTTL = renewal.Until.Std().Sub(issued.Truncate(time.Second))
+	// issued the lease, by the wall clock, which may be in doubt: see leaseTTL.
+	end := time.Now().Add(sv.Clock.Until(renewal.Until)).Round(time.Second)
+	secret.MaxTTL = end.Sub(issued.Truncate(time.Second))
 	return &logical.Response{Secret: secret}, nil
 }
 

@@ -1,6 +1,8 @@
 package paths
 
 import (
+	"time"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -13,6 +15,12 @@ import (
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
+// Clock tells the mount's time, and how long it takes to a moment of it.
+type Clock interface {
+	Now() record.Time
+	Until(record.Time) time.Duration
+}
+
 // Services is what the handlers call. All fields are required.
 type Services struct {
 	Store    *store.Store
@@ -21,7 +29,7 @@ type Services struct {
 	Tidier   *lifecycle.Tidier
 	Uses     *usage.Tracker
 	Meter    *limit.Meter
-	Clock    verify.Clock
+	Clock    Clock
 	Logger   hclog.Logger
 	System   func() logical.SystemView
 	// Configured is called with each new configuration.

@@ -12,6 +12,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/clock"
+	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
@@ -26,12 +27,13 @@ import (
 func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 	t.Helper()
 	s := store.New(&logical.InmemStorage{})
-	hasher, ticks, logger := keyhash.NewHasher(2), new(clock.Clock), hclog.NewNullLogger()
+	hasher, ticks, logger := keyhash.NewHasher(2), clock.New(func(clock.Change) {}), hclog.NewNullLogger()
 	uses, meter := usage.New(s, 100, func() bool { return true }, ticks.Now()), limit.NewMeter(s)
-	resolver := verify.Resolver{Reader: s, Uses: uses, Clock: ticks}
+	seen := ends.New(ticks)
+	resolver := verify.Resolver{Reader: s, Uses: uses, Ends: seen, Clock: ticks}
 	verifier := &verify.Verifier{
 		Resolver: resolver, Matcher: hasher, Proofs: proof.New(100), Limiter: meter, Used: uses.Touch,
-		Idle:     func(id string, _, _ record.Time) { uses.MarkIdle(id) },
+		Idle:     func(id string, _, _ record.Time) { seen.NoteIdle(id) },
 		Outdated: func(apikey.Key, string) {},
 	}
 	engine := &lifecycle.Engine{

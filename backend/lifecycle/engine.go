@@ -21,6 +21,17 @@ type Prover interface {
 	Prove(ctx context.Context, text, role string) (verify.Proven, bool, error)
 }
 
+// Clock tells the mount's time, and how far it can be relied on.
+type Clock interface {
+	Now() record.Time
+	// Settled tells whether what ended this long ago may be removed for good.
+	Settled(ago record.Seconds) bool
+	// Dated is the moment that was written down as t.
+	Dated(t record.Time) record.Time
+	// TakenBack counts how often the time went back.
+	TakenBack() int
+}
+
 // Engine changes the keys of one mount. All fields are required.
 type Engine struct {
 	Store  *store.Store
@@ -30,7 +41,7 @@ type Engine struct {
 	// Resolver finds what the state of a key depends on.
 	Resolver verify.Resolver
 	Hasher   *keyhash.Hasher
-	Clock    verify.Clock
+	Clock    Clock
 	Random   io.Reader
 	Logger   hclog.Logger
 	// Caps are the mount's lease settings at the time of the call.

@@ -78,8 +78,8 @@ func (i *IdleEnds) drain() {
 // write puts one end into the record, unless the key was used after all: by a
 // request that was decided in time and was slower.
 func (i *IdleEnds) write(ctx context.Context, end idleEnd) {
-	if !i.Writable() {
-		return
+	if !i.Writable() || !i.Engine.Clock.Settled(record.InSeconds(TidyInterval)) {
+		return // what a wrong clock called idle is not when it is right again
 	}
 	_, err := i.Engine.Store.UpdateKey(ctx, end.id, func(k *record.Key) error {
 		uses, err := i.Uses(ctx, k.ID)

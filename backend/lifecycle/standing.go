@@ -48,9 +48,15 @@ func (e *Engine) hold(k *record.Key) (release func()) {
 	}
 }
 
-// Standing is what the key's state depends on, now.
+// Standing is what the key's state depends on, now, for those who act on it or
+// show it.
 func (e *Engine) Standing(ctx context.Context, k record.Key) (verify.Lineage, error) {
-	return e.Resolver.Resolve(ctx, k)
+	now := e.Clock.Now()
+	l, err := e.Resolver.Resolve(ctx, k)
+	if err == nil {
+		e.Resolver.Witness(&l, now)
+	}
+	return l, err
 }
 
 // ended tells of a record whether its key has ended: what the store asks when

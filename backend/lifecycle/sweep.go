@@ -12,6 +12,9 @@ import (
 // RoleGone is the reason that tidy writes into a key whose role was deleted.
 const RoleGone = "its role was deleted"
 
+// ErrUnsettled is returned when the clock is too uncertain to remove anything by.
+var ErrUnsettled = errors.New("the clock has jumped: nothing is removed while it is in doubt, and after a jump forward until revoked_retention has passed since")
+
 // sweep is one run of tidy: over all keys, then over what hangs on them. It
 // decides nothing by what it saw from afar; each change looks again under the
 // key's lock.
@@ -21,7 +24,9 @@ type sweep struct {
 	count     func(removed, repaired int)
 	// unreadable counts the keys that were passed over.
 	unreadable int
-	pace       pace
+	// unsettled tells that keys were left as they are because of the clock.
+	unsettled bool
+	pace      pace
 }
 
 func (s *sweep) run(ctx context.Context) error {
@@ -38,6 +43,9 @@ func (s *sweep) run(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if s.unsettled || !s.settled() {
+		return ErrUnsettled
 	}
 	repaired, err := records.SweepLeftovers(ctx, step)
 	s.count(0, repaired)
@@ -65,9 +73,16 @@ func (s *sweep) key(ctx context.Context, id string) error {
 	if err != nil || !found {
 		return err
 	}
-	l, err := e.Standing(ctx, k)
+	l, err := e.Resolver.Resolve(ctx, k)
 	if err != nil {
 		return err
+	}
+	if err := s.date(ctx, &k, l.Standing.Seen); err != nil {
+		return err
+	}
+	if !s.settled() {
+		s.unsettled = true
+		return nil
 	}
 	if s.over(&k, l.Standing) {
 		removed, err := e.Store.DeleteKey(ctx, id, func(k *record.Key) bool { return k == nil || !s.over(k, l.Standing) })
@@ -91,7 +106,7 @@ func (s *sweep) key(ctx context.Context, id string) error {
 func (s *sweep) over(k *record.Key, standing record.Standing) bool {
 	now := s.engine.Clock.Now()
 	ended := k.EndedAt(standing, now)
-	return ended != 0 && now >= ended.Add(s.retention)
+	return ended != 0 && now >= ended.Add(s.retention) && s.settled()
 }
 
 // writeDown puts into the record what it does not say yet: that nobody used the
@@ -109,8 +124,8 @@ func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.St
 			err = k.Revoke(RoleGone, now)
 		case k.Idle(standing, now):
 			err = k.Expire(k.IdleEnd(standing))
-		case standing.Idled:
-			// Refused as idle before the role's timeout was raised.
+		case standing.Seen.Idle, standing.Seen.Expired:
+			// Refused before the role's timeout was raised, or the clock set back.
 			err = k.Expire(now)
 		case k.Parent != "" && standing.AncestorsEnded:
 			k.OrphanedAt = now

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -42,8 +43,7 @@ type Tidier struct {
 	mu     sync.Mutex
 	status TidyStatus
 	last   time.Time // when the last run began, or one would have that makes the first due
-	born   time.Time
-	jumped time.Duration // how far the wall clock has run from the machine's own
+	backs  int       // how often the clock had gone back by then
 }
 
 // firstTidy is when the first run by itself is due: a node that takes over has
@@ -53,7 +53,7 @@ const firstTidy = 10 * time.Minute
 // NewTidier makes the tidier of a mount.
 func NewTidier(e *Engine) *Tidier {
 	now := time.Now()
-	return &Tidier{engine: e, status: TidyStatus{State: TidyNever}, last: now.Add(firstTidy - TidyInterval), born: now}
+	return &Tidier{engine: e, status: TidyStatus{State: TidyNever}, last: now.Add(firstTidy - TidyInterval)}
 }
 
 // Status is that of the present run, or of the last.
@@ -82,27 +82,22 @@ func (t *Tidier) Start() TidyStatus {
 	return t.status
 }
 
-// StartWhenDue begins a run when the last one began an interval ago. It is called
-// once a minute.
-//
-// Not right after the wall clock jumped: what a wrong clock calls long ended, tidy
-// would remove for good. A clock that stays where it jumped to is believed.
+// StartWhenDue begins a run when the last one began an interval ago, or when the
+// clock has gone back since: what was dated ahead is to be found. It is called
+// once a minute, and does nothing while the clock is in doubt.
 func (t *Tidier) StartWhenDue() {
+	if !t.engine.Clock.Settled(0) {
+		return
+	}
+	backs := t.engine.Clock.TakenBack()
 	t.mu.Lock()
-	now := time.Now()
-	jumped := now.Round(0).Sub(t.born.Round(0)) - now.Sub(t.born)
-	steady := (jumped - t.jumped).Abs() < clockJump
-	t.jumped = jumped
-	due := steady && now.Sub(t.last) >= TidyInterval
+	due := time.Since(t.last) >= TidyInterval || backs != t.backs
+	t.backs = backs
 	t.mu.Unlock()
 	if due {
 		t.Start()
 	}
 }
-
-// clockJump is by how much the wall clock may run from the machine's own within
-// a minute.
-const clockJump = 10 * time.Minute
 
 // Stop cancels a run and waits for its end for a short while.
 func (t *Tidier) Stop() { t.worker.stop() }
@@ -116,6 +111,9 @@ func (t *Tidier) run(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil:
 		state, text = TidyCancelled, ""
+	case errors.Is(err, ErrUnsettled):
+		t.engine.Logger.Warn("tidy removed nothing more", "reason", err)
+		text = err.Error()
 	case err != nil:
 		t.engine.Logger.Error("tidy failed", "error", err)
 		text = err.Error()

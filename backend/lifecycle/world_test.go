@@ -10,11 +10,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/proof"
@@ -82,11 +84,29 @@ func fails(op, prefix string) func(op, path string) error {
 	}
 }
 
-// ticks is a clock that moves when told.
-type ticks struct{ now atomic.Int64 }
+// ticks is a clock that moves when told, and is as certain as it is told to be.
+type ticks struct {
+	now     atomic.Int64
+	certain func(ago record.Seconds) bool // nil: always
+	dated   func(t record.Time) record.Time
+	backs   int
+}
 
-func (c *ticks) Now() record.Time      { return record.Time(c.now.Load()) }
-func (c *ticks) move(s record.Seconds) { c.now.Add(int64(s)) }
+func (c *ticks) Now() record.Time       { return record.Time(c.now.Load()) }
+func (c *ticks) move(s record.Seconds)  { c.now.Add(int64(s)) }
+func (c *ticks) Elapsed() time.Duration { return time.Duration(c.now.Load()) * time.Second }
+func (c *ticks) TakenBack() int         { return c.backs }
+
+func (*ticks) Undone(time.Duration) bool { return false }
+
+func (c *ticks) Settled(ago record.Seconds) bool { return c.certain == nil || c.certain(ago) }
+
+func (c *ticks) Dated(t record.Time) record.Time {
+	if c.dated == nil {
+		return t
+	}
+	return c.dated(t)
+}
 
 // world is the engine of a mount with a role web, unleased, whose keys live for
 // ten hours.
@@ -97,6 +117,7 @@ type world struct {
 	clock  *ticks
 	proofs *proof.Cache
 	uses   *usage.Tracker
+	ends   *ends.Seen
 	meter  *limit.Meter
 	log    *bytes.Buffer
 	verify *verify.Verifier
@@ -120,10 +141,11 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, disk: &disk{}, clock: &ticks{}, proofs: proof.New(1000), log: &bytes.Buffer{}, caps: record.Caps{Default: 20 * hour, Max: 100 * hour}}
 	w.clock.now.Store(int64(start))
 	records := store.New(w.disk)
+	w.ends = ends.New(w.clock)
 	w.uses, w.meter = usage.New(records, 1000, func() bool { return true }, start), limit.NewMeter(records)
 	w.Engine = &Engine{
 		Store:    records,
-		Resolver: verify.Resolver{Reader: records, Uses: w.uses, Clock: w.clock},
+		Resolver: verify.Resolver{Reader: records, Uses: w.uses, Ends: w.ends, Clock: w.clock},
 		Hasher:   keyhash.NewHasher(2),
 		Clock:    w.clock,
 		Random:   w,
@@ -131,6 +153,7 @@ func newWorld(t *testing.T) *world {
 		Caps:     func() record.Caps { return w.caps },
 		Gone: func(id string) {
 			w.uses.Forget(id)
+			w.ends.Forget(id)
 			w.meter.Forget(id)
 		},
 		Notify: func(_ context.Context, what Event, id string) {
@@ -140,8 +163,8 @@ func newWorld(t *testing.T) *world {
 		},
 	}
 	w.verify = &verify.Verifier{
-		Resolver: w.Resolver, Matcher: w.Hasher, Proofs: w.proofs, Limiter: w.meter, Used: w.uses.Touch,
-		Idle:     func(id string, _, _ record.Time) { w.uses.MarkIdle(id) },
+		Resolver: w.Resolver, Matcher: w.Hasher, Proofs: w.proofs, Limiter: w.meter, Used: w.used,
+		Idle:     func(id string, _, _ record.Time) { w.ends.NoteIdle(id) },
 		Outdated: func(apikey.Key, string) {},
 	}
 	w.Prover, w.Revoker = w.verify, w.verify
@@ -168,6 +191,11 @@ func (w *world) setCost(memoryKiB, iterations uint32) {
 		return nil
 	})
 	w.must(err)
+}
+
+func (w *world) used(id string, version int, now record.Time) {
+	w.ends.Used(id)
+	w.uses.Touch(id, version, now)
 }
 
 func (w *world) must(err error) {

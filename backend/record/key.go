@@ -31,9 +31,10 @@ type Key struct {
 	CreatedBy    Creator   `json:"created_by"`
 	RevokedAt    Time      `json:"revoked_at"`
 	RevokeReason string    `json:"revoke_reason"`
-	OrphanedAt   Time      `json:"orphaned_at"`         // when tidy found that an ancestor had ended
-	Withdrawn    int       `json:"withdrawn,omitempty"` // the highest number of a version that was withdrawn; 0 for none
-	Versions     []Version `json:"versions"`            // newest first; never empty
+	OrphanedAt   Time      `json:"orphaned_at"`           // when tidy found that an ancestor had ended
+	AheadSince   Time      `json:"ahead_since,omitempty"` // when tidy first found it dated ahead of the clock; 0 if it is not
+	Withdrawn    int       `json:"withdrawn,omitempty"`   // the highest number of a version that was withdrawn; 0 for none
+	Versions     []Version `json:"versions"`              // newest first; never empty
 
 	DisabledByOwner bool   `json:"disabled_by_owner"` // by an owner's door and not by the operator's as well
 	DisabledAt      Time   `json:"disabled_at"`

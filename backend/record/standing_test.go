@@ -53,7 +53,7 @@ func (o outside) build() (record.Key, *record.Version, record.Standing) {
 		Role:            &record.Role{UID: "u1", Disabled: o.roleOff, IdleTimeout: 100, Stop: record.Stop{Generation: 3}},
 		Owner:           record.Owner{Stop: record.Stop{Generation: 5}},
 		LastUsed:        now - 99,
-		Idled:           o.idled,
+		Seen:            record.Seen{Idle: o.idled},
 		AncestorsActive: !o.parentOff,
 	}
 	if o.revoked {

@@ -1,5 +1,7 @@
 package record
 
+import "slices"
+
 // State is what a key, or one version of it, is worth at a moment. The zero
 // State is none of the constants and denies.
 type State string
@@ -27,14 +29,21 @@ type Standing struct {
 	// LastUsed is the latest moment at which the key may have been verified
 	// as valid; 0 if it never was. It is only looked at under an idle_timeout.
 	LastUsed Time
-	// Idled tells that the key was refused as idle before, which is for good,
-	// though its record does not say so yet.
-	Idled bool
+	// Seen is what was seen to end before, which is for good, though the record
+	// does not say so, or the clock not any more.
+	Seen Seen
 	// AncestorsActive tells whether every ancestor still verifies. It is only
 	// looked at where there is a parent.
 	AncestorsActive bool
 	// AncestorsEnded tells that an ancestor has ended for good, or is gone.
 	AncestorsEnded bool
+}
+
+// Seen is what this process has seen to end of a key, by time.
+type Seen struct {
+	Idle       bool  // nobody had used it for its role's idle_timeout
+	Expired    bool  // its newest version
+	Superseded []int // versions whose grace was over
 }
 
 // Stopped is the stop that ended the key, nil if none did.
@@ -70,9 +79,9 @@ func (k *Key) StateOf(v *Version, s Standing, now Time) State {
 	switch {
 	case k.RevokedAt != 0, s.Role == nil, s.Role.UID != k.RoleUID, s.Stopped(k) != nil:
 		return Revoked
-	case now >= newest.ExpiresAt, s.Idled, k.Idle(s, now):
+	case now >= newest.ExpiresAt, s.Seen.Expired, s.Seen.Idle, k.Idle(s, now):
 		return Expired
-	case v.Number != newest.Number && now >= v.ValidUntil:
+	case v.Number != newest.Number && (now >= v.ValidUntil || slices.Contains(s.Seen.Superseded, v.Number)):
 		return Superseded
 	case k.Disabled, s.Role.Disabled:
 		return Disabled

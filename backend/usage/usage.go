@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"maps"
 	"sync"
-	"sync/atomic"
 
 	"vault-plugin-secrets-apikeys/backend/cache"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -30,17 +29,11 @@ type Storage interface {
 // partCount spreads touches over independent locks.
 const partCount = 64
 
-// maxIdled bounds the keys that are known to have ended by idleness before their
-// records say so.
-const maxIdled = 65536
-
 // Tracker is the last uses of one mount's keys. It is safe for concurrent use.
 type Tracker struct {
 	storage  Storage
 	writable func() bool
 	known    *cache.Cache[string, record.Uses]
-	idled    *cache.Cache[string, struct{}]
-	anyIdled atomic.Bool
 	parts    [partCount]part
 
 	flushing sync.Mutex
@@ -65,7 +58,6 @@ func New(storage Storage, size int, writable func() bool, now record.Time) *Trac
 		storage:  storage,
 		writable: writable,
 		known:    cache.New[string, record.Uses](size),
-		idled:    cache.New[string, struct{}](maxIdled),
 		gaps:     record.UsageGaps{{Before: now, Slack: record.MaxFlushInterval}},
 		born:     now,
 	}
@@ -89,15 +81,9 @@ func (t *Tracker) Recover(gaps record.UsageGaps) {
 func (t *Tracker) Resize(size int) { t.known.Resize(size) }
 
 // Touch notes a use of a version.
-//
-// A key that was found idle a moment ago, by a request that came after this use
-// and was decided before it, is not.
 func (t *Tracker) Touch(id string, version int, now record.Time) {
 	if !t.writable() {
 		return // it could never be written down, and ActiveUntil is not asked here
-	}
-	if t.anyIdled.Load() {
-		t.idled.Drop(id)
 	}
 	p := t.part(id)
 	p.mu.Lock()
@@ -140,24 +126,9 @@ func (t *Tracker) ActiveUntil(ctx context.Context, id string, created record.Tim
 	return t.gaps.Credit(max(created, uses.Latest()), timeout), nil
 }
 
-// MarkIdle notes that a key was refused as idle, for good.
-func (t *Tracker) MarkIdle(id string) {
-	t.idled.Put(id, struct{}{})
-	t.anyIdled.Store(true)
-}
-
 // Refresh drops what is remembered beside the touches, because another node
 // wrote.
 func (t *Tracker) Refresh() { t.known.Clear() }
-
-// Idled tells whether the key was marked.
-func (t *Tracker) Idled(id string) bool {
-	if !t.anyIdled.Load() {
-		return false
-	}
-	_, idled, _ := t.idled.Get(id)
-	return idled
-}
 
 // Forget drops what is remembered of a key that is gone.
 func (t *Tracker) Forget(id string) {
@@ -166,7 +137,6 @@ func (t *Tracker) Forget(id string) {
 	delete(p.touched, id)
 	p.mu.Unlock()
 	t.known.Drop(id)
-	t.idled.Drop(id)
 }
 
 // Flush writes what was touched since the last flush. What could not be written

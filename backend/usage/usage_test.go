@@ -219,24 +219,6 @@ func TestANodeThatMayNotWriteHasNoSay(t *testing.T) {
 	}
 }
 
-func TestIdleMarksStayUntilTheKeyIsUsedOrGone(t *testing.T) {
-	t.Parallel()
-	tr := tracker(newDisk())
-	if tr.Idled("a") {
-		t.Error("marked from the start")
-	}
-	tr.MarkIdle("a")
-	tr.MarkIdle("b")
-	if !tr.Idled("a") || !tr.Idled("b") || tr.Idled("c") {
-		t.Error("the marks are others")
-	}
-	tr.Touch("a", 1, 1500) // by a request that was decided before
-	tr.Forget("b")
-	if tr.Idled("a") || tr.Idled("b") {
-		t.Error("a mark outlived its key's use or the key")
-	}
-}
-
 func TestOfAKeyThatIsGoneNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	d := newDisk()

@@ -11,6 +11,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/clock"
+	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/proof"
@@ -60,10 +61,10 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	ctx := context.Background()
 	c := &counting{hasher: keyhash.NewHasher(2)}
 	s := store.New(c)
-	ticks := new(clock.Clock)
+	ticks := clock.New(func(clock.Change) {})
 	uses := usage.New(s, 1000, func() bool { return true }, ticks.Now())
 	v := &verify.Verifier{
-		Resolver: verify.Resolver{Reader: s, Uses: uses, Clock: ticks},
+		Resolver: verify.Resolver{Reader: s, Uses: uses, Ends: ends.New(ticks), Clock: ticks},
 		Matcher:  c, Proofs: proof.New(1000), Limiter: limit.NewMeter(s), Used: uses.Touch,
 		Idle:     func(string, record.Time, record.Time) { t.Error("idle") },
 		Outdated: func(apikey.Key, string) { t.Error("outdated") },

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -50,7 +52,7 @@ type bench struct {
 
 	owners    map[string]record.Owner
 	lastUsed  map[string]record.Time // what an idle timeout counts from
-	idled     map[string]bool
+	ends      *ends.Seen
 	used      []string
 	idle      []string
 	verdict   limit.Verdict
@@ -72,10 +74,11 @@ func newBench(t testing.TB) *bench {
 		config: record.DefaultConfig(),
 		now:    2100,
 		proofs: map[string]bool{},
-		owners: map[string]record.Owner{}, lastUsed: map[string]record.Time{}, idled: map[string]bool{},
+		owners: map[string]record.Owner{}, lastUsed: map[string]record.Time{},
 		verdict: limit.Verdict{Outcome: limit.Allowed},
 		roles:   map[string]*record.Role{"web": {UID: "u1", AllowedScopes: []string{"read:*", "write"}}},
 	}
+	b.ends = ends.New(b)
 	b.old, b.newest = b.generate(t, 1), b.generate(t, 2)
 	b.matching = map[string]string{oldHash: b.old.HashInput(), newHash: b.newest.HashInput()}
 	b.keys = map[string]record.Key{keyID: {
@@ -134,7 +137,9 @@ func (b *bench) ActiveUntil(_ context.Context, id string, created record.Time, _
 	return max(created, b.lastUsed[id]), b.read("uses")
 }
 
-func (b *bench) Idled(id string) bool { return b.idled[id] }
+func (b *bench) Elapsed() time.Duration { return b.now.Std().Sub(time.Time{}) }
+
+func (*bench) Undone(time.Duration) bool { return false }
 
 func (b *bench) Take(_ context.Context, chain []limit.Line, cost int64, _ record.Time) (limit.Verdict, error) {
 	b.taken = append(b.taken, take{slices.Clone(chain), cost})
@@ -162,7 +167,7 @@ func (b *bench) Now() record.Time          { return b.now }
 
 func (b *bench) verifier() *verify.Verifier {
 	return &verify.Verifier{
-		Resolver: verify.Resolver{Reader: b, Uses: b, Clock: b},
+		Resolver: verify.Resolver{Reader: b, Uses: b, Ends: b.ends, Clock: b},
 		Matcher:  b, Proofs: b, Limiter: b,
 		Used: func(id string, version int, _ record.Time) { b.used = append(b.used, fmt.Sprint(id, " ", version)) },
 		Idle: func(id string, at, active record.Time) {

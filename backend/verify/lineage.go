@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 
+	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/scope"
 )
@@ -32,13 +33,13 @@ func (l *Lineage) requiresScopes() bool { return l.role() != nil && l.role().Req
 // Uses tells when keys were last used.
 type Uses interface {
 	ActiveUntil(ctx context.Context, id string, created record.Time, timeout record.Seconds) (record.Time, error)
-	Idled(id string) bool
 }
 
 // Resolver looks up what the state of a key depends on. All fields are required.
 type Resolver struct {
 	Reader Reader
 	Uses   Uses
+	Ends   *ends.Seen
 	Clock  Clock
 }
 
@@ -71,6 +72,15 @@ func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
 	return l, nil
 }
 
+// Witness notes what has ended of a key and its ancestors: whoever shows a state
+// to somebody calls it first, so that no clock takes that back.
+func (r *Resolver) Witness(l *Lineage, now record.Time) {
+	r.Ends.Note(&l.Key, now)
+	for i := range l.Ancestors {
+		r.Ends.Note(&l.Ancestors[i].Key, now)
+	}
+}
+
 // judge tells each generation whether those above it are active. The root has
 // nobody above; whoever's chain is broken is never asked.
 func (r *Resolver) judge(l *Lineage) {
@@ -94,7 +104,7 @@ func (r *Resolver) standing(ctx context.Context, k *record.Key) (s record.Standi
 			return s, err
 		}
 	}
-	s.Idled = r.Uses.Idled(k.ID)
+	s.Seen = r.Ends.Of(k)
 	if s.Role != nil && s.Role.IdleTimeout > 0 {
 		s.LastUsed, err = r.Uses.ActiveUntil(ctx, k.ID, k.CreatedAt, s.Role.IdleTimeout)
 	}

@@ -145,7 +145,9 @@ func (v *Verifier) lookAgain(ctx context.Context, d *Decision) error {
 	if err != nil {
 		return err
 	}
-	if state := k.StateOf(version, l.Standing, v.Clock.Now()); state != record.Active {
+	now := v.Clock.Now()
+	if state := k.StateOf(version, l.Standing, now); state != record.Active {
+		v.Witness(&l, now)
 		d.Code = codeOf(state)
 	}
 	return nil
@@ -179,6 +181,7 @@ func describe(p Proven, l *Lineage, now record.Time) Decision {
 // decide is everything but the limits: state, networks, scopes.
 func (v *Verifier) decide(d *Decision, l *Lineage, r Request, now record.Time) Code {
 	if state := l.Key.StateOf(&d.Version, l.Standing, now); state != record.Active {
+		v.Witness(l, now)
 		v.noteIdle(l, now)
 		for i := range l.Ancestors {
 			v.noteIdle(&l.Ancestors[i], now)
@@ -198,7 +201,7 @@ func (v *Verifier) decide(d *Decision, l *Lineage, r Request, now record.Time) C
 // good.
 func (v *Verifier) noteIdle(l *Lineage, now record.Time) {
 	k, s := &l.Key, l.Standing
-	if k.Idle(s, now) && !s.Idled && k.RevokedAt == 0 && now < k.Newest().ExpiresAt {
+	if k.Idle(s, now) && !s.Seen.Idle && k.RevokedAt == 0 && now < k.Newest().ExpiresAt {
 		v.Idle(k.ID, k.IdleEnd(s), max(k.CreatedAt, s.LastUsed))
 	}
 }

@@ -1,0 +1,218 @@
+package backend_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/clock"
+)
+
+const tenYears = 10 * 365 * 24 * time.Hour
+
+// pass lets time pass as a mount lives through it: with its periodic hook.
+func (m *mount) pass(d time.Duration) {
+	m.t.Helper()
+	for d > 0 {
+		step := min(d, time.Minute)
+		m.periodic()
+		time.Sleep(step)
+		d -= step
+	}
+	m.periodic()
+}
+
+// clocked is a mount whose wall clock is set, with a key of each kind.
+type clocked struct {
+	*mount
+	began                                   time.Time
+	live, short, old, next, leased, metered answer
+}
+
+// newClocked makes keys that end after ten minutes, or whose grace does, one that
+// lives for days, one with a lease and one with a quota of three in an hour.
+func newClocked(t *testing.T) *clocked {
+	c := &clocked{mount: newMount(t)}
+	c.must("roles/web", map[string]any{"generate_lease": false, "ttl": "20d", "grace_period": "10m"})
+	c.must("roles/svc", map[string]any{"ttl": "1h"})
+	c.began = time.Now()
+	c.live, c.short = c.must("issue/web", nil), c.must("issue/web", map[string]any{"ttl": "10m"})
+	c.old = c.must("issue/web", nil)
+	c.next = c.must("rotate/"+c.old.str("key_id"), nil)
+	c.leased = c.must("issue/svc", nil)
+	c.leased.secret.IssueTime = time.Now()
+	c.metered = c.must("issue/web", map[string]any{"quota": 3, "quota_period": "1h"})
+	for range 3 {
+		c.code(c.metered.str("key"))
+	}
+	return c
+}
+
+// good is by how much the mount's time may differ from what is right: a wrong
+// second is followed.
+const good = 2 * time.Second
+
+func (c *clocked) at(d time.Duration) bool {
+	passed := time.Since(c.began)
+	return passed > d-good && passed < d+good
+}
+
+func (c *clocked) want(what string, a answer, code string) {
+	c.t.Helper()
+	if got := c.code(a.str("key")); got != code {
+		c.t.Errorf("after %s, %s: %s is %s, want %s", time.Since(c.began), time.Duration(c.wrong.Load()), what, got, code)
+	}
+}
+
+// verify holds every key to what it is by the time that has truly passed.
+func (c *clocked) verify() {
+	c.t.Helper()
+	passed := time.Since(c.began)
+	c.want("a live key", c.live, "valid")
+	c.want("the next version", c.next, "valid")
+	if !c.at(10 * time.Minute) {
+		code, grace := "valid", "valid"
+		if passed > 10*time.Minute {
+			code, grace = "expired", "superseded"
+		}
+		c.want("a key of ten minutes", c.short, code)
+		c.want("a version in its grace", c.old, grace)
+	}
+	if passed%time.Hour > good && passed%time.Hour < time.Hour-good {
+		c.want("a key whose quota is spent", c.metered, "quota_exceeded")
+	}
+}
+
+// issueAndRotate holds what is made under this clock to the time that is right.
+func (c *clocked) issueAndRotate() {
+	c.t.Helper()
+	made := c.must("issue/web", map[string]any{"ttl": 4})
+	rotated := c.must("issue/web", nil)
+	c.must("rotate/"+rotated.str("key_id"), map[string]any{"grace_period": 4})
+	leased := c.must("issue/svc", nil)
+	if ttl := leased.secret.TTL; ttl < time.Hour || ttl > time.Hour+time.Second {
+		c.t.Errorf("under %s a lease of an hour has %s", time.Duration(c.wrong.Load()), ttl)
+	}
+	for _, a := range []answer{made, leased} {
+		created, err := time.Parse(time.RFC3339, a.str("created_at"))
+		if off := time.Since(created); err != nil || off.Abs() > good {
+			c.t.Errorf("under %s a key is dated wrong by %s, %v", time.Duration(c.wrong.Load()), off, err)
+		}
+	}
+	c.want("a new key", made, "valid")
+	c.want("a new grace", rotated, "valid")
+	c.pass(7 * time.Second) // what a second may be off, and the wait for it
+	c.want("a key of four seconds", made, "expired")
+	c.want("a grace of four seconds", rotated, "superseded")
+}
+
+// renew holds a renewal to the time that is right.
+func (c *clocked) renew() {
+	c.t.Helper()
+	a := c.mount.renew(c.leased.secret, 0)
+	if !a.ok() {
+		c.t.Errorf("under %s: %s", time.Duration(c.wrong.Load()), a.text)
+		return
+	}
+	end, err := time.Parse(time.RFC3339, c.read("keys/"+c.leased.str("key_id")).str("expires_at"))
+	if off := time.Until(end) - time.Hour; err != nil || off.Abs() > good {
+		c.t.Errorf("under %s a renewed key ends wrong by %s, %v", time.Duration(c.wrong.Load()), off, err)
+	}
+	if ttl := a.secret.TTL; ttl.Round(time.Second) != time.Hour {
+		c.t.Errorf("under %s a lease was renewed for %s", time.Duration(c.wrong.Load()), ttl)
+	}
+}
+
+// tidies runs tidy and wants it to remove nothing that lives, and nothing at all
+// in doubt.
+func (c *clocked) tidies(doubt bool) {
+	c.t.Helper()
+	state := c.tidy()
+	status := c.read("tidy-status")
+	if removed := status.data["keys_removed"]; fmt.Sprint(removed) != "0" {
+		c.t.Errorf("under %s tidy removed %v", time.Duration(c.wrong.Load()), removed)
+	}
+	if (state == "failed") != doubt || strings.Contains(status.str("error"), "clock") != doubt {
+		c.t.Errorf("under %s tidy is %s: %s", time.Duration(c.wrong.Load()), state, status.str("error"))
+	}
+}
+
+// TestAWrongClockChangesNothing is the table of steps and operations: there and
+// back, twice, for as long as a wrong clock is not believed.
+func TestAWrongClockChangesNothing(t *testing.T) {
+	for _, step := range []time.Duration{time.Second, -time.Second, time.Hour, -time.Hour, tenYears, -tenYears} {
+		for what, do := range map[string]func(*clocked){
+			"verify, quota window": (*clocked).verify,
+			"issue, rotate":        (*clocked).issueAndRotate,
+			"renew":                (*clocked).renew,
+			"tidy":                 func(c *clocked) { c.tidies(c.wrong.Load() != 0 && step.Abs() > clock.Tolerance) },
+		} {
+			t.Run(fmt.Sprintf("%s, %s", step, what), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					c := newClocked(t)
+					for range 2 {
+						c.wrong.Store(int64(step))
+						c.code(c.live.str("key"))
+						do(c)
+						c.pass(4 * time.Minute)
+						do(c)
+						c.wrong.Store(0)
+						do(c)
+						c.pass(4 * time.Minute)
+						do(c)
+					}
+					c.pass(55 * time.Minute) // the quota's next window has begun
+					c.want("a key whose quota is new", c.metered, "valid")
+				})
+			})
+		}
+	}
+}
+
+// TestAWrongClockThatIsBelievedHasChangedNothingOnceItIsRight is what an hour
+// under a wrong clock leaves behind, tidy's own runs included.
+func TestAWrongClockThatIsBelievedHasChangedNothingOnceItIsRight(t *testing.T) {
+	for _, step := range []time.Duration{time.Hour, -time.Hour, tenYears, -tenYears} {
+		t.Run(step.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newClocked(t)
+				c.must("roles/web", map[string]any{"idle_timeout": "7d"})
+				c.pass(15 * time.Minute)
+				c.verify()
+				for range 2 {
+					c.wrong.Store(int64(step))
+					c.pass(2 * time.Hour)
+					if step > 0 {
+						c.want("an hour's key, by a clock that is ahead", c.leased, "expired")
+					}
+					c.code(c.live.str("key"))
+					c.want("a key of ten minutes", c.short, "expired")
+					made, brief := c.must("issue/web", nil), c.must("issue/web", map[string]any{"ttl": 2})
+					c.pass(time.Minute)
+					c.want("a key of two seconds", brief, "expired")
+					c.wrong.Store(0)
+					c.pass(10 * time.Minute)
+					c.want("a live key", c.live, "valid")
+					c.want("the next version", c.next, "valid")
+					c.want("a key of ten minutes", c.short, "expired")
+					c.want("a version whose grace was over", c.old, "superseded")
+					c.want("a key of two seconds", brief, "expired")
+					if step > 0 {
+						c.want("a key that was made meanwhile", made, "valid")
+						created, _ := time.Parse(time.RFC3339, c.read("keys/"+made.str("key_id")).str("created_at"))
+						if ago := time.Since(created); ago.Round(time.Minute) != 11*time.Minute {
+							t.Errorf("a key made 11 minutes ago is dated %s ago", ago)
+						}
+					}
+				}
+				for _, a := range []answer{c.live, c.short, c.old, c.leased, c.metered} {
+					if got := c.read("keys/" + a.str("key_id")); !got.ok() {
+						t.Errorf("a key was removed: %d", got.status)
+					}
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,104 @@
+// Package ends remembers which keys and versions were seen to have ended by
+// time, so that no later change of a clock or of a role's idle_timeout revives
+// them in this process. It does not know what ends a key; records say so, and
+// what they do not say yet is written into them by others.
+//
+// An end is remembered with what was seen: a version that came to another end
+// since, by its record, is not held to this one.
+package ends
+
+import (
+	"sync/atomic"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/cache"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// size bounds how many ends are remembered.
+const size = 65536
+
+// Clock counts what never jumps, and knows which stretches of it the mount
+// lived through under a wrong time.
+type Clock interface {
+	Elapsed() time.Duration
+	Undone(at time.Duration) bool
+}
+
+// Seen are the ends of one mount. It is safe for concurrent use; make one with
+// New.
+type Seen struct {
+	clock Clock
+	ends  *cache.Cache[end, time.Duration] // when they were seen
+	any   atomic.Bool
+}
+
+// end is that of a version at a moment, or of a key that nobody used, which has
+// neither.
+type end struct {
+	id      string
+	version int
+	at      record.Time
+}
+
+// New remembers nothing yet.
+func New(clock Clock) *Seen {
+	return &Seen{clock: clock, ends: cache.New[end, time.Duration](size)}
+}
+
+// Note takes down what of a key has ended by now.
+func (s *Seen) Note(k *record.Key, now record.Time) {
+	if newest := k.Newest(); now >= newest.ExpiresAt {
+		s.mark(end{k.ID, newest.Number, newest.ExpiresAt})
+	}
+	for i := range k.Versions[1:] {
+		// What has no hash any more can be presented to nobody.
+		if v := &k.Versions[i+1]; v.Hash != "" && now >= v.ValidUntil {
+			s.mark(end{k.ID, v.Number, v.ValidUntil})
+		}
+	}
+}
+
+// NoteIdle takes down that a key was refused as idle.
+func (s *Seen) NoteIdle(id string) { s.mark(end{id: id}) }
+
+// Used takes a note of idleness back: a request that came in time was decided
+// later than one that found the key idle.
+func (s *Seen) Used(id string) {
+	if s.any.Load() {
+		s.ends.Drop(end{id: id})
+	}
+}
+
+// Of is what was seen of a key.
+func (s *Seen) Of(k *record.Key) (seen record.Seen) {
+	if !s.any.Load() {
+		return seen
+	}
+	newest := k.Newest()
+	seen.Idle = s.has(end{id: k.ID})
+	seen.Expired = s.has(end{k.ID, newest.Number, newest.ExpiresAt})
+	for i := range k.Versions[1:] {
+		v := &k.Versions[i+1]
+		if v.Hash != "" && s.has(end{k.ID, v.Number, v.ValidUntil}) {
+			seen.Superseded = append(seen.Superseded, v.Number)
+		}
+	}
+	return seen
+}
+
+// Forget drops what is remembered of a key that is gone.
+func (s *Seen) Forget(id string) { s.ends.Drop(end{id: id}) }
+
+func (s *Seen) mark(e end) {
+	if s.has(e) {
+		return
+	}
+	s.ends.Put(e, s.clock.Elapsed())
+	s.any.Store(true)
+}
+
+func (s *Seen) has(e end) bool {
+	at, marked, _ := s.ends.Get(e)
+	return marked && !s.clock.Undone(at)
+}

@@ -1,0 +1,92 @@
+package ends
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// wrong is a clock on which everything up to a moment was seen under a wrong
+// time.
+type wrong struct{ now, until time.Duration }
+
+func (w *wrong) Elapsed() time.Duration         { return w.now }
+func (w *wrong) Undone(seen time.Duration) bool { return seen < w.until }
+
+// key has a newest version that expires at 500, one in its grace until 300, and
+// one whose hash was forgotten.
+func key() *record.Key {
+	return &record.Key{ID: "a", Versions: []record.Version{
+		{Number: 3, Hash: "h", ExpiresAt: 500},
+		{Number: 2, Hash: "h", ExpiresAt: 500, ValidUntil: 300},
+		{Number: 1, ExpiresAt: 500, ValidUntil: 200},
+	}}
+}
+
+func TestWhatWasSeenToEndIsRememberedWithItsEnd(t *testing.T) {
+	t.Parallel()
+	later := func(change func(k *record.Key)) *record.Key {
+		k := key()
+		change(k)
+		return k
+	}
+	for name, tc := range map[string]struct {
+		noted record.Time
+		asked *record.Key
+		want  record.Seen
+	}{
+		"before any end":                   {299, key(), record.Seen{}},
+		"at the end of a grace":            {300, key(), record.Seen{Superseded: []int{2}}},
+		"at the end of the newest":         {500, key(), record.Seen{Expired: true, Superseded: []int{2}}},
+		"of a version that ends otherwise": {500, later(func(k *record.Key) { k.Versions[0].ExpiresAt++ }), record.Seen{Superseded: []int{2}}},
+		"of a grace that ends otherwise":   {500, later(func(k *record.Key) { k.Versions[1].ValidUntil++ }), record.Seen{Expired: true}},
+		"of another key":                   {500, later(func(k *record.Key) { k.ID = "b" }), record.Seen{}},
+		"of a version that was made since": {500, later(func(k *record.Key) { k.Versions[0].Number++ }), record.Seen{Superseded: []int{2}}},
+	} {
+		s := New(&wrong{})
+		s.Note(key(), tc.noted)
+		if got := s.Of(tc.asked); !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestWhatWasSeenByATimeThatNeverWasDoesNotCount(t *testing.T) {
+	t.Parallel()
+	clock := &wrong{now: 10}
+	s := New(clock)
+	s.Note(key(), 500)
+	s.NoteIdle("a")
+	if got := s.Of(key()); !got.Expired || !got.Idle || len(got.Superseded) != 1 {
+		t.Fatalf("it saw %+v", got)
+	}
+	clock.now, clock.until = 20, 15
+	if got := s.Of(key()); !reflect.DeepEqual(got, record.Seen{}) {
+		t.Errorf("it still counts %+v", got)
+	}
+	s.Note(key(), 500) // and is seen again
+	if got := s.Of(key()); !got.Expired || got.Idle {
+		t.Errorf("then it counts %+v", got)
+	}
+}
+
+func TestIdleMarksStayUntilTheKeyIsUsedOrGone(t *testing.T) {
+	t.Parallel()
+	s := New(&wrong{})
+	idle := func(id string) bool { return s.Of(&record.Key{ID: id, Versions: key().Versions}).Idle }
+	if idle("a") {
+		t.Error("marked from the start")
+	}
+	s.NoteIdle("a")
+	s.NoteIdle("b")
+	if !idle("a") || !idle("b") || idle("c") {
+		t.Error("the marks are others")
+	}
+	s.Used("a") // by a request that was decided before
+	s.Forget("b")
+	if idle("a") || idle("b") {
+		t.Error("a mark outlived its key's use or the key")
+	}
+}

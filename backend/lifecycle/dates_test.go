@@ -1,0 +1,138 @@
+package lifecycle
+
+import (
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+func TestTidyRemovesNothingByAClockThatIsNotSettled(t *testing.T) {
+	t.Parallel()
+	for name, certain := range map[string]func(record.Seconds) bool{
+		"in doubt":                       func(record.Seconds) bool { return false },
+		"two hours after a jump forward": func(ago record.Seconds) bool { return ago <= 2*hour },
+	} {
+		w := newWorld(t)
+		w.retention(3 * hour)
+		old := w.issue()
+		next, err := w.Rotate(t.Context(), Target{ID: old.Key.ID}, RotateRequest{})
+		w.must(err)
+		w.revokeNow(w.issue())
+		w.clock.move(100 * hour)
+		w.clock.certain = certain
+		tidier := NewTidier(w.Engine)
+		w.quiet(func() {
+			if s := w.tidied(tidier); s.State != TidyFailed || s.KeysRemoved != 0 || !strings.Contains(s.Error, "clock") {
+				t.Errorf("%s it is %+v", name, s)
+			}
+		})
+		w.clock.certain = nil
+		if s := w.tidied(tidier); s.State != TidyDone || s.KeysRemoved != 2 {
+			t.Errorf("%s, and then not, it is %+v", name, s)
+		}
+		if got := w.code(next); got != verify.Invalid {
+			t.Errorf("a key that is gone is %s", got)
+		}
+	}
+}
+
+// The doubt begins after the run has found what it would remove.
+func TestARunStopsRemovingWhenTheClockJumps(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.retention(hour)
+	for range 20 {
+		w.revokeNow(w.issue())
+	}
+	w.clock.move(100 * hour)
+	asked := 0
+	w.clock.certain = func(record.Seconds) bool { asked++; return asked < 12 }
+	s := w.tidied(NewTidier(w.Engine))
+	if s.State != TidyFailed || s.KeysRemoved < 1 || s.KeysRemoved > 11 {
+		t.Errorf("it is %+v", s)
+	}
+}
+
+func TestTidyDoesNotStartByItselfInDoubtAndDoesAfterTheTimeWentBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tidier := NewTidier(w.Engine)
+	runs := func() bool {
+		tidier.StartWhenDue()
+		tidier.worker.wait()
+		ran := tidier.Status().State != TidyNever
+		tidier.status = TidyStatus{State: TidyNever}
+		return ran
+	}
+	if runs() {
+		t.Error("it began at once")
+	}
+	w.clock.backs++
+	w.clock.certain = func(record.Seconds) bool { return false }
+	if runs() {
+		t.Error("it began in doubt")
+	}
+	w.clock.certain = nil
+	if !runs() || runs() {
+		t.Error("after the time went back it did not begin, or twice")
+	}
+}
+
+func TestTidyMendsWhatWasDatedByAWrongClock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.retention(hour)
+	w.clock.move(50_000 * hour)
+	m := w.issue()
+	w.clock.move(-50_000 * hour)
+	w.clock.dated = func(at record.Time) record.Time { return min(at, start) }
+	w.clock.move(60)
+	w.tidied(NewTidier(w.Engine))
+	if k := w.key(m.Key.ID); k.CreatedAt != start || k.Newest().ExpiresAt != start.Add(10*hour) {
+		t.Errorf("it was made at %+d and ends at %+d", k.CreatedAt.Sub(start), k.Newest().ExpiresAt.Sub(start))
+	}
+	w.clock.move(10*hour - 61)
+	if got := w.code(m); got != verify.Valid {
+		t.Errorf("before its end it is %s", got)
+	}
+	w.clock.move(1)
+	if got := w.code(m); got != verify.Expired {
+		t.Errorf("at its end it is %s", got)
+	}
+}
+
+// Of a process that is gone nobody knows by how much its clock was ahead.
+func TestAKeyDatedAheadDoesNotLiveForYears(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock.move(50_000 * hour)
+	m := w.issue()
+	w.clock.move(-50_000 * hour)
+	for range 11 {
+		w.tidied(NewTidier(w.Engine))
+		if got := w.code(m); (got == verify.Valid) != (w.clock.Now() < start.Add(10*hour)) {
+			t.Errorf("%+d after it was found it is %s", w.clock.Now().Sub(start), got)
+		}
+		w.clock.move(hour)
+	}
+}
+
+func TestWhatWasSeenToEndIsWrittenDownWhenTheTimeWentBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m, unseen := w.issue(), w.issue()
+	w.clock.move(10 * hour)
+	if got := w.code(m); got != verify.Expired {
+		t.Fatal(got)
+	}
+	w.clock.move(-hour)
+	if w.code(m) != verify.Expired || w.code(unseen) != verify.Valid {
+		t.Errorf("they are %s and %s", w.code(m), w.code(unseen))
+	}
+	w.tidied(NewTidier(w.Engine))
+	if end := w.key(m.Key.ID).Versions[0].ExpiresAt; end != start.Add(9*hour) {
+		t.Errorf("its record ends at %+d", end.Sub(start))
+	}
+}

@@ -1,0 +1,64 @@
+package record
+
+// Date moves all dates of the key to what dated says of them, and tells whether
+// any moved. An end moves with the moment from which it was counted, so that no
+// life and no grace becomes longer or shorter.
+func (k *Key) Date(dated func(Time) Time) (moved bool) {
+	shift := func(t Time) Seconds {
+		if t == 0 {
+			return 0
+		}
+		by := dated(t).Sub(t)
+		moved = moved || by != 0
+		return by
+	}
+	move := func(by Seconds, times ...*Time) {
+		for _, t := range times {
+			if *t != 0 {
+				*t = t.Add(by)
+			}
+		}
+	}
+	for _, t := range []*Time{&k.CreatedAt, &k.DisabledAt, &k.RevokedAt, &k.OrphanedAt} {
+		move(shift(*t), t)
+	}
+	for i := range k.Versions {
+		v := &k.Versions[i]
+		move(shift(v.CreatedAt), &v.CreatedAt, &v.ExpiresAt, &v.Until)
+		move(shift(v.SupersededAt), &v.SupersededAt, &v.ValidUntil)
+	}
+	return moved
+}
+
+// FindAhead looks for versions that were made, or replaced, at a moment that lies
+// ahead by more than this, and tells whether it changed anything.
+//
+// The key was dated by a clock that was ahead, or today's is behind. In both
+// cases it has lived at least since it was first found so: after its lifetime
+// from then on it has ended, and so has a grace. That is all that is certain, so
+// dates stay as they are until then, and once they do not lie ahead any more
+// nothing has changed.
+func (k *Key) FindAhead(now Time, by Seconds) (changed bool) {
+	newest, ahead := k.Newest(), false
+	end := func(began Time, ends *Time) {
+		if began <= now.Add(by) || *ends <= now {
+			return
+		}
+		ahead = true
+		if k.AheadSince != 0 && now >= k.AheadSince.Add(ends.Sub(began)) {
+			*ends, changed = now, true
+		}
+	}
+	end(newest.CreatedAt, &newest.ExpiresAt)
+	for i := range k.Versions[1:] {
+		v := &k.Versions[i+1]
+		end(v.SupersededAt, &v.ValidUntil)
+	}
+	switch {
+	case ahead && k.AheadSince == 0:
+		k.AheadSince, changed = now, true
+	case !ahead && k.AheadSince != 0:
+		k.AheadSince, changed = 0, true
+	}
+	return changed
+}
