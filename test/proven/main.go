@@ -9,6 +9,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -33,7 +34,7 @@ func run(args []string, in io.Reader, out io.Writer) (failed bool, err error) {
 	case len(args) > 0 && args[0] == "show":
 		return show(args[1:], out)
 	}
-	return false, fmt.Errorf("usage: proven record FILE, or proven show [-took seconds] [-race text] [-promises test/README.md] FILE...")
+	return false, errors.New("usage: proven record FILE, or proven show [-took seconds] [-race text] [-promises table] FILES")
 }
 
 func recordTo(path string, in io.Reader, out io.Writer) error {

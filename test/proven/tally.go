@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// tally is what became of tests and packages: the last action of each, where a failure stays one.
+// tally is what became of tests and packages: the last action of each.
 type tally struct {
 	tests    map[string]string // by directory and function
 	packages map[string]string // by directory
@@ -33,19 +33,13 @@ func (t *tally) add(e event) error {
 	switch name := e.directory() + "." + top; {
 	case !slices.Contains([]string{"start", "run", "pass", "fail", "skip"}, e.Action):
 	case e.Test == "":
-		keep(t.packages, e.directory(), e.Action)
+		t.packages[e.directory()] = e.Action
 	case sub == "":
-		keep(t.tests, name, e.Action)
+		t.tests[name] = e.Action
 	case e.Action == "pass":
 		t.subtests[name]++
 	}
 	return nil
-}
-
-func keep(states map[string]string, name, action string) {
-	if states[name] != "fail" {
-		states[name] = action
-	}
 }
 
 func (t *tally) proves(test string) bool { return t.tests[test] == "pass" }
@@ -82,26 +76,47 @@ type unproven struct {
 	names []string
 }
 
-// failures are all reasons to fail, each name under the first kind that fits. What was running when its process ended
-// has failed, and so has a package that ended without a verdict. That a package with test files ran none, or skipped
-// all, is no success: it may be that its TestMain gave up.
-func (t *tally) failures(promises []promise) []unproven {
-	kinds := []unproven{{kind: "failed"}, {kind: "package failed"}, {kind: "ran no test"}, {kind: "named by a promise, but skipped"}, {kind: "named by a promise, but did not run"}}
-	put := func(kind int, name string) { kinds[kind].names = append(kinds[kind].names, name) }
-	for _, test := range slices.Sorted(maps.Keys(t.tests)) {
-		if a := t.tests[test]; a == "fail" || a == "run" {
-			put(0, test)
+// failures are all reasons to fail.
+func (t *tally) failures(promises []promise) (all []unproven) {
+	silent, dead := t.packagesWithoutProof()
+	skipped, absent := t.promisedInVain(promises)
+	for _, u := range []unproven{
+		{"failed", t.failedTests()}, {"package failed", dead}, {"ran no test", silent},
+		{"named by a promise, but skipped", skipped}, {"named by a promise, but did not run", absent},
+	} {
+		if len(u.names) > 0 {
+			all = append(all, u)
 		}
 	}
+	return all
+}
+
+// failedTests include those that were running when their process ended.
+func (t *tally) failedTests() (names []string) {
+	for _, test := range slices.Sorted(maps.Keys(t.tests)) {
+		if a := t.tests[test]; a == "fail" || a == "run" {
+			names = append(names, test)
+		}
+	}
+	return names
+}
+
+// packagesWithoutProof are those that passed without a test that did, as when a TestMain gives up, and those that
+// failed, or came to no end, without a test that did.
+func (t *tally) packagesWithoutProof() (silent, dead []string) {
 	for _, directory := range slices.Sorted(maps.Keys(t.packages)) {
 		passed, failed := t.within(directory)
 		switch a := t.packages[directory]; {
-		case a != "pass" && a != "skip" && failed == 0:
-			put(1, directory)
 		case a == "pass" && passed == 0:
-			put(2, directory)
+			silent = append(silent, directory)
+		case a != "pass" && a != "skip" && failed == 0:
+			dead = append(dead, directory)
 		}
 	}
+	return silent, dead
+}
+
+func (t *tally) promisedInVain(promises []promise) (skipped, absent []string) {
 	seen := map[string]bool{}
 	for _, p := range promises {
 		for _, test := range p.tests {
@@ -109,14 +124,14 @@ func (t *tally) failures(promises []promise) []unproven {
 			switch {
 			case seen[test]:
 			case !ran:
-				put(4, test)
+				absent = append(absent, test)
 			case a == "skip":
-				put(3, test)
+				skipped = append(skipped, test)
 			}
 			seen[test] = true
 		}
 	}
-	return slices.DeleteFunc(kinds, func(u unproven) bool { return len(u.names) == 0 })
+	return skipped, absent
 }
 
 // within counts the tests of one package.
