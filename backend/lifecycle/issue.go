@@ -77,6 +77,7 @@ func (e *Engine) create(ctx context.Context, key record.Key, role record.Role, t
 		return Minted{}, err
 	}
 	key.ID, key.Prefix, key.CreatedAt = text.ID, text.Prefix, now
+	key.CreatedBy = key.CreatedBy.Bounded()
 	key.Versions = []record.Version{first}
 	if err := e.Store.CreateKey(ctx, key); err != nil {
 		return Minted{}, err

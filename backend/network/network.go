@@ -122,6 +122,14 @@ func (l List) Strings() []string {
 	return append([]string{}, l.written...)
 }
 
+// Length is that of all entries as they were written, in bytes.
+func (l List) Length() (n int) {
+	for _, entry := range l.written {
+		n += len(entry)
+	}
+	return n
+}
+
 // Contains reports whether the address lies in one of the networks. The zero
 // address and addresses with a zone lie in none.
 func (l List) Contains(addr netip.Addr) bool {

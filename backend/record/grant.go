@@ -114,6 +114,11 @@ func (c Change) Apply(k *Key, role Role) error {
 		}
 		k.BoundCIDRs = *c.BoundCIDRs
 	}
+	if c.Metadata != nil || c.Scopes != nil || c.BoundCIDRs != nil {
+		if err := checkPolicy(k.Metadata, k.BoundCIDRs, k.Scopes); err != nil {
+			return err
+		}
+	}
 	return c.Limits.apply(k, role)
 }
 

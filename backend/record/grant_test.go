@@ -192,3 +192,15 @@ func TestAChangeIsRefusedForItsText(t *testing.T) {
 		})
 	}
 }
+
+func TestNamesOfACreatorAreCut(t *testing.T) {
+	t.Parallel()
+	long := record.Creator{DisplayName: strings.Repeat("n", 255) + "é", EntityID: strings.Repeat("é", 10_000)}
+	got := long.Bounded()
+	if got.DisplayName != strings.Repeat("n", 255) || got.EntityID != strings.Repeat("é", 128) {
+		t.Errorf("they are cut to %d and %d bytes", len(got.DisplayName), len(got.EntityID))
+	}
+	if short := (record.Creator{DisplayName: "token-x", EntityID: "e"}); short.Bounded() != short {
+		t.Error("short ones are changed")
+	}
+}

@@ -84,6 +84,9 @@ func (r Role) Check(wrote func(field string) bool) error {
 	if err := checkWidenings(r.OwnerMayWiden); err != nil {
 		return err
 	}
+	if err := checkPolicy(r.Metadata, r.BoundCIDRs, r.AllowedScopes, r.DefaultScopes); err != nil {
+		return err
+	}
 	if r.MaxKeysPerOwner > MaxKeysPerOwner {
 		return Mistakef("max_keys_per_owner is above %d", MaxKeysPerOwner)
 	}

@@ -108,8 +108,9 @@ func Covers(granted, needed string) bool {
 // nil when nothing is missing.
 func Missing(granted, needed []string) []string {
 	var missing []string
+	grants := lookupIn(granted, len(needed))
 	for _, n := range needed {
-		if !covered(granted, n) {
+		if !grants.covers(n) {
 			missing = append(missing, n)
 		}
 	}
@@ -119,8 +120,9 @@ func Missing(granted, needed []string) []string {
 // Within reports whether every one of grants is covered by one of allowed. No
 // grants are within anything, even within nothing.
 func Within(grants, allowed []string) bool {
+	allows := lookupIn(allowed, len(grants))
 	for _, g := range grants {
-		if !covered(allowed, g) {
+		if !allows.covers(g) {
 			return false
 		}
 	}
@@ -129,40 +131,15 @@ func Within(grants, allowed []string) bool {
 
 // Intersect returns what grants and allowed have in common: each grant that
 // allowed covers, and in the place of a wider grant those of allowed that it
-// covers. The order is that of grants, nothing comes twice. Grants that are
-// all covered, the usual case, come back as the very same slice.
+// covers. Grants that are all covered, the usual case, come back as the very same
+// slice; otherwise the order is that of bytes, and nothing comes twice or is
+// covered by another.
+//
+// It takes about as long as sorting both: a chain of delegation is narrowed at
+// each verify, and whoever writes the lists must not choose how long that takes.
 func Intersect(grants, allowed []string) []string {
 	if Within(grants, allowed) {
 		return grants
 	}
-	common := []string{}
-	add := func(s string) {
-		for _, c := range common {
-			if c == s {
-				return
-			}
-		}
-		common = append(common, s)
-	}
-	for _, g := range grants {
-		if covered(allowed, g) {
-			add(g)
-			continue
-		}
-		for _, a := range allowed {
-			if Covers(g, a) {
-				add(a)
-			}
-		}
-	}
-	return common
-}
-
-func covered(granted []string, needed string) bool {
-	for _, g := range granted {
-		if Covers(g, needed) {
-			return true
-		}
-	}
-	return false
+	return setOf(grants).intersect(setOf(allowed))
 }

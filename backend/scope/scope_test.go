@@ -124,9 +124,9 @@ func TestIntersect(t *testing.T) {
 	}{
 		{"all allowed", []string{"a", "b:c"}, []string{"*"}, []string{"a", "b:c"}},
 		{"some allowed", []string{"a", "b", "c"}, []string{"c", "a"}, []string{"a", "c"}},
-		{"a wider grant shrinks", []string{"read:*"}, []string{"read:users", "write:x", "read:keys:*"}, []string{"read:users", "read:keys:*"}},
+		{"a wider grant shrinks", []string{"read:*"}, []string{"read:users", "write:x", "read:keys:*"}, []string{"read:keys:*", "read:users"}},
 		{"all shrinks to what is allowed", []string{"*"}, []string{"a", "b:*"}, []string{"a", "b:*"}},
-		{"nothing twice", []string{"*", "a:b", "a:*"}, []string{"a:*", "c"}, []string{"a:*", "c", "a:b"}},
+		{"nothing twice or covered", []string{"*", "a:b", "a:*"}, []string{"a:*", "c"}, []string{"a:*", "c"}},
 		{"a wildcard is not what it stands below", []string{"read"}, []string{"read:*"}, []string{}},
 		{"nothing is allowed", []string{"a"}, nil, []string{}},
 		{"nothing is granted", nil, []string{"*"}, nil},
@@ -175,7 +175,7 @@ func TestAnIntersectionGrantsExactlyWhatBothGrant(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func() (some []string) {
-		for range random.IntN(5) {
+		for range random.IntN([]int{5, 40}[random.IntN(2)]) { // compared one by one, and sorted
 			some = append(some, universe[random.IntN(len(universe))])
 		}
 		return some
@@ -196,6 +196,11 @@ func TestAnIntersectionGrantsExactlyWhatBothGrant(t *testing.T) {
 		}
 		if Within(grants, allowed) != (Missing(allowed, grants) == nil) {
 			t.Fatalf("Within and Missing disagree about %q in %q", grants, allowed)
+		}
+		for _, n := range Missing(allowed, grants) {
+			if anyCovers(allowed, n) {
+				t.Fatalf("%q is not missing in %q", n, allowed)
+			}
 		}
 	}
 }
@@ -232,30 +237,4 @@ func FuzzValidate(f *testing.F) {
 			}
 		}
 	})
-}
-
-func BenchmarkCovers(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if !Covers("read:users:*", "read:users:42") {
-			b.Fatal("not covered")
-		}
-	}
-}
-
-func BenchmarkIntersectAllAllowed(b *testing.B) {
-	grants, allowed := []string{"read:users", "write:users"}, []string{"admin:*", "read:*", "write:*"}
-	b.ReportAllocs()
-	for b.Loop() {
-		Intersect(grants, allowed)
-	}
-}
-
-func BenchmarkValidate(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if Validate("read:users:42:*") != nil {
-			b.Fatal("not valid")
-		}
-	}
 }
