@@ -16,7 +16,7 @@ var configFields = fields{
 	"argon2_parallelism":   {kind: count, help: "Argon2id lanes. Default 1."},
 	"revoked_retention":    {kind: duration, help: "How long keys that have ended stay readable before tidy removes them; 0 is until the next tidy. Default 72h."},
 	"usage_flush_interval": {kind: duration, help: "How often last-used times reach storage; what a crash may lose. Default 30s."},
-	"verify_cache_size":    {kind: count, help: "How many records, and as many proofs, are kept in memory. Default 65536."},
+	"verify_cache_size":    {kind: count, help: "How many records of the usual size, and as many proofs, are kept in memory. Default 65536."},
 	"allow_key_in_query":   {kind: flag, help: "Accept a key in the query string of a read of verify. Vault writes query strings into its audit log in clear. Default false."},
 	"default_prefix":       {kind: word, help: "Prefix of the keys of roles that set none. Default vak."},
 }

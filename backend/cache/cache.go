@@ -1,6 +1,10 @@
 // Package cache is a bounded map for values that are read far more often than
 // they change, and whose truth lies elsewhere.
 //
+// It is bounded by the weight of its entries, not by their number: where an entry
+// can be many times the usual size, a number bounds nothing. Only an entry that is
+// heavier than its part of the cache may exceed it, alone.
+//
 // Reads of different keys do not wait for each other. When it is full, what was
 // not read lately makes room (the clock algorithm). A value that was loaded from
 // the truth is taken in only if nothing under its lock was changed or dropped
@@ -21,6 +25,7 @@ const shardCount = 64
 // Cache is safe for concurrent use; make one with New.
 type Cache[K comparable, V any] struct {
 	seed   maphash.Seed
+	weigh  func(V) int
 	shards [shardCount]shard[K, V]
 }
 
@@ -30,14 +35,16 @@ type shard[K comparable, V any] struct {
 	ring     []*entry[K, V] // the entries in the order of the clock's hand
 	hand     int
 	capacity int
+	weight   int    // of all entries
 	changes  uint64 // counts what Put, Drop and Clear did
 }
 
 type entry[K comparable, V any] struct {
-	key   K
-	value V
-	at    int         // its place in the ring
-	used  atomic.Bool // read since the hand last passed
+	key    K
+	value  V
+	weight int
+	at     int         // its place in the ring
+	used   atomic.Bool // read since the hand last passed
 }
 
 // Ticket marks the moment a load began.
@@ -46,7 +53,13 @@ type Ticket struct{ changes uint64 }
 // New makes a cache of about size entries: size is split evenly between 64
 // parts and rounded up.
 func New[K comparable, V any](size int) *Cache[K, V] {
-	c := &Cache[K, V]{seed: maphash.MakeSeed()}
+	return NewWeighed[K](size, func(V) int { return 1 })
+}
+
+// NewWeighed makes a cache of entries that weigh about size together, and at
+// least 1 each.
+func NewWeighed[K comparable, V any](size int, weigh func(V) int) *Cache[K, V] {
+	c := &Cache[K, V]{seed: maphash.MakeSeed(), weigh: weigh}
 	for i := range c.shards {
 		c.shards[i].entries = make(map[K]*entry[K, V])
 	}
@@ -76,7 +89,7 @@ func (c *Cache[K, V]) Fill(key K, value V, ticket Ticket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changes == ticket.changes {
-		s.set(key, value)
+		s.set(key, value, c.weigh(value))
 	}
 }
 
@@ -86,7 +99,7 @@ func (c *Cache[K, V]) Put(key K, value V) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changes++
-	s.set(key, value)
+	s.set(key, value, c.weigh(value))
 }
 
 // Drop forgets key and voids every load under way.
@@ -107,7 +120,7 @@ func (c *Cache[K, V]) Clear() {
 		s.mu.Lock()
 		s.changes++
 		clear(s.entries)
-		s.ring, s.hand = nil, 0
+		s.ring, s.hand, s.weight = nil, 0, 0
 		s.mu.Unlock()
 	}
 }
@@ -118,9 +131,7 @@ func (c *Cache[K, V]) Resize(size int) {
 		s := &c.shards[i]
 		s.mu.Lock()
 		s.capacity = max(1, (size+shardCount-1)/shardCount)
-		for len(s.ring) > s.capacity {
-			s.remove(s.victim())
-		}
+		s.shrink()
 		s.mu.Unlock()
 	}
 }
@@ -141,23 +152,46 @@ func (c *Cache[K, V]) shard(key K) *shard[K, V] {
 	return &c.shards[maphash.Comparable(c.seed, key)%shardCount]
 }
 
-func (s *shard[K, V]) set(key K, value V) {
+func (s *shard[K, V]) set(key K, value V, weight int) {
 	if e, ok := s.entries[key]; ok {
-		e.value = value
+		s.weight += weight - e.weight
+		e.value, e.weight = value, weight
+		s.shrink()
 		return
 	}
-	e := &entry[K, V]{key: key, value: value, at: len(s.ring)}
-	if len(s.ring) < s.capacity {
-		s.ring = append(s.ring, e)
-	} else {
-		// In the victim's place and behind the hand: whatever else is there has
-		// its turn before the newcomer.
-		delete(s.entries, s.victim().key)
+	e := &entry[K, V]{key: key, value: value, weight: weight}
+	s.entries[key] = e
+	s.weight += weight
+	for s.weight > s.capacity && len(s.ring) > 0 {
+		victim := s.victim()
+		if s.weight-victim.weight > s.capacity && len(s.ring) > 1 {
+			s.pass(victim)
+			continue
+		}
+		// In the last victim's place and behind the hand: whatever else is there
+		// has its turn before the newcomer.
 		e.at = s.hand
 		s.ring[e.at] = e
 		s.hand++
+		s.forget(victim)
+		return
 	}
-	s.entries[key] = e
+	e.at = len(s.ring)
+	s.ring = append(s.ring, e)
+}
+
+// shrink lets go of what is too much.
+func (s *shard[K, V]) shrink() {
+	for s.weight > s.capacity && len(s.ring) > 1 {
+		s.pass(s.victim())
+	}
+}
+
+// pass removes what the hand points to, and moves on: what came into its place is
+// from the other end, and not next.
+func (s *shard[K, V]) pass(victim *entry[K, V]) {
+	s.remove(victim)
+	s.hand++
 }
 
 // victim moves the hand to the first entry that was not read since it passed
@@ -181,5 +215,10 @@ func (s *shard[K, V]) remove(e *entry[K, V]) {
 	last.at = e.at
 	s.ring[len(s.ring)-1] = nil
 	s.ring = s.ring[:len(s.ring)-1]
+	s.forget(e)
+}
+
+func (s *shard[K, V]) forget(e *entry[K, V]) {
 	delete(s.entries, e.key)
+	s.weight -= e.weight
 }

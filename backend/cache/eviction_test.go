@@ -2,6 +2,7 @@ package cache
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -12,13 +13,18 @@ func checkRings[K comparable, V any](t *testing.T, c *Cache[K, V]) {
 	t.Helper()
 	for i := range c.shards {
 		s := &c.shards[i]
-		if len(s.ring) != len(s.entries) || len(s.ring) > s.capacity {
+		if len(s.ring) != len(s.entries) || s.weight > s.capacity && len(s.ring) != 1 {
 			t.Errorf("part %d: %d in the ring, %d in the map, %d allowed", i, len(s.ring), len(s.entries), s.capacity)
 		}
+		weight := 0
 		for at, e := range s.ring {
+			weight += e.weight
 			if e.at != at || s.entries[e.key] != e {
 				t.Errorf("part %d: the entry at %d says it is at %d", i, at, e.at)
 			}
+		}
+		if weight != s.weight {
+			t.Errorf("part %d: it weighs %d and thinks %d", i, weight, s.weight)
 		}
 	}
 }
@@ -86,7 +92,7 @@ func TestWhatIsReadStays(t *testing.T) {
 func part(capacity int, keys ...string) *shard[string, int] {
 	s := &shard[string, int]{entries: make(map[string]*entry[string, int]), capacity: capacity}
 	for _, k := range keys {
-		s.set(k, 0)
+		s.set(k, 0, 1)
 	}
 	return s
 }
@@ -105,19 +111,19 @@ func TestWhoMakesRoom(t *testing.T) {
 		want []string
 	}{
 		"the oldest, when nothing is read": {
-			func(s *shard[string, int]) { s.set("e", 0) },
+			func(s *shard[string, int]) { s.set("e", 0, 1) },
 			[]string{"b", "c", "d", "e"},
 		},
 		"all that were there before, one by one": {
 			func(s *shard[string, int]) {
 				for _, k := range []string{"e", "f", "g", "h"} {
-					s.set(k, 0)
+					s.set(k, 0, 1)
 				}
 			},
 			[]string{"e", "f", "g", "h"},
 		},
 		"not one that was read": {
-			func(s *shard[string, int]) { s.entries["a"].used.Store(true); s.set("e", 0) },
+			func(s *shard[string, int]) { s.entries["a"].used.Store(true); s.set("e", 0, 1) },
 			[]string{"a", "c", "d", "e"},
 		},
 		"one that was read, when all were": {
@@ -125,16 +131,16 @@ func TestWhoMakesRoom(t *testing.T) {
 				for _, e := range s.entries {
 					e.used.Store(true)
 				}
-				s.set("e", 0)
+				s.set("e", 0, 1)
 			},
 			[]string{"b", "c", "d", "e"},
 		},
 		"nobody, for a new value of an old key": {
-			func(s *shard[string, int]) { s.set("c", 1) },
+			func(s *shard[string, int]) { s.set("c", 1, 1) },
 			[]string{"a", "b", "c", "d"},
 		},
 		"nobody, where one was dropped": {
-			func(s *shard[string, int]) { s.remove(s.entries["b"]); s.set("e", 0) },
+			func(s *shard[string, int]) { s.remove(s.entries["b"]); s.set("e", 0, 1) },
 			[]string{"a", "c", "d", "e"},
 		},
 	} {
@@ -153,9 +159,55 @@ func TestANewValueIsAsMuchInUseAsTheOld(t *testing.T) {
 	t.Parallel()
 	s := part(4, "a", "b", "c", "d")
 	s.entries["a"].used.Store(true)
-	s.set("a", 1)
-	s.set("e", 0)
+	s.set("a", 1, 1)
+	s.set("e", 0, 1)
 	if e, ok := s.entries["a"]; !ok || e.value != 1 {
 		t.Error("a key in use was pushed out after it changed")
+	}
+}
+
+// Entries of all sizes come, change and go: what they weigh together stays within
+// the bound, but for one that is alone in its part.
+func TestHeavyEntriesCountForSeveral(t *testing.T) {
+	t.Parallel()
+	const size = 10 * shardCount
+	c := NewWeighed[int](size, func(weight int) int { return weight })
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 50_000 {
+		key := random.IntN(3000)
+		switch random.IntN(10) {
+		case 0:
+			c.Drop(key)
+		case 1:
+			c.Get(key)
+		default:
+			c.Put(key, 1+random.IntN(4)*random.IntN(4)+random.IntN(100)/99*30)
+		}
+		if i%5000 == 0 {
+			checkRings(t, c)
+			c.Resize(size - i/1000)
+		}
+	}
+	checkRings(t, c)
+	if c.Len() < 2*shardCount {
+		t.Errorf("it holds %d", c.Len())
+	}
+}
+
+func TestAHeavyNewcomerTakesTheRoomOfSeveralOfTheOldest(t *testing.T) {
+	t.Parallel()
+	s := part(6, "a", "b", "c", "d", "e", "f")
+	s.entries["b"].used.Store(true)
+	s.set("heavy", 0, 3)
+	if got := slices.Sorted(slices.Values(s.keys())); !slices.Equal(got, []string{"b", "e", "f", "heavy"}) {
+		t.Errorf("left are %v", got)
+	}
+	s.set("whale", 0, 100)
+	if got := s.keys(); !slices.Equal(got, []string{"whale"}) || s.weight != 100 {
+		t.Errorf("beside one that is too heavy for all are %v", got)
+	}
+	s.set("a", 0, 1)
+	if got := s.keys(); !slices.Equal(got, []string{"a"}) || s.weight != 1 {
+		t.Errorf("after it are %v", got)
 	}
 }

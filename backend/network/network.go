@@ -122,6 +122,9 @@ func (l List) Strings() []string {
 	return append([]string{}, l.written...)
 }
 
+// Count is the number of entries.
+func (l List) Count() int { return len(l.written) }
+
 // Length is that of all entries as they were written, in bytes.
 func (l List) Length() (n int) {
 	for _, entry := range l.written {

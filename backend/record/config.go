@@ -31,7 +31,8 @@ func (c Config) Argon2() keyhash.Params {
 }
 
 // MaxCacheSize bounds verify_cache_size. At about 1.4 KiB for a record, its proof
-// and its last use it is 13 GiB, more than any node should give.
+// and its last use it is 13 GiB, or 24 of the heaviest: more than any node should
+// give.
 const MaxCacheSize = 10_000_000
 
 // MaxFlushInterval is an hour: what a crash may lose, and for how much longer an

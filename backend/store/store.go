@@ -52,19 +52,23 @@ type Store struct {
 	makeTagKey sync.Mutex // held while the tag key is made
 }
 
-// policyCacheSize bounds how many roles and how many owners are kept in memory.
-// They are few beside keys, and small.
+// policyCacheSize bounds how many roles and how many owners are kept in memory,
+// of the usual size: 32 MiB at the most, and 16.
 const policyCacheSize = 16384
+
+// one is the weight of records that are all small: an owner is a reason of 256
+// bytes at the most.
+func one[V any](*V) int { return 1 }
 
 // New makes the store of a mount. It touches no storage: Vault makes a mount
 // without any to ask for its version.
 func New(storage logical.Storage) *Store {
 	s := &Store{
 		storage: storage,
-		keys:    newTable[record.Key](storage, record.DefaultConfig().VerifyCacheSize, false, keyPath),
-		roles:   newTable[record.Role](storage, policyCacheSize, true, func(name string) string { return roleFolder + name }),
-		owners:  newTable[record.Owner](storage, policyCacheSize, true, func(name string) string { return ownerFolder + name }),
-		config:  newTable[record.Config](storage, 1, true, func(string) string { return configPath }),
+		keys:    newTable[record.Key](storage, record.DefaultConfig().VerifyCacheSize, (*record.Key).Weight, false, keyPath),
+		roles:   newTable[record.Role](storage, policyCacheSize, (*record.Role).Weight, true, func(name string) string { return roleFolder + name }),
+		owners:  newTable[record.Owner](storage, policyCacheSize, one[record.Owner], true, func(name string) string { return ownerFolder + name }),
+		config:  newTable[record.Config](storage, 1, one[record.Config], true, func(string) string { return configPath }),
 		tagKey:  cache.New[string, *apikey.TagKey](1),
 	}
 	s.keys.named = func(k record.Key, id string) bool {
@@ -98,7 +102,7 @@ func (s *Store) Invalidate(path string) {
 	}
 }
 
-// ResizeCache changes how many key records are kept in memory.
+// ResizeCache changes how many key records, of the usual size, are kept in memory.
 func (s *Store) ResizeCache(size int) { s.keys.cache.Resize(size) }
 
 // Config is the mount's configuration: the defaults where none was written.

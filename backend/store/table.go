@@ -30,12 +30,13 @@ type slot[V any] struct {
 	found bool
 }
 
-func newTable[V any](storage logical.Storage, size int, absence bool, path func(string) string) *table[V] {
+// newTable makes a table whose cache holds what weighs about size together.
+func newTable[V any](storage logical.Storage, size int, weigh func(*V) int, absence bool, path func(string) string) *table[V] {
 	return &table[V]{
 		storage: storage,
 		path:    path,
 		absence: absence,
-		cache:   cache.New[string, slot[V]](size),
+		cache:   cache.NewWeighed[string](size, func(s slot[V]) int { return weigh(&s.value) }),
 		locks:   locksutil.CreateLocks(),
 	}
 }

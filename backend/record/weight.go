@@ -1,0 +1,62 @@
+package record
+
+import (
+	"reflect"
+
+	"vault-plugin-secrets-apikeys/backend/network"
+)
+
+// Weights are what records count for in a cache that is bounded by a number of
+// records: 1 up to twice this many bytes of memory, which is twice what a record
+// takes as a rule, and as many as it has of these above.
+const weightUnit = 1 << 10
+
+// What things take in memory beside the bytes of their texts: the header of a
+// text, the pair of headers in a map with its share of free places, a parsed
+// network, and what an allocation is rounded up by.
+const (
+	textOverhead    = 24
+	pairOverhead    = 64
+	networkOverhead = 64
+)
+
+var (
+	keySize     = int(reflect.TypeFor[Key]().Size())
+	versionSize = int(reflect.TypeFor[Version]().Size())
+	roleSize    = int(reflect.TypeFor[Role]().Size())
+)
+
+// Weight is what the key counts for in a cache.
+func (k *Key) Weight() int {
+	bytes := keySize + policyBytes(k.Metadata, k.BoundCIDRs, k.Scopes) +
+		textBytes(k.ID, k.Prefix, k.Role, k.RoleUID, k.Owner, k.Parent, k.Name, k.RevokeReason, k.CreatedBy.DisplayName, k.CreatedBy.EntityID)
+	for i := range k.Versions {
+		bytes += versionSize + textBytes(k.Versions[i].Hash, k.Versions[i].Holder)
+	}
+	return max(1, bytes/weightUnit)
+}
+
+// Weight is what the role counts for in a cache.
+func (r *Role) Weight() int {
+	bytes := roleSize + policyBytes(r.Metadata, r.BoundCIDRs, r.AllowedScopes, r.DefaultScopes) +
+		textBytes(r.UID, r.Description, r.Prefix, r.OwnerTemplate, r.StopReason)
+	return max(1, bytes/weightUnit)
+}
+
+func policyBytes(metadata map[string]string, networks network.List, scopes ...[]string) int {
+	bytes := networks.Length() + networks.Count()*networkOverhead
+	for k, v := range metadata {
+		bytes += pairOverhead + len(k) + len(v)
+	}
+	for _, list := range scopes {
+		bytes += textBytes(list...)
+	}
+	return bytes
+}
+
+func textBytes(texts ...string) (bytes int) {
+	for _, t := range texts {
+		bytes += textOverhead + len(t)
+	}
+	return bytes
+}
