@@ -3,8 +3,6 @@ package paths
 import (
 	"context"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -24,7 +22,7 @@ var authorizeFields = questionFields.pick("cost").with(fields{
 // a gateway's client chooses what is in it.
 var authorizeKey = fields{"key": {kind: text, help: "The key itself, instead of the header X-API-Key.", secret: true}}
 
-const authorizeHelp = `Decides like verify, for gateways that go by the HTTP status: 200, 401 or 403. The body is one line of JSON with the code; headers X-Apikey-Code, X-Apikey-Id, X-Apikey-Owner, X-Apikey-Scopes and Retry-After say more, where the mount allows them (allowed_response_headers).
+const authorizeHelp = `Decides like verify, for gateways that go by the HTTP status: 200, 401 or 403. The body is one line of JSON with the code; headers X-Apikey-Code, X-Apikey-Id, X-Apikey-Owner, X-Apikey-Scopes and Retry-After say more, where the mount allows them (allowed_response_headers). They are 2 KiB at most: scopes that are longer are left out, and X-Apikey-Scopes-Omitted says true.
 
 The key comes in the header X-API-Key, or in the body of a write. Needed scopes and the caller's address come in the body of a write or in the headers X-Required-Scopes and X-Client-Ip, where the mount passes them on; in a query they are refused, because a query loses what it cannot parse and lets a client add to it. What comes twice is refused: parameters are the gateway's, headers may be its client's, so a gateway sets or strips all three always.
 
@@ -120,17 +118,8 @@ func statusAnswer(d *verify.Decision) *logical.Response {
 	if status == http.StatusTooManyRequests {
 		status = http.StatusForbidden
 	}
-	headers := map[string][]string{"X-Apikey-Code": {string(d.Code)}}
-	if d.Proven() {
-		headers["X-Apikey-Id"] = []string{d.Key.ID}
-		headers["X-Apikey-Owner"] = []string{d.Key.Owner}
-		headers["X-Apikey-Scopes"] = []string{strings.Join(d.Scopes, ",")}
-	}
-	if d.Code == verify.RateLimited || d.Code == verify.QuotaExceeded {
-		headers["Retry-After"] = []string{strconv.FormatInt(int64(d.RetryAfter), 10)}
-	}
 	return &logical.Response{
-		Headers: headers,
+		Headers: statusHeaders(d),
 		Data: map[string]any{
 			logical.HTTPStatusCode:  status,
 			logical.HTTPContentType: "application/json",

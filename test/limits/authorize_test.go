@@ -40,6 +40,27 @@ func wantAuthorized(t *testing.T, what string, r harness.Response, status int, c
 
 func keyHeader(k key) string { return "X-API-Key: " + k.text }
 
+func TestAGoodKeyOfManyScopesFitsIntoAGatewaysBuffer(t *testing.T) {
+	t.Parallel()
+	e := mounted(t)
+	var scopes []string
+	for i := range 128 {
+		scopes = append(scopes, fmt.Sprintf("%0100d", i))
+	}
+	k := e.issue(t, fields{"owner": strings.Repeat("o", 128), "scopes": scopes})
+	r := e.authorize(t, "authorize", nil, keyHeader(k), "X-Required-Scopes: "+scopes[127])
+	wantAuthorized(t, "many scopes", r, 200, "valid")
+	length := 0
+	for name, values := range r.Header {
+		for _, value := range values {
+			length += len(name) + len(value) + 4
+		}
+	}
+	if length > 3<<10 || r.Header.Get("X-Apikey-Scopes") != "" || r.Header.Get("X-Apikey-Scopes-Omitted") != "true" || len(r.Header.Get("X-Apikey-Owner")) != 128 {
+		t.Errorf("the headers are of %d bytes: %.2000v", length, r.Header)
+	}
+}
+
 func TestAuthorizeAnswersByStatusAndHeaders(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)

@@ -45,7 +45,7 @@ func mountedOn(t *testing.T, s *harness.Server) engine {
 	e := engine{s, "apikeys", "web"}
 	s.Mount(t, e.mount, harness.Mount{
 		RequestHeaders:  []string{"X-API-Key", "X-Required-Scopes", "X-Client-Ip"},
-		ResponseHeaders: []string{"X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "Retry-After"},
+		ResponseHeaders: []string{"X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "X-Apikey-Scopes-Omitted", "Retry-After"},
 	})
 	e.hashCheaply(t)
 	e.setRole(t, nil)
