@@ -41,6 +41,7 @@ func TestWhatOneRecordHoldsIsBoundedInBytes(t *testing.T) {
 				sv, key := issued(t)
 				sv.role(t, "web", func(r *record.Role) {
 					r.AllowedScopes, r.MaxDelegationDepth = []string{"*"}, 1
+					r.OwnerMayWiden = []string{"scopes", "bound_cidrs", "metadata"}
 				})
 				id := key["key_id"].(string)
 				sv.must(t, logical.UpdateOperation, "keys/"+id, params{"scopes": "*"})
