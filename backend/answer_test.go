@@ -1,7 +1,9 @@
 package backend_test
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"testing"
@@ -56,6 +58,9 @@ func (m *mount) must(path string, data map[string]any) answer {
 func (m *mount) send(ctx context.Context, req *logical.Request) answer {
 	m.t.Helper()
 	req.Storage = m.storage
+	if req.ID == "" {
+		req.ID = cmp.Or(m.request, rand.Text())
+	}
 	req.Data = throughJSON(m.t, req.Data)
 	if req.ClientToken == "" {
 		req.ClientToken, req.ClientTokenAccessor = "h1:token", "kF9CQTlvUgTnEB7L5hE5ryqO"

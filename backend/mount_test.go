@@ -27,6 +27,7 @@ type mount struct {
 	log     *journal
 	secrets *secrets        // of the keys that this mount and its successors showed
 	ctx     context.Context // of what do sends
+	request string          // id of the requests, a new one for each where it is ""
 
 	// faulty mounts recover panics, and their test looks at the storage itself.
 	faulty bool

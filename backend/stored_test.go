@@ -171,10 +171,12 @@ func (s *stored) form() map[string]string {
 	}
 	random := strings.NewReplacer(replacements...)
 	secret := regexp.MustCompile(`"secret":"[A-Za-z0-9+/]{43}="`)
+	request := regexp.MustCompile(`,"request":"[A-Z2-7]{26}"`)
 	shard := regexp.MustCompile(`^usage/\d{3}$`)
 	form := make(map[string]string)
 	for path, value := range s.Entries {
 		value = storedHash.ReplaceAllString(random.Replace(value), "<hash>")
+		value = request.ReplaceAllString(value, "")
 		path = shard.ReplaceAllString(random.Replace(path), "usage/<shard>")
 		form[path] = secret.ReplaceAllString(value, `"secret":"<32 bytes>"`)
 	}

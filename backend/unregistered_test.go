@@ -207,6 +207,7 @@ func takenBack(now, before []byte) bool {
 		return false
 	}
 	is.Record.Withdrawn = 0
+	was.Record.Newest().Request = "" // no request makes that version again
 	for i := 1; i < min(len(is.Record.Versions), len(was.Record.Versions)); i++ {
 		if older := &is.Record.Versions[i]; older.ValidUntil < was.Record.Versions[i].ValidUntil {
 			older.ValidUntil = was.Record.Versions[i].ValidUntil

@@ -30,9 +30,10 @@ func (sv *Services) delegate(ctx context.Context, r request) (*logical.Response,
 		return nil, err
 	}
 	minted, err := sv.Engine.Delegate(ctx, lifecycle.DelegateRequest{
-		Key:  key,
-		Want: want,
-		By:   record.Creator{DisplayName: r.DisplayName, EntityID: r.EntityID},
+		Key:   key,
+		Want:  want,
+		By:    record.Creator{DisplayName: r.DisplayName, EntityID: r.EntityID},
+		Asker: asker(r.Request),
 	})
 	if err != nil {
 		return nil, err

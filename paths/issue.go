@@ -113,11 +113,12 @@ func (sv *Services) ownerFor(ctx context.Context, name string, r request) (owner
 // that is stored. Of its kind Vault says nothing, but every token has an accessor
 // except for batch tokens.
 func asker(r *logical.Request) lifecycle.Asker {
-	if r.ClientToken == "" {
-		return lifecycle.Asker{}
+	a := lifecycle.Asker{Request: r.ID}
+	if r.ClientToken != "" {
+		sum := sha256.Sum256([]byte(r.ClientToken))
+		a.Holder, a.Batch = hex.EncodeToString(sum[:8]), r.ClientTokenAccessor == ""
 	}
-	sum := sha256.Sum256([]byte(r.ClientToken))
-	return lifecycle.Asker{Holder: hex.EncodeToString(sum[:8]), Batch: r.ClientTokenAccessor == ""}
+	return a
 }
 
 // mintAnswer shows a version that issue or rotate made, with a lease if it is

@@ -1,6 +1,7 @@
 package apikey
 
 import (
+	"bytes"
 	"errors"
 	"io"
 )
@@ -13,6 +14,24 @@ func NewID(rand io.Reader) (string, error) {
 		return "", err
 	}
 	return string(id[:]), nil
+}
+
+// idEntropy is four times what an id needs, because one byte in 32 is thrown away
+// and there are no more to come.
+const idEntropy = 4 * IDLength
+
+// IDFor returns the id of the key that a request makes: the same for the same
+// request, so that one which is run again finds what its first run left, and as
+// good as random to all who do not have the tag key.
+func (tk *TagKey) IDFor(request string) (string, error) {
+	if !tk.usable() {
+		return "", errors.New("make an id: no tag key")
+	}
+	random, err := tk.derive("key id of request "+request, idEntropy)
+	if err != nil {
+		return "", err
+	}
+	return NewID(bytes.NewReader(random))
 }
 
 // Generate makes the key of this prefix, id and version with a fresh secret.

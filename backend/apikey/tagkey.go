@@ -1,6 +1,7 @@
 package apikey
 
 import (
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -16,8 +17,9 @@ const TagKeyLength = 32
 // A TagKey makes and checks the tags of one mount's keys. It is safe for
 // concurrent use. The zero TagKey finds no key genuine.
 type TagKey struct {
-	// sum is a closure for the reason that Key.text is one.
-	sum func(text string) uint64
+	// These are closures for the reason that Key.text is one.
+	sum    func(text string) uint64
+	derive func(purpose string, length int) ([]byte, error)
 }
 
 // A tagger is an HMAC that is set up once and used many times, and the memory
@@ -44,7 +46,10 @@ func NewTagKey(secret []byte) (*TagKey, error) {
 			sum:  make([]byte, 0, sha256.Size),
 		}
 	}}
-	return &TagKey{sum: func(text string) uint64 {
+	derive := func(purpose string, length int) ([]byte, error) {
+		return hkdf.Key(sha256.New, secret, nil, purpose, length)
+	}
+	return &TagKey{derive: derive, sum: func(text string) uint64 {
 		t := pool.Get().(*tagger)
 		defer pool.Put(t)
 		t.mac.Reset()

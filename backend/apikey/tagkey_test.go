@@ -3,6 +3,7 @@ package apikey
 import (
 	"bytes"
 	"crypto/rand"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -103,4 +104,29 @@ func TestOneTagKeyServesManyGoroutines(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestTheIDForARequestIsTheSameForTheSameRequestOfTheSameMount(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, mount := range []byte{1, 2} {
+		tk, err := NewTagKey(bytes.Repeat([]byte{mount}, TagKeyLength))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, request := range []string{"", "a", "b", "8b2f3c1e-7c38-31a5-9b0f-0d0f3a3a1a11", strings.Repeat("x", 5000)} {
+			id, err := tk.IDFor(request)
+			again, errAgain := tk.IDFor(request)
+			if err != nil || errAgain != nil || id != again || !ValidID(id) {
+				t.Errorf("the id is %q, then %q: %v, %v", id, again, err, errAgain)
+			}
+			if other, taken := seen[id]; taken {
+				t.Errorf("mount %d: %.10q and %.10q have the same id", mount, request, other)
+			}
+			seen[id] = request
+		}
+	}
+	if _, err := new(TagKey).IDFor("a"); err == nil {
+		t.Error("the zero tag key makes an id")
+	}
 }

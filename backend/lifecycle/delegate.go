@@ -2,9 +2,7 @@ package lifecycle
 
 import (
 	"context"
-	"fmt"
 
-	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/scope"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -16,6 +14,7 @@ type DelegateRequest struct {
 	Key  string
 	Want record.Request
 	By   record.Creator
+	Asker
 }
 
 // ErrTooDeep is returned when the role lets no key this deep delegate.
@@ -39,9 +38,12 @@ func (e *Engine) delegate(ctx context.Context, r DelegateRequest) (Minted, error
 	if _, _, err := e.child(ctx, p, r); err != nil {
 		return Minted{}, err
 	}
-	id, err := apikey.NewID(e.Random)
+	id, again, err := e.newID(ctx, r.Asker)
 	if err != nil {
-		return Minted{}, fmt.Errorf("make a key id: %w", err)
+		return Minted{}, err
+	}
+	if again {
+		return e.rotate(ctx, Target{ID: id}, 0, RotateRequest{TTL: r.Want.TTL, Asker: r.Asker})
 	}
 	text, phc, err := e.mint(ctx, p.Record.Prefix, id, 1)
 	if err != nil {
@@ -62,7 +64,7 @@ func (e *Engine) delegate(ctx context.Context, r DelegateRequest) (Minted, error
 	defer release()
 	child.CreatedBy = r.By
 	parentEnds := l.Key.Find(p.Version.Number).ExpiresAt
-	minted, err := e.create(ctx, child, role, text, phc, term{ttl: r.Want.TTL, caps: caps, parentEnds: parentEnds})
+	minted, err := e.create(ctx, child, role, text, phc, term{ttl: r.Want.TTL, caps: caps, asker: r.Asker, parentEnds: parentEnds})
 	if err != nil {
 		return Minted{}, err
 	}

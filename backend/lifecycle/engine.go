@@ -133,6 +133,7 @@ func version(number int, phc string, role record.Role, t term, now record.Time) 
 		Until:     now.Add(lifetime),
 		Lifetime:  lifetime,
 		Leased:    role.GenerateLease && t.parentEnds == 0,
+		Request:   t.asker.Request,
 	}
 	if v.Leased {
 		v.Until = now.Add(role.MaxLifetime(t.caps))

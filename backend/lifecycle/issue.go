@@ -41,9 +41,12 @@ func (e *Engine) issue(ctx context.Context, r IssueRequest) (Minted, error) {
 	if err != nil {
 		return Minted{}, err
 	}
-	id, err := apikey.NewID(e.Random)
+	id, again, err := e.newID(ctx, r.Asker)
 	if err != nil {
-		return Minted{}, fmt.Errorf("make a key id: %w", err)
+		return Minted{}, err
+	}
+	if again {
+		return e.rotate(ctx, Target{ID: id}, 0, RotateRequest{TTL: r.Want.TTL, Asker: r.Asker})
 	}
 	text, phc, err := e.mint(ctx, role.EffectivePrefix(config), id, 1)
 	if err != nil {

@@ -51,7 +51,7 @@ func (e *Engine) rotate(ctx context.Context, t Target, presented int, r RotateRe
 	if err := e.mayRotate(&k, &l, presented, r); err != nil {
 		return Minted{}, err
 	}
-	text, phc, err := e.mint(ctx, k.Prefix, k.ID, k.NextNumber())
+	text, phc, err := e.mint(ctx, k.Prefix, k.ID, k.NumberFor(r.Request))
 	if err != nil {
 		return Minted{}, err
 	}
@@ -82,7 +82,7 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 		if err := e.mayRotate(k, &l, presented, r); err != nil {
 			return err
 		}
-		if k.NextNumber() != text.Version {
+		if k.NumberFor(r.Request) != text.Version {
 			return record.ErrRotatedAlready
 		}
 		role := *l.Standing.Role
@@ -95,10 +95,12 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 		if err != nil {
 			return err
 		}
-		k.Forget(config.RevokedRetention, now)
+		if !k.MadeBy(r.Request) {
+			k.Forget(config.RevokedRetention, now)
+		}
 		previous := k.Supersede(next, grace, now)
 		minted.Role, minted.Standing, minted.MaxTTL = role, l.Standing, role.MaxLifetime(caps)
-		minted.Previous = &previous
+		minted.Previous = previous
 		minted.Warnings = append(warnings, rotationWarnings(previous, next, grace)...)
 		return nil
 	})
@@ -124,7 +126,7 @@ func rotationTerm(k *record.Key, l *verify.Lineage, r RotateRequest, caps record
 // mayRotate refuses a rotation by the state of things. It is asked before the
 // hash, to refuse early, and again under the lock, to be sure.
 func (e *Engine) mayRotate(k *record.Key, l *verify.Lineage, presented int, r RotateRequest) error {
-	newest := k.Newest().Number
+	newest := k.ReplacedBy(r.Request)
 	role := l.Standing.Role
 	state := k.State(l.Standing, e.Clock.Now())
 	switch {
@@ -136,7 +138,7 @@ func (e *Engine) mayRotate(k *record.Key, l *verify.Lineage, presented int, r Ro
 		return record.ErrKeyNotActive
 	case r.ExpectedVersion != nil && *r.ExpectedVersion != newest:
 		return record.ErrVersionDiffers
-	case k.NextNumber() > apikey.MaxVersion:
+	case k.NumberFor(r.Request) > apikey.MaxVersion:
 		return record.ErrLastVersion
 	}
 	if _, err := role.Grace(r.Grace); err != nil {
@@ -146,7 +148,10 @@ func (e *Engine) mayRotate(k *record.Key, l *verify.Lineage, presented int, r Ro
 }
 
 // rotationWarnings are what the caller should know about a rotation that worked.
-func rotationWarnings(previous, next record.Version, grace record.Seconds) (warnings []string) {
+func rotationWarnings(previous *record.Version, next record.Version, grace record.Seconds) (warnings []string) {
+	if previous == nil {
+		return nil
+	}
 	// A lease's holder renews at about two thirds of it, and learns only then
 	// that the version was superseded.
 	if previous.Leased && 3*grace < 2*previous.Lifetime {

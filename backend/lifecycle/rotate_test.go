@@ -232,7 +232,7 @@ func TestWhatARotationWarnsOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := rotationWarnings(tc.previous, tc.next, tc.grace)
+			got := rotationWarnings(&tc.previous, tc.next, tc.grace)
 			for i := range tc.want {
 				if i >= len(got) || !strings.Contains(got[i], tc.want[i]) {
 					t.Errorf("it warns %q", got)

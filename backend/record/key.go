@@ -59,6 +59,9 @@ type Version struct {
 	ValidUntil   Time    `json:"valid_until"`   // the end of its grace; 0 for the newest version
 	Leased       bool    `json:"leased"`
 	Holder       string  `json:"holder"` // fingerprint of the token that holds the lease; "" without one
+	// Request is Vault's id of the request that made the version. Only the newest
+	// has it: no other can be made again.
+	Request string `json:"request,omitempty"`
 }
 
 // Intact tells whether k has the parts that every stored key has.
@@ -69,9 +72,32 @@ func (k Key) Intact() bool {
 // Newest is the version that the last issue or rotation made.
 func (k *Key) Newest() *Version { return &k.Versions[0] }
 
-// NextNumber is that of the version that a rotation makes. No number is given
-// out twice.
-func (k *Key) NextNumber() int { return max(k.Newest().Number, k.Withdrawn) + 1 }
+// MadeBy tells whether this request made the newest version. Then Vault runs it
+// again, because the plugin died under it, and nobody has seen that version's text:
+// it is made again in its place, and counts once.
+func (k *Key) MadeBy(request string) bool { return request != "" && k.Newest().Request == request }
+
+// NumberFor is the number of the version that this request makes. No number is
+// given out twice.
+func (k *Key) NumberFor(request string) int {
+	if k.MadeBy(request) {
+		return k.Newest().Number
+	}
+	return max(k.Newest().Number, k.Withdrawn) + 1
+}
+
+// ReplacedBy is the number of the version that this request replaces, which was
+// the newest when it came; 0 for none.
+func (k *Key) ReplacedBy(request string) int {
+	switch {
+	case !k.MadeBy(request):
+		return k.Newest().Number
+	case len(k.Versions) > 1:
+		return k.Versions[1].Number
+	default:
+		return 0
+	}
+}
 
 // Find is the version of this number, or nil when there is none or it was
 // forgotten.

@@ -59,9 +59,16 @@ func (r Role) RefreshAfter(lifetime Seconds) Seconds {
 const MaxVersions = 8
 
 // Supersede makes next the newest version and returns the one that it replaced,
-// which works until its grace is over or it expires itself. At most these two
-// work: an earlier grace ends now.
-func (k *Key) Supersede(next Version, grace Seconds, now Time) Version {
+// which works until its grace is over or it expires itself; nil for none. At most
+// these two work: an earlier grace ends now.
+//
+// A request that is run again replaces its own version. What its first run did to
+// the others stays: their holders have seen nothing of it.
+func (k *Key) Supersede(next Version, grace Seconds, now Time) *Version {
+	if k.MadeBy(next.Request) {
+		k.Versions[0] = next
+		return k.replaced()
+	}
 	for i := range k.Versions[1:] {
 		v := &k.Versions[i+1]
 		v.ValidUntil = min(v.ValidUntil, now)
@@ -69,12 +76,21 @@ func (k *Key) Supersede(next Version, grace Seconds, now Time) Version {
 	previous := k.Newest()
 	previous.SupersededAt = now
 	previous.ValidUntil = min(now.Add(grace), previous.ExpiresAt)
-	replaced := *previous
+	previous.Request = ""
 	k.Versions = append([]Version{next}, k.Versions...)
 	if len(k.Versions) > MaxVersions {
 		k.Versions = k.Versions[:MaxVersions]
 	}
-	return replaced
+	return k.replaced()
+}
+
+// replaced is the version before the newest, nil for none.
+func (k *Key) replaced() *Version {
+	if len(k.Versions) == 1 {
+		return nil
+	}
+	previous := k.Versions[1]
+	return &previous
 }
 
 // Forget drops the hashes of superseded versions that stopped working longer

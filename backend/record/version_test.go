@@ -39,7 +39,7 @@ func TestTheReplacedVersionWorksUntilItsGraceOrItsOwnEnd(t *testing.T) {
 			if replaced.Number != 1 || replaced.SupersededAt != 2000 || replaced.ValidUntil != tc.want || replaced.ExpiresAt != 4600 {
 				t.Errorf("replaced is %+v, want it valid until %d", replaced, tc.want)
 			}
-			if k.Versions[1] != replaced {
+			if k.Versions[1] != *replaced {
 				t.Errorf("the key remembers %+v", k.Versions[1])
 			}
 			if newest := k.Newest(); newest.Number != 2 || newest.SupersededAt != 0 || newest.ValidUntil != 0 {
