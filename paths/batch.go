@@ -34,27 +34,31 @@ func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Respon
 	}
 	limited, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
-	results := make([]batchResult, len(items))
-	for i, item := range items {
-		v, err := sv.verifyItem(limited, item, role)
+	b := sv.newBatch(r, len(items))
+	defer b.end()
+	for _, item := range items {
+		v, err := sv.verifyItem(limited, item, role, b)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return nil, err // nobody listens any more
 		case err != nil && limited.Err() != nil && !errors.As(err, new(record.Mistake)):
 			// Storage between processes has errors of its own for this.
-			results[i] = sv.itemError(limited.Err())
+			err = b.add(sv.itemError(limited.Err()))
 		case elsewhere(err):
 			return nil, err // the whole call goes to the node that may write
 		case err != nil:
-			results[i] = sv.itemError(err)
+			err = b.add(sv.itemError(err))
 		default:
-			results[i] = v
+			err = b.add(v)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	return batchAnswer(r, results)
+	return b.answer(r)
 }
 
-func (sv *Services) verifyItem(ctx context.Context, item any, role string) (*verdict, error) {
+func (sv *Services) verifyItem(ctx context.Context, item any, role string, b *batch) (*verdict, error) {
 	data, ok := item.(map[string]any)
 	if !ok {
 		return nil, record.Mistake("a batch item must be an object")
@@ -71,7 +75,11 @@ func (sv *Services) verifyItem(ctx context.Context, item any, role string) (*ver
 	if err != nil {
 		return nil, err
 	}
-	return sv.decide(ctx, q, get[bool](in, "brief"))
+	brief := get[bool](in, "brief")
+	if !brief {
+		q.Room = b.room
+	}
+	return sv.decide(ctx, q, brief)
 }
 
 // itemError is what stands in the place of an item that was not decided.

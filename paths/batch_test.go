@@ -61,8 +61,8 @@ func TestAWrappedBatchIsAnsweredInData(t *testing.T) {
 	if err != nil || len(resp.Data) != 1 {
 		t.Fatalf("%v, %v", resp, err)
 	}
-	results, _ := resp.Data["batch_results"].([]batchResult)
-	if len(results) != 1 || !results[0].(*verdict).Valid {
+	results, _ := resp.Data["batch_results"].([]map[string]any)
+	if len(results) != 1 || results[0]["valid"] != true {
 		t.Errorf("%v", resp.Data)
 	}
 }

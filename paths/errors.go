@@ -35,6 +35,8 @@ func (sv *Services) reply(err error) (*logical.Response, error) {
 		return nil, logical.CodedError(http.StatusServiceUnavailable, "busy: too many keys are being hashed; try again")
 	case errors.Is(err, limit.ErrBusy):
 		return nil, logical.CodedError(http.StatusServiceUnavailable, limit.ErrBusy.Error())
+	case errors.Is(err, errNoRoom):
+		return nil, logical.CodedError(http.StatusServiceUnavailable, errNoRoom.Error())
 	case elsewhere(err):
 		// A standby: Vault passes the request on to the active node.
 		return nil, logical.ErrReadOnly

@@ -1,6 +1,7 @@
 package paths
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -36,6 +37,8 @@ type Services struct {
 	Configured func(record.Config)
 	Version    string
 	Commit     string
+
+	answering atomic.Int64 // bytes of the batches that are being answered
 }
 
 // All are the paths of a mount. The order matters for speed only: the first

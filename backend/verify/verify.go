@@ -78,6 +78,10 @@ type Request struct {
 	ScopesNamed bool
 	ClientIP    netip.Addr // the zero Addr when the gateway did not say
 	Cost        int64      // what the request takes from rate and quota; 0 takes nothing
+	// Room, where it is set, is asked about a key that is proven, when all but the
+	// limits is decided and nothing is spent. An error of it is the answer: what
+	// cannot be told shall not be paid for.
+	Room func(*Decision) error
 }
 
 // ErrScopesRequired is returned for a proven key whose role requires that scopes
@@ -110,6 +114,11 @@ func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 	}
 	d := describe(p, &l, now)
 	d.Code = v.decide(&d, &l, r, now)
+	if r.Room != nil {
+		if err := r.Room(&d); err != nil {
+			return Decision{}, err
+		}
+	}
 	waited, err := v.limit(ctx, &d, &l, r.Cost, now)
 	if err != nil {
 		return Decision{}, err

@@ -1,0 +1,139 @@
+package paths
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+// fattest is a key whose answer is as long as one record can make it: what is
+// escaped in JSON takes six bytes for one.
+func fattest(t *testing.T) (*Services, map[string]any) {
+	t.Helper()
+	sv, key := issued(t)
+	metadata := params{}
+	for i := range 31 {
+		metadata[fmt.Sprint(i)] = strings.Repeat("<", 512)
+	}
+	sv.role(t, "web", func(r *record.Role) { r.Quota = 1_000_000 })
+	sv.must(t, logical.UpdateOperation, "keys/"+key["key_id"].(string), params{"metadata": metadata})
+	return sv, key
+}
+
+// spent is how much of its quota a key has spent.
+func spent(t *testing.T, sv *Services, key map[string]any) int64 {
+	t.Helper()
+	return 1_000_000 - sv.must(t, logical.UpdateOperation, "verify", params{"key": key["key"], "cost": 0}).Data["quota_remaining"].(int64)
+}
+
+func TestWhatWouldMakeABatchesAnswerTooLongIsBusyAndUnspent(t *testing.T) {
+	t.Parallel()
+	sv, key := fattest(t)
+	full, brief := params{"key": key["key"]}, params{"key": key["key"], "brief": true}
+	items := slices.Repeat([]any{full}, 996)
+	items = append(items, brief, params{"key": "x"}, params{}, full)
+	resp := sv.must(t, logical.UpdateOperation, "verify", params{"batch_input": items})
+	raw, _ := resp.Data[logical.HTTPRawBody].([]byte)
+	if len(raw) > 16<<20 || len(raw) < 15<<20 {
+		t.Errorf("the answer has %d bytes", len(raw))
+	}
+	var got struct {
+		Data struct {
+			Results []map[string]any `json:"batch_results"`
+		}
+	}
+	if err := json.Unmarshal(raw, &got); err != nil {
+		t.Fatal(err)
+	}
+	answered := 0
+	for i, result := range got.Data.Results[:996] {
+		switch {
+		case result["code"] == "valid" && answered == i:
+			answered++
+		case result["code"] != nil || result["http_status"] != 503.0 || !strings.Contains(fmt.Sprint(result["error"]), "busy"):
+			t.Fatalf("item %d, after %d that were answered: %.300v", i, answered, result)
+		}
+	}
+	last := got.Data.Results[996:]
+	if last[0]["code"] != "valid" || last[1]["code"] != "invalid" || last[2]["http_status"] != 400.0 || last[3]["http_status"] != 503.0 {
+		t.Errorf("short ones at the end are answered %.600v", last)
+	}
+	if got := spent(t, sv, key); got != int64(answered)+1 {
+		t.Errorf("%d were answered, and %d spent", answered+1, got)
+	}
+	if left := sv.answering.Load(); left != 0 {
+		t.Errorf("afterwards %d bytes are held", left)
+	}
+}
+
+func TestAThousandBriefItemsAlwaysFit(t *testing.T) {
+	t.Parallel()
+	sv, key := fattest(t)
+	sv.answering.Store(maxAnswering) // by other batches
+	for i, result := range sv.batch(t, "verify", slices.Repeat([]any{params{"key": key["key"], "brief": true}}, 1000)...) {
+		if result["code"] != "valid" {
+			t.Fatalf("item %d: %v", i, result)
+		}
+	}
+	got := sv.batch(t, "verify", params{"key": key["key"]}, params{"key": "x"})
+	if got[0]["http_status"] != 503.0 || got[1]["code"] != "invalid" || spent(t, sv, key) != 1000 {
+		t.Errorf("beside full answers of others: %v, %d spent", got, spent(t, sv, key))
+	}
+	if left := sv.answering.Load(); left != maxAnswering {
+		t.Errorf("of the others %d bytes are left", left)
+	}
+}
+
+func TestAWrappedAnswerFitsIntoOneEntry(t *testing.T) {
+	t.Parallel()
+	sv, key := fattest(t)
+	resp, err := sv.send(t, params{"batch_input": slices.Repeat([]any{params{"key": key["key"]}}, 100)}, &logical.Request{
+		Operation: logical.UpdateOperation, Path: "verify", WrapInfo: &logical.RequestWrapInfo{TTL: time.Minute},
+	})
+	if err != nil || resp.IsError() {
+		t.Fatal(resp, err)
+	}
+	body, err := json.Marshal(resp.Data)
+	results := resp.Data["batch_results"].([]map[string]any)
+	if err != nil || len(body) > maxWrappedAnswer || results[0]["code"] != "valid" || len(results) != 100 || fmt.Sprint(results[99]["http_status"]) != "503" {
+		t.Errorf("%d bytes, %v", len(body), err)
+	}
+}
+
+// What is reckoned before the limits must be no less than what is answered after.
+func TestAnAnswerIsNeverLongerThanWasReckoned(t *testing.T) {
+	t.Parallel()
+	texts := []string{"", "x", `"quoted"`, `\`, "<&>", "é€😀", strings.Repeat("<", 512), strings.Repeat(`"`, 128)}
+	most := limit.Remaining{Rate: math.MaxInt64, RateResets: math.MaxInt64, Quota: math.MaxInt64}
+	for _, code := range []verify.Code{verify.Valid, verify.InsufficientScope, verify.RateLimited, verify.QuotaExceeded, verify.ParentEnded} {
+		for i, s := range texts {
+			d := verify.Decision{
+				Code: code, Key: record.Key{ID: strings.Repeat("i", 16), Owner: strings.Repeat("o", 128), Role: s, Name: s, Parent: strings.Repeat("p", 16)},
+				Version: record.Version{Number: 238327, ExpiresAt: 253402300799, SupersededAt: 1, ValidUntil: 253402300799},
+				Scopes:  slices.Repeat([]string{s}, i*7), MissingScopes: slices.Repeat([]string{s}, i*5),
+				Metadata: map[string]string{}, Remaining: most, QuotaResetsAt: 253402300799, RetryAfter: math.MaxInt64,
+				Limits: record.Limits{RateLimit: math.MaxInt64, Quota: math.MaxInt64},
+			}
+			for j := range i {
+				d.Metadata[s+fmt.Sprint(j)] = s
+			}
+			encoded, err := json.Marshal(show(&d, false))
+			if err != nil || len(encoded) > mostBytes(&d) {
+				t.Errorf("%s with %q: %d bytes, reckoned %d, %v", code, s, len(encoded), mostBytes(&d), err)
+			}
+			if brief, _ := json.Marshal(show(&d, true)); len(brief) > briefAnswer {
+				t.Errorf("a brief answer has %d bytes: %s", len(brief), brief)
+			}
+		}
+	}
+}
