@@ -42,7 +42,7 @@ var roleFields = fields{
 }
 
 var roleAnswer = roleFields.with(fields{
-	"key_pattern": {kind: word, help: "Regular expression that matches this role's keys."},
+	"key_pattern": {kind: word, help: "Regular expression that matches this role's keys, and those of its earlier prefixes while such keys live."},
 })
 
 func (sv *Services) rolesPath() *framework.Path {
@@ -208,7 +208,7 @@ func (sv *Services) answerRole(ctx context.Context, r record.Role, warnings ...s
 		"require_scopes":       r.RequireScopes,
 		"owner_may_widen":      listOf(r.OwnerMayWiden),
 		"disabled":             r.Disabled,
-		"key_pattern":          apikey.Pattern(r.EffectivePrefix(config)),
+		"key_pattern":          apikey.Pattern(r.Prefixes.With(r.EffectivePrefix(config))...),
 	}, warnings...), nil
 }
 

@@ -198,39 +198,6 @@ func TestHintShowsPrefixAndID(t *testing.T) {
 	}
 }
 
-func TestPatternFindsKeysOfItsPrefixAndNothingElse(t *testing.T) {
-	t.Parallel()
-	tk := testTagKey(t, 1)
-	re := regexp.MustCompile(Pattern("live"))
-	text := mustGenerate(t, tk, "live", 1).Reveal()
-	for name, c := range map[string]struct {
-		in   string
-		want bool
-	}{
-		"the key":            {text, true},
-		"in quotes":          {`KEY="` + text + `";`, true},
-		"at a line's end":    {"x\n" + text + "\n", true},
-		"one char less":      {text[:len(text)-1], false},
-		"one char more":      {text + "a", false},
-		"an underscore more": {text + "_", false},
-		"one char before":    {"a" + text, false},
-		"cut on the left":    {text[1:], false},
-		"another prefix":     {mustGenerate(t, tk, "test", 1).Reveal(), false},
-		"a longer prefix":    {mustGenerate(t, tk, "acme_live", 1).Reveal(), false},
-		"a hint":             {mustGenerate(t, tk, "live", 1).String(), false},
-	} {
-		if got := re.FindString(c.in); (got == text) != c.want || (got != "") != c.want {
-			t.Errorf("%s: found %v", name, got != "")
-		}
-	}
-	nothing := regexp.MustCompile(Pattern(".*"))
-	for _, s := range []string{"", "a", "\n", text} {
-		if nothing.MatchString(s) {
-			t.Errorf("the pattern of an invalid prefix matched %d bytes", len(s))
-		}
-	}
-}
-
 func TestMaxTagIsTheLargestUint64(t *testing.T) {
 	t.Parallel()
 	var got [TagLength]byte

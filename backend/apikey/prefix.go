@@ -1,6 +1,10 @@
 package apikey
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // ValidPrefix reports whether s is a prefix: [a-z][a-z0-9]*(_[a-z0-9]+)*, at
 // most [MaxPrefixLength] bytes.
@@ -33,15 +37,21 @@ func Hint(prefix, id string) string {
 }
 
 // Pattern returns a regular expression, for RE2 and PCRE alike, that finds the
-// keys of this prefix inside other text, and nothing shorter or longer: the
+// keys of these prefixes inside other text, and nothing shorter or longer: the
 // underscore counts as a word character, so \b also keeps the pattern of
 // "live" from finding the keys of "acme_live". What it finds need not pass
 // Parse: no regular expression computes a crc.
 //
-// A prefix that is not valid has no keys: its pattern matches nothing.
-func Pattern(prefix string) string {
-	if !ValidPrefix(prefix) {
+// A prefix that is not valid has no keys: a pattern of no other matches nothing.
+func Pattern(prefixes ...string) string {
+	prefixes = slices.DeleteFunc(slices.Clone(prefixes), func(p string) bool { return !ValidPrefix(p) })
+	one := strings.Join(prefixes, "|")
+	switch len(prefixes) {
+	case 0:
 		return `[^\s\S]`
+	case 1:
+	default:
+		one = "(?:" + one + ")"
 	}
-	return fmt.Sprintf(`\b%s_[0-9A-Za-z]{%d}_[0-9A-Za-z]{%d}\b`, prefix, IDLength, BodyLength)
+	return fmt.Sprintf(`\b%s_[0-9A-Za-z]{%d}_[0-9A-Za-z]{%d}\b`, one, IDLength, BodyLength)
 }

@@ -48,7 +48,11 @@ func (e *Engine) issue(ctx context.Context, r IssueRequest) (Minted, error) {
 	if again {
 		return e.rotate(ctx, Target{ID: id}, 0, RotateRequest{TTL: r.Want.TTL, Asker: r.Asker})
 	}
-	text, phc, err := e.mint(ctx, role.EffectivePrefix(config), id, 1)
+	prefix := role.EffectivePrefix(config)
+	if err := e.usePrefix(ctx, r.Role, role, prefix); err != nil {
+		return Minted{}, err
+	}
+	text, phc, err := e.mint(ctx, prefix, id, 1)
 	if err != nil {
 		return Minted{}, err
 	}
@@ -61,6 +65,9 @@ func (e *Engine) issue(ctx context.Context, r IssueRequest) (Minted, error) {
 	role, key, err := e.grant(ctx, r)
 	if err != nil {
 		return Minted{}, err
+	}
+	if !role.Prefixes.Last(prefix) {
+		return Minted{}, ErrPrefixChanged
 	}
 	release, err := e.admit(ctx, &key, role)
 	if err != nil {

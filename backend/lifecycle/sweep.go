@@ -26,6 +26,7 @@ type sweep struct {
 	unreadable int
 	// unsettled tells that keys were left as they are because of the clock.
 	unsettled bool
+	carriers  carriers
 	pace      pace
 }
 
@@ -36,6 +37,9 @@ func (s *sweep) run(ctx context.Context) error {
 		return err
 	}
 	s.retention = config.RevokedRetention
+	if s.carriers, err = s.engine.carriersNow(ctx, config); err != nil {
+		return err
+	}
 	step := func() { s.pace.step(ctx) }
 	err = records.EachKey(ctx, "", func(id string) (bool, error) {
 		step()
@@ -46,6 +50,11 @@ func (s *sweep) run(ctx context.Context) error {
 	}
 	if s.unsettled || !s.settled() {
 		return ErrUnsettled
+	}
+	if s.unreadable == 0 { // else nobody knows what they carry
+		if err := s.engine.dropPrefixes(ctx, s.carriers); err != nil {
+			return err
+		}
 	}
 	repaired, err := records.SweepLeftovers(ctx, step)
 	s.count(0, repaired)
@@ -91,6 +100,9 @@ func (s *sweep) key(ctx context.Context, id string) error {
 			s.count(1, 0)
 		}
 		return err
+	}
+	if !k.Ended(l.Standing, e.Clock.Now()) {
+		s.carriers.saw(&k)
 	}
 	if err := s.writeDown(ctx, &k, l.Standing); err != nil {
 		return err

@@ -35,6 +35,8 @@ type Role struct {
 	MaxDelegationDepth int `json:"max_delegation_depth"` // 0 for no delegation
 	Limits
 	Stop
+
+	Prefixes Prefixes `json:"prefixes"`
 }
 
 // DefaultRole is a role of which nothing was written yet.

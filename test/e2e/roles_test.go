@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"strings"
@@ -17,13 +18,13 @@ func TestARoleAnswersItsFieldsAsWrittenAndTakesThemBack(t *testing.T) {
 	wantFields(t, "a role of defaults", plain, fields{
 		"description": "", "prefix": "", "ttl": 0, "max_ttl": 0, "generate_lease": true, "grace_period": 86400, "max_grace_period": 604800,
 		"rotation_period": 0, "allowed_scopes": []string{}, "default_scopes": []string{}, "bound_cidrs": []string{}, "metadata": fields{},
-		"owner_template": "", "require_owner": false, "disabled": false,
+		"owner_template": "", "require_owner": false, "disabled": false, "require_scopes": false, "owner_may_widen": []string{},
 	})
 	full := e.write(t, "roles/full", fields{
 		"description": "Keys of the shop's site", "prefix": "acme_live", "ttl": "24h", "max_ttl": "7d", "generate_lease": "false",
 		"grace_period": 90, "max_grace_period": "1h30m", "rotation_period": "12h", "allowed_scopes": []string{"write:*", "read:*", "*"},
 		"default_scopes": "write:users, read:users", "bound_cidrs": []string{"192.0.2.0/24", "10.0.0.1", "2001:db8::/32"},
-		"metadata": fields{"tier": "gold"}, "owner_template": "{{identity.entity.name}}", "require_owner": true, "disabled": true,
+		"metadata": fields{"tier": "gold"}, "owner_template": "{{identity.entity.name}}", "require_owner": true, "disabled": true, "require_scopes": true, "owner_may_widen": []string{"metadata", "scopes"},
 	})
 	wantShape(t, "a role of everything", full, roleShape)
 	wantFields(t, "a role of everything", full, fields{
@@ -154,4 +155,21 @@ func TestARoleWithLiveKeysStaysAndItsSuccessorRevivesNothing(t *testing.T) {
 	e.refused(t, 409, "rotate/"+k.id, nil)
 	fresh := e.issue(t, "web", nil)
 	e.wantCode(t, "valid", fresh.text)
+}
+
+func TestAPatternFindsLiveKeysOfAnEarlierPrefix(t *testing.T) {
+	t.Parallel()
+	e := mounted(t)
+	e.write(t, "roles/web", fields{"generate_lease": false, "prefix": "acme_old"})
+	old := e.issue(t, "web", nil)
+	e.write(t, "roles/web", fields{"prefix": "acme_new"})
+	now := e.issue(t, "web", nil)
+	old = e.rotate(t, old.id, nil)
+	e.Reload(t)
+	for _, k := range []key{old, now} {
+		pattern := regexp.MustCompile(fmt.Sprint(e.read(t, "roles/web")["key_pattern"]))
+		if pattern.FindString("key: "+k.text+"\n") != k.text {
+			t.Errorf("%s does not find %s", pattern, k.id)
+		}
+	}
 }

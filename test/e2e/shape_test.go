@@ -81,7 +81,7 @@ var (
 		"description": aText, "prefix": aText, "ttl": aNumber, "max_ttl": aNumber, "generate_lease": aFlag,
 		"grace_period": aNumber, "max_grace_period": aNumber, "rotation_period": aNumber, "allowed_scopes": aList,
 		"default_scopes": aList, "bound_cidrs": aList, "metadata": pairs, "owner_template": aText, "require_owner": aFlag,
-		"disabled": aFlag, "key_pattern": aWord, "rate_limit": aNumber, "rate_limit_period": aNumber, "quota": aNumber,
+		"require_scopes": aFlag, "owner_may_widen": aList, "disabled": aFlag, "key_pattern": aWord, "rate_limit": aNumber, "rate_limit_period": aNumber, "quota": aNumber,
 		"quota_period": aNumber, "idle_timeout": aNumber, "max_keys_per_owner": aNumber, "max_delegation_depth": aNumber,
 	}
 	keyShape = shape{
@@ -94,7 +94,7 @@ var (
 	unleasedShape = leasedShape.with(shape{"ttl": aNumber, "rotation_period": aNumber})
 	previousShape = shape{"previous_version": aNumber, "previous_valid_until": aTime}
 	readShape     = keyShape.with(shape{
-		"ttl": aNumber, "disabled": aFlag, "last_used_at": maybe, "revoked_at": maybe, "revoke_reason": aText,
+		"ttl": aNumber, "disabled": aFlag, "disabled_at": maybe, "disabled_reason": aText, "last_used_at": maybe, "revoked_at": maybe, "revoke_reason": aText,
 		"versions": objects,
 	})
 	versionShape = shape{

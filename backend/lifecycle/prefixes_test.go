@@ -1,0 +1,150 @@
+package lifecycle
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+func (w *world) prefix(prefix string) {
+	w.Helper()
+	w.role("web", func(r *record.Role) { r.Prefix = prefix })
+}
+
+func (w *world) remembered() []string {
+	w.Helper()
+	role, err := w.Store.Role(w.Context(), "web")
+	w.must(err)
+	return role.Prefixes.Used
+}
+
+func (w *world) sweep() {
+	w.Helper()
+	w.must((&sweep{engine: w.Engine, count: func(int, int) {}}).run(w.Context()))
+}
+
+func TestARoleKnowsAPrefixBeforeAKeyCarriesIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.disk.fail = fails("put", "key/")
+	if _, err := w.Issue(t.Context(), IssueRequest{Role: "web"}); err == nil || !slices.Equal(w.remembered(), []string{"vak"}) {
+		t.Errorf("it remembers %q, %v", w.remembered(), err)
+	}
+	w.disk.fail = fails("put", "role/")
+	w.prefixFails("live")
+	w.disk.fail = nil
+	w.issue()
+	writes := w.disk.writes.Load()
+	w.issue()
+	if n := w.disk.writes.Load() - writes; n != 3 {
+		t.Errorf("a further key of the same prefix costs %d writes", n)
+	}
+}
+
+// prefixFails wants an issue under a prefix that cannot be remembered to make no key.
+func (w *world) prefixFails(prefix string) {
+	w.Helper()
+	w.disk.fail = nil
+	w.prefix(prefix)
+	w.disk.fail = fails("put", "role/")
+	_, err := w.Issue(w.Context(), IssueRequest{Role: "web"})
+	if err == nil {
+		w.Error("a key was issued whose prefix the role does not know")
+	}
+	w.each(func(path, _ string) {
+		if len(path) > 4 && path[:4] == "key/" {
+			w.Errorf("it left %s", path)
+		}
+	})
+}
+
+func TestAKeyThatWasMintedUnderThePrefixBeforeIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.issue()
+	w.during = func() {
+		w.prefix("live")
+		w.issue()
+	}
+	if _, err := w.Issue(t.Context(), IssueRequest{Role: "web"}); !errors.Is(err, ErrPrefixChanged) {
+		t.Errorf("it answered %v", err)
+	}
+	// A change alone, under which nothing was issued yet, refuses nothing.
+	w.during = func() { w.prefix("test") }
+	m, err := w.Issue(t.Context(), IssueRequest{Role: "web"})
+	if err != nil || m.Key.Prefix != "live" {
+		t.Errorf("it answered %v, %v", m.Text, err)
+	}
+}
+
+func TestTidyForgetsThePrefixesThatNoLiveKeyCarries(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.issue()
+	w.prefix("live")
+	second := w.issue()
+	w.sweep()
+	if got := w.remembered(); !slices.Equal(got, []string{"vak", "live"}) {
+		t.Errorf("with both alive: %q", got)
+	}
+	w.must(w.Delete(t.Context(), Target{ID: first.Key.ID}))
+	w.sweep()
+	if got := w.remembered(); !slices.Equal(got, []string{"live"}) {
+		t.Errorf("with one alive: %q", got)
+	}
+	w.prefix("test") // of which no key was issued yet
+	w.sweep()
+	if got := w.remembered(); !slices.Contains(got, "live") {
+		t.Errorf("with one alive, of an earlier prefix: %q", got)
+	}
+	w.must(w.Delete(t.Context(), Target{ID: second.Key.ID}))
+	w.sweep()
+	if got := w.remembered(); !slices.Equal(got, []string{"test"}) {
+		t.Errorf("with none alive: %q", got)
+	}
+}
+
+// What is issued while tidy looks through the keys may lie where it has been.
+func TestTidyForgetsNoPrefixThatWasTurnedToMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	gone := w.issue()
+	w.prefix("live")
+	w.issue()
+	w.must(w.Delete(t.Context(), Target{ID: gone.Key.ID}))
+	config, err := w.Store.Config(t.Context())
+	w.must(err)
+	roles, err := w.carriersNow(t.Context(), config)
+	w.must(err)
+	w.prefix("vak")
+	late := w.issue()
+	w.prefix("live")
+	w.issue()
+	w.must(w.dropPrefixes(t.Context(), roles))
+	if got := w.remembered(); !slices.Contains(got, "vak") {
+		t.Errorf("%s lives, and the role knows %q", late.Text, got)
+	}
+}
+
+func TestTidyForgetsNoPrefixWhereAKeyCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.issue()
+	w.prefix("live")
+	w.issue()
+	path := "key/" + first.Key.ID[:2] + "/" + first.Key.ID
+	entry, err := w.disk.InmemStorage.Get(t.Context(), path)
+	w.must(err)
+	whole := slices.Clone(entry.Value)
+	entry.Value = []byte("{")
+	w.must(w.disk.InmemStorage.Put(t.Context(), entry))
+	w.Store.Invalidate(path)
+	w.sweep()
+	if got := w.remembered(); !slices.Contains(got, "vak") {
+		t.Errorf("the role knows %q", got)
+	}
+	entry.Value = whole
+	w.must(w.disk.InmemStorage.Put(t.Context(), entry))
+}
