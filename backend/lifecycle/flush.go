@@ -30,13 +30,15 @@ func NewFlusher(e *Engine, uses *usage.Tracker, meter *limit.Meter) *Flusher {
 	return &Flusher{Engine: e, Uses: uses, Meter: meter, wake: make(chan struct{}, 1)}
 }
 
-// Start recovers from the process before and begins to flush, once. Only a node
-// that may write calls it. After an error nothing has begun, and it is to be
-// called again: no flush may come before the mark of this process stands.
+// Start recovers from the process before and begins to flush, once; should a
+// fault have ended that, it begins again. Only a node that may write calls it.
+// After an error nothing has begun, and it is to be called again: no flush may
+// come before the mark of this process stands.
 func (f *Flusher) Start(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.begun {
+		f.worker.start(f.Engine.Logger, "flush", f.run)
 		return nil
 	}
 	config, err := f.Engine.Store.Config(ctx)
@@ -73,22 +75,29 @@ func (f *Flusher) run(ctx context.Context) {
 		case <-f.wake:
 		case <-time.After(wait):
 		}
-		config, err := f.Engine.Store.Config(ctx)
-		if err != nil {
-			wait = flushRetry
-			continue
-		}
-		// A configuration that was stored before there was an interval names none.
-		interval := max(config.UsageFlushInterval.Std(), time.Second)
-		if wait = interval - time.Since(last); wait > 0 {
-			continue
-		}
-		last, wait = time.Now(), interval
-		err = errors.Join(f.Uses.Flush(ctx), f.Meter.Settle(ctx, interval))
-		if err != nil && ctx.Err() == nil {
-			f.Engine.Logger.Error("last uses and quotas were not all written", "error", err)
-		}
+		wait = flushRetry // where it is not found out
+		survive(f.Engine.Logger, "flush", func() { wait = f.flushWhenDue(ctx, &last) })
 	}
+}
+
+// flushWhenDue flushes when the last flush began an interval ago, and answers
+// how long to wait.
+func (f *Flusher) flushWhenDue(ctx context.Context, last *time.Time) (wait time.Duration) {
+	config, err := f.Engine.Store.Config(ctx)
+	if err != nil {
+		return flushRetry
+	}
+	// A configuration that was stored before there was an interval names none.
+	interval := max(config.UsageFlushInterval.Std(), time.Second)
+	if wait := interval - time.Since(*last); wait > 0 {
+		return wait
+	}
+	*last = time.Now()
+	err = errors.Join(f.Uses.Flush(ctx), f.Meter.Settle(ctx, interval))
+	if err != nil && ctx.Err() == nil {
+		f.Engine.Logger.Error("last uses and quotas were not all written", "error", err)
+	}
+	return interval
 }
 
 // Stop ends the flushing with a last one, which leaves the mark that nothing was

@@ -56,7 +56,7 @@ func (i *IdleEnds) run(ctx context.Context) {
 			return
 		case end := <-i.queue:
 			// What was taken from the queue is written also when the mount goes away.
-			i.write(context.WithoutCancel(ctx), end)
+			survive(i.Engine.Logger, "idle ends", func() { i.write(context.WithoutCancel(ctx), end) })
 		}
 	}
 }
@@ -68,7 +68,7 @@ func (i *IdleEnds) drain() {
 	for ctx.Err() == nil {
 		select {
 		case end := <-i.queue:
-			i.write(ctx, end)
+			survive(i.Engine.Logger, "idle ends", func() { i.write(ctx, end) })
 		default:
 			return
 		}

@@ -70,7 +70,7 @@ func (r *Rehasher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case job := <-r.queue:
-			r.work(ctx, job)
+			survive(r.Engine.Logger, "re-hash", func() { r.work(ctx, job) })
 		}
 		select {
 		case <-ctx.Done():

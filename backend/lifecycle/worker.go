@@ -42,15 +42,21 @@ func (w *worker) start(logger hclog.Logger, name string, work func(context.Conte
 	go func() {
 		defer close(done)
 		defer cancel()
-		defer func() {
-			if recover() != nil {
-				// What was panicked with may hold a secret.
-				logger.Error("background work ended by a fault in the plugin", "work", name)
-			}
-		}()
-		work(ctx)
+		survive(logger, name, func() { work(ctx) })
 	}()
 	return true
+}
+
+// survive ends what panics, and nothing else with it. Work that goes on for as
+// long as the mount does calls it for each of its pieces.
+func survive(logger hclog.Logger, name string, work func()) {
+	defer func() {
+		if recover() != nil {
+			// What was panicked with may hold a secret.
+			logger.Error("background work ended by a fault in the plugin", "work", name)
+		}
+	}()
+	work()
 }
 
 // wait returns when the work has ended.

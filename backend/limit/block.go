@@ -145,12 +145,13 @@ func (b *block) reserve(ctx context.Context, l ledger, id string, quota, cost in
 		Until: w.until(now, size, cost),
 		Marks: b.stored.Marked(record.Mark{At: b.settled, Total: before}, w.start),
 	}
+	// Before the write, which may take effect and fail: a block may be lost,
+	// nothing is spent twice.
+	b.known, b.left = false, min(b.left, size)
 	if err := l.PutQuota(ctx, id, next); err != nil {
-		// It may have taken effect: a block may be lost, nothing is spent twice.
-		b.known, b.left = false, min(b.left, size)
 		return false, fmt.Errorf("reserve quota: %w", err)
 	}
-	b.stored, b.left, b.window = next, size, w
+	b.known, b.stored, b.left, b.window = true, next, size, w
 	return true, nil
 }
 
@@ -163,11 +164,11 @@ func (b *block) correct(ctx context.Context, l ledger, id string, w window, now 
 	}
 	mark := record.Mark{At: b.settled, Total: b.stored.Total - b.left}
 	next := record.Quota{Total: b.stored.Total, By: l.by, Until: b.settled, Marks: b.stored.Marked(mark, w.start)}
+	b.known = false
 	if err := l.PutQuota(ctx, id, next); err != nil {
-		b.known = false
 		return fmt.Errorf("correct quota: %w", err)
 	}
-	b.stored = next
+	b.known, b.stored = true, next
 	return nil
 }
 

@@ -148,11 +148,6 @@ func (m *Meter) Settle(ctx context.Context, idle time.Duration) error {
 	errs := make([]error, settlers)
 	for w := range settlers {
 		group.Go(func() {
-			defer func() {
-				if recover() != nil { // in a goroutine nothing else would
-					errs[w] = errors.Join(errs[w], errors.New("a fault in the plugin ended the return of quotas"))
-				}
-			}()
 			for i := w; i < shardCount; i += settlers {
 				errs[w] = errors.Join(errs[w], m.settleShard(ctx, &m.shards[i], idle))
 			}
@@ -167,17 +162,28 @@ func (m *Meter) settleShard(ctx context.Context, s *shard, idle time.Duration) (
 		if ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
-		c, busy := m.hold(id)
-		if busy != nil {
-			return errors.Join(err, busy)
-		}
-		err = errors.Join(err, c.giveBack(ctx, m.ledger, id))
-		m.release(id, c)
+		err = errors.Join(err, m.settle(ctx, id))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m.dropFull(s)
 	return err
+}
+
+// settle gives back the block of one key. A panic leaves no counter locked, and
+// keeps no other block from being given back.
+func (m *Meter) settle(ctx context.Context, id string) (err error) {
+	c, err := m.hold(id)
+	if err != nil {
+		return err
+	}
+	defer m.release(id, c)
+	defer func() {
+		if recover() != nil { // in a goroutine nothing else would
+			err = errors.New("a fault in the plugin ended the return of a quota")
+		}
+	}()
+	return c.giveBack(ctx, m.ledger, id)
 }
 
 // idle are the keys of a shard that hold a block and were not verified for idle.

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 
 	"vault-plugin-secrets-apikeys/backend/cache"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -38,8 +39,7 @@ type Tracker struct {
 
 	flushing sync.Mutex
 
-	mu   sync.Mutex
-	gaps record.UsageGaps
+	gaps atomic.Pointer[record.UsageGaps]
 	born record.Time
 }
 
@@ -58,9 +58,9 @@ func New(storage Storage, size int, writable func() bool, now record.Time) *Trac
 		storage:  storage,
 		writable: writable,
 		known:    cache.New[string, record.Uses](size),
-		gaps:     record.UsageGaps{{Before: now, Slack: record.MaxFlushInterval}},
 		born:     now,
 	}
+	t.Recover(record.UsageGaps{{Before: now, Slack: record.MaxFlushInterval}})
 	for i := range t.parts {
 		t.parts[i].touched = make(map[string]record.Uses)
 	}
@@ -71,11 +71,7 @@ func New(storage Storage, size int, writable func() bool, now record.Time) *Trac
 func (t *Tracker) Born() record.Time { return t.born }
 
 // Recover tells what the processes before may have lost.
-func (t *Tracker) Recover(gaps record.UsageGaps) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.gaps = gaps
-}
+func (t *Tracker) Recover(gaps record.UsageGaps) { t.gaps.Store(&gaps) }
 
 // Resize changes how many keys are remembered.
 func (t *Tracker) Resize(size int) { t.known.Resize(size) }
@@ -121,9 +117,7 @@ func (t *Tracker) ActiveUntil(ctx context.Context, id string, created record.Tim
 	if err != nil {
 		return 0, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.gaps.Credit(max(created, uses.Latest()), timeout), nil
+	return t.gaps.Load().Credit(max(created, uses.Latest()), timeout), nil
 }
 
 // Refresh drops what is remembered beside the touches, because another node
@@ -153,14 +147,16 @@ func (t *Tracker) Flush(ctx context.Context) error {
 		p.mu.Unlock()
 	}
 	var merged map[string]record.Uses
+	defer func() { // also where storage panics
+		for i := range t.parts {
+			t.parts[i].settle(t.known, merged)
+		}
+	}()
+	if len(leaving) == 0 {
+		return nil
+	}
 	var err error
-	if len(leaving) > 0 {
-		merged, err = t.storage.MergeUses(ctx, leaving)
-	}
-	for i := range t.parts {
-		t.parts[i].settle(t.known, merged)
-	}
-	if err != nil {
+	if merged, err = t.storage.MergeUses(ctx, leaving); err != nil {
 		return fmt.Errorf("flush last uses: %w", err)
 	}
 	return nil

@@ -1,0 +1,120 @@
+package lifecycle
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// panics makes every call of a kind panic while on is set.
+func panics(on *atomic.Bool, op, path string) func(string, string) error {
+	return func(did, at string) error {
+		if on.Load() && did == op && strings.HasPrefix(at, path) {
+			panic("with a secret")
+		}
+		return nil
+	}
+}
+
+// However a flush panics, the next one writes what it should have written.
+func TestAFlushThatPanicsIsFollowedByAnother(t *testing.T) {
+	for _, call := range []string{"get config", "get usage/", "put usage/", "get quota/", "put quota/"} {
+		t.Run(call, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.interval(10)
+				w.role("web", func(r *record.Role) { r.Quota = 640 })
+				m := w.issue()
+				f := w.flusher()
+				defer f.Stop()
+				var broken atomic.Bool
+				op, path, _ := strings.Cut(call, " ")
+				w.disk.fail = panics(&broken, op, path)
+				for range 2 {
+					w.uses.Touch(m.Key.ID, 1, start+50)
+					w.must(spend(w, m))
+					broken.Store(true)
+					w.Store.Invalidate("config")
+					time.Sleep(25 * time.Second)
+					broken.Store(false)
+					time.Sleep(25 * time.Second)
+					synctest.Wait()
+				}
+				q, err := w.Store.Quota(t.Context(), m.Key.ID)
+				// A write that fails may lose its block, each time.
+				if w.lastUse(m.Key.ID) != start+50 || q.Total-2 > 40 || err != nil {
+					t.Errorf("stored are the use at %+d and %+v, %v", w.lastUse(m.Key.ID).Sub(start), q, err)
+				}
+				if log := w.log.String(); strings.Contains(log, "secret") || !strings.Contains(log, "fault") {
+					t.Errorf("the log says %s", log)
+				}
+				// The counter is not left locked.
+				w.must(spend(w, m))
+			})
+		})
+	}
+}
+
+func TestAFlusherThatDiedIsStartedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.interval(10)
+		id := w.issue().Key.ID
+		f := w.flusher()
+		defer f.Stop()
+		f.worker.cancel()
+		f.worker.wait()
+		w.must(f.Start(t.Context()))
+		w.uses.Touch(id, 1, start+50)
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if w.lastUse(id) != start+50 {
+			t.Error("nothing flushes")
+		}
+	})
+}
+
+// What waits behind a piece of work that panicked is not forgotten.
+func TestAnIdleEndBehindOneThatPanickedIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, ends := idling(t)
+		defer ends.Stop()
+		first, second := w.issue().Key.ID, w.issue().Key.ID
+		var broken atomic.Bool
+		broken.Store(true)
+		w.disk.fail = panics(&broken, "get", "key/"+first[:2]+"/"+first)
+		ends.Note(first, start+5, start)
+		ends.Note(second, start+5, start)
+		synctest.Wait()
+		broken.Store(false)
+		if k := w.key(second); k.Newest().ExpiresAt != start+5 {
+			t.Errorf("the second expires at %+d", k.Newest().ExpiresAt.Sub(start))
+		}
+	})
+}
+
+func TestAHashBehindOneThatPanickedIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := &Rehasher{Engine: w.Engine, Remember: w.proofs.Add, Writable: func() bool { return true }}
+		defer r.Stop()
+		first, second := w.issue(), w.issue()
+		hash, before := w.hashOf(first), w.hashOf(second)
+		w.setCost(16, 1)
+		var broken atomic.Bool
+		broken.Store(true)
+		w.disk.fail = panics(&broken, "get", "key/"+first.Key.ID[:2]+"/"+first.Key.ID)
+		r.Offer(first.Text, hash)
+		r.Offer(second.Text, before)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		broken.Store(false)
+		if w.hashOf(second) == before {
+			t.Error("it is as it was")
+		}
+	})
+}
