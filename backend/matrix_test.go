@@ -191,7 +191,7 @@ func (tr trial) hasHappened(t *testing.T, w *world, m *mount, want outcome) bool
 func records(dump map[string][]byte) map[string][]byte {
 	maps.DeleteFunc(dump, func(path string, value []byte) bool {
 		owner := strings.HasPrefix(path, "owner/") && bytes.Contains(value, []byte(`"generation":0`)) // a stop is no hint
-		return owner || strings.HasPrefix(path, "owner-key/") || strings.HasPrefix(path, "role-key/") || strings.HasPrefix(path, "usage/")
+		return owner || strings.HasPrefix(path, "owner-key/") || strings.HasPrefix(path, "role-key/") || strings.HasPrefix(path, "roster/") || strings.HasPrefix(path, "usage/")
 	})
 	return dump
 }

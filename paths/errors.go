@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/keyhash"
-	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
@@ -29,8 +28,8 @@ func (sv *Services) reply(err error) (*logical.Response, error) {
 		return nil, logical.CodedError(http.StatusConflict, string(conflict))
 	case errors.Is(err, record.ErrKeyNotFound):
 		return nil, logical.CodedError(http.StatusNotFound, record.ErrKeyNotFound.Error())
-	case errors.Is(err, lifecycle.ErrRoleNotFound):
-		return nil, logical.CodedError(http.StatusNotFound, lifecycle.ErrRoleNotFound.Error())
+	case errors.Is(err, record.ErrRoleNotFound):
+		return nil, logical.CodedError(http.StatusNotFound, record.ErrRoleNotFound.Error())
 	case errors.Is(err, keyhash.ErrBusy):
 		return nil, logical.CodedError(http.StatusServiceUnavailable, "busy: too many keys are being hashed; try again")
 	case errors.Is(err, limit.ErrBusy):

@@ -41,7 +41,7 @@ func TestEveryErrorHasItsStatusAndText(t *testing.T) {
 		limit.ErrBusy:                         {503, "busy: too many keys are partly through their limits", false},
 		record.ErrLastVersion:                 {409, "the key has reached its last version number; issue a new key", false},
 		record.ErrKeyNotFound:                 {404, "key not found", false},
-		lifecycle.ErrRoleNotFound:             {404, "role not found", false},
+		record.ErrRoleNotFound:                {404, "role not found", false},
 		keyhash.ErrBusy:                       {503, "busy: too many keys are being hashed; try again", false},
 		store.ErrNoTagKey:                     {500, "internal error", true},
 		store.ErrIDTaken:                      {500, "internal error", true},

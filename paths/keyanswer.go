@@ -2,6 +2,7 @@ package paths
 
 import (
 	"context"
+	"errors"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/limit"
@@ -90,7 +91,26 @@ func (sv *Services) readAnswer(ctx context.Context, k record.Key) (map[string]an
 	if err != nil {
 		return nil, err
 	}
-	s, now := l.Standing, sv.Clock.Now()
+	return wholeAnswer(k, l.Standing, uses, sv.Clock.Now()), nil
+}
+
+// changedAnswer is readAnswer for a change that is made: what cannot be read
+// beside the key's own record does not hide it. The key is then shown as its
+// record alone has it, and where the record's state is final, which is what an
+// end needs, that is the whole truth. What another node must answer is passed on.
+func (sv *Services) changedAnswer(ctx context.Context, k record.Key) (data map[string]any, warnings []string, err error) {
+	data, err = sv.readAnswer(ctx, k)
+	if err == nil || errors.Is(err, record.ErrElsewhere) {
+		return data, nil, err
+	}
+	sv.Logger.Warn("a changed key is answered by its record alone", "key_id", k.ID, "error", err)
+	return wholeAnswer(k, record.Alone(&k), nil, sv.Clock.Now()), []string{aloneWarning}, nil
+}
+
+const aloneWarning = "the change is made; what the key's role, owner, parents and last uses say of it cannot be read, so the answer shows its own record only"
+
+// wholeAnswer is what a read shows.
+func wholeAnswer(k record.Key, s record.Standing, uses record.Uses, now record.Time) map[string]any {
 	data := keyAnswer(k, s, now)
 	data["ttl"] = int64(k.TTL)
 	data["disabled"], data["disabled_at"], data["disabled_reason"] = k.Disabled, k.DisabledAt.String(), k.DisabledReason
@@ -111,7 +131,7 @@ func (sv *Services) readAnswer(ctx context.Context, k record.Key) (map[string]an
 		}
 	}
 	data["versions"] = versions
-	return data, nil
+	return data
 }
 
 // peek looks at what is left of a key's limits.

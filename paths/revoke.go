@@ -49,7 +49,7 @@ func (sv *Services) changed(ctx context.Context, k record.Key, err error) (*logi
 	if err != nil {
 		return nil, err
 	}
-	data, err := sv.readAnswer(ctx, k)
+	data, warnings, err := sv.changedAnswer(ctx, k)
 	if err != nil {
 		return nil, err
 	}
@@ -58,5 +58,5 @@ func (sv *Services) changed(ctx context.Context, k record.Key, err error) (*logi
 		// held by a verify, must not hide it.
 		sv.Logger.Warn("a changed key is answered without its quota", "error", err)
 	}
-	return answer(data), nil
+	return answer(data, warnings...), nil
 }

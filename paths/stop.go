@@ -40,9 +40,9 @@ func (sv *Services) stopRole(ctx context.Context, r request) (*logical.Response,
 	return stopped(stop, err)
 }
 
-func stopped(stop record.Stop, err error) (*logical.Response, error) {
+func stopped(stop record.Halt, err error) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(map[string]any{"revoked_before": stop.StoppedAt.String(), "reason": stop.StopReason}), nil
+	return answer(map[string]any{"revoked_before": stop.At.String(), "reason": stop.Reason}), nil
 }

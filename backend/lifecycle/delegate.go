@@ -51,31 +51,14 @@ func (e *Engine) delegate(ctx context.Context, r DelegateRequest) (Minted, error
 	}
 	caps := e.Caps()
 
-	defer e.Store.HoldRole(p.Record.Role)()
-	child, l, err := e.child(ctx, p, r)
-	if err != nil {
-		return Minted{}, err
-	}
-	role := *l.Standing.Role
-	release, err := e.admit(ctx, &child, role)
-	if err != nil {
-		return Minted{}, err
-	}
-	defer release()
-	child.CreatedBy = r.By
-	parentEnds := l.Key.Find(p.Version.Number).ExpiresAt
-	minted, err := e.create(ctx, child, role, text, phc, term{ttl: r.Want.TTL, caps: caps, asker: r.Asker, parentEnds: parentEnds})
-	if err != nil {
-		return Minted{}, err
-	}
-	// Nothing held the parent meanwhile. If it ended, its child was born dead,
-	// and nobody shall be told otherwise. The owner may have been stopped before
-	// it was held, too.
-	if _, _, err := e.child(ctx, p, r); err != nil {
-		_ = e.Delete(ctx, Target{ID: id})
-		return Minted{}, err
-	}
-	return minted, nil
+	return e.place(ctx, text, phc, term{ttl: r.Want.TTL, caps: caps, asker: r.Asker}, func() (born, error) {
+		child, l, err := e.child(ctx, p, r)
+		if err != nil {
+			return born{}, err
+		}
+		child.CreatedBy = r.By
+		return born{key: child, role: *l.Standing.Role, parentEnds: l.Key.Find(p.Version.Number).ExpiresAt}, nil
+	})
 }
 
 // child is what the parent, as it is now, lets the new key be.

@@ -85,11 +85,11 @@ func TestWhatIssueRefusesLeavesNothing(t *testing.T) {
 		during bool // while the key is minted, rather than before
 		is     func(error) bool
 	}{
-		"an unknown role":                        {do: func(_ *world, r *IssueRequest) { r.Role = "none" }, is: is(ErrRoleNotFound)},
+		"an unknown role":                        {do: func(_ *world, r *IssueRequest) { r.Role = "none" }, is: is(record.ErrRoleNotFound)},
 		"a disabled role":                        {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, is: is(record.ErrRoleDisabled)},
 		"scopes beyond the role's":               {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, is: func(err error) bool { return errors.As(err, new(record.Mistake)) }},
 		"a role that is disabled meanwhile":      {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, during: true, is: is(record.ErrRoleDisabled)},
-		"a role that is deleted meanwhile":       {do: func(w *world, _ *IssueRequest) { w.must(w.DeleteRole(t.Context(), "web")) }, during: true, is: is(ErrRoleNotFound)},
+		"a role that is deleted meanwhile":       {do: func(w *world, _ *IssueRequest) { w.must(w.DeleteRole(t.Context(), "web")) }, during: true, is: is(record.ErrRoleNotFound)},
 		"a role that is narrowed meanwhile":      {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, during: true, is: func(err error) bool { return errors.As(err, new(record.Mistake)) }},
 		"storage trouble with the role":          {do: func(w *world, _ *IssueRequest) { w.Store.Invalidate("role/web"); w.disk.fail = fails("get", "role/") }, is: is(errDisk)},
 		"storage trouble with the tag key":       {do: func(w *world, _ *IssueRequest) { w.Store.Invalidate("tag-key"); w.disk.fail = fails("get", "tag-key") }, is: is(errDisk)},

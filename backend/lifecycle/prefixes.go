@@ -30,7 +30,7 @@ func (e *Engine) usePrefix(ctx context.Context, name string, role record.Role, p
 func (e *Engine) changePrefixes(ctx context.Context, name, uid string, change func(*record.Prefixes) error) error {
 	_, err := e.Store.UpdateRole(ctx, name, func(old *record.Role) (record.Role, error) {
 		if old == nil || old.UID != uid {
-			return record.Role{}, ErrRoleNotFound
+			return record.Role{}, record.ErrRoleNotFound
 		}
 		role := *old
 		return role, change(&role.Prefixes)
@@ -116,7 +116,7 @@ func (e *Engine) dropPrefixes(ctx context.Context, roles carriers) error {
 
 // ignoreRoleGone is for work on a role that may have been deleted meanwhile.
 func ignoreRoleGone(err error) error {
-	if errors.Is(err, ErrRoleNotFound) {
+	if errors.Is(err, record.ErrRoleNotFound) {
 		return nil
 	}
 	return err

@@ -32,12 +32,12 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 		return renewal, err
 	}
 	caps := e.Caps()
-	defer e.hold(&k)()
-	l, err := e.Standing(ctx, k)
-	if err != nil {
-		return renewal, err
-	}
-	_, err = e.Store.UpdateKey(ctx, r.ID, func(k *record.Key) error {
+	defer e.Store.HoldRole(k.Role)()
+	k, err = e.Store.UpdateKey(ctx, r.ID, func(k *record.Key) error {
+		l, err := e.Standing(ctx, *k)
+		if err != nil {
+			return err
+		}
 		now := e.Clock.Now()
 		v := k.Find(r.Version)
 		if v == nil {
@@ -54,6 +54,9 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 		renewal, err = renewNewest(v, *l.Standing.Role, caps, r, now)
 		return err
 	})
+	if err == nil && e.stopped(ctx, k) {
+		err = record.ErrKeyEnded
+	}
 	return renewal, err
 }
 

@@ -9,13 +9,14 @@ import (
 )
 
 // Revoke is the operator's door: it ends the key, all versions, before it
-// answers. Repeated, it changes nothing.
+// answers. Repeated, it changes nothing. It needs the key's own record and
+// nothing else.
 func (e *Engine) Revoke(ctx context.Context, t Target, reason string) (record.Key, error) {
 	k, err := e.Find(ctx, t)
 	if err != nil {
 		return record.Key{}, err
 	}
-	l, err := e.Standing(ctx, k)
+	standing, err := e.standingOf(ctx, k)
 	if err != nil {
 		return record.Key{}, err
 	}
@@ -23,7 +24,7 @@ func (e *Engine) Revoke(ctx context.Context, t Target, reason string) (record.Ke
 		if t.hides(k) {
 			return record.ErrKeyNotFound
 		}
-		if l.Standing.Stopped(k) != nil {
+		if standing.Stopped(k) != nil {
 			return record.ErrUnchanged // the stop's time and reason stay
 		}
 		return nil
@@ -41,7 +42,7 @@ func (e *Engine) RevokeByKey(ctx context.Context, text, reason string) (record.K
 	if !ok {
 		return record.Key{}, record.ErrKeyNotFound
 	}
-	l, err := e.Standing(ctx, p.Record)
+	standing, err := e.standingOf(ctx, p.Record)
 	if err != nil {
 		return record.Key{}, err
 	}
@@ -50,7 +51,7 @@ func (e *Engine) RevokeByKey(ctx context.Context, text, reason string) (record.K
 		if v == nil {
 			return record.ErrVersionOver
 		}
-		switch k.StateOf(v, l.Standing, e.Clock.Now()) {
+		switch k.StateOf(v, standing, e.Clock.Now()) {
 		case record.Revoked:
 			return record.ErrUnchanged
 		case record.Expired:
@@ -68,7 +69,7 @@ func (e *Engine) revoke(ctx context.Context, id, reason string, allow func(*reco
 		return record.Key{}, err
 	}
 	revoked := false
-	k, err := e.Store.UpdateKey(ctx, id, func(k *record.Key) error {
+	k, err := e.Store.EndKey(ctx, id, func(k *record.Key) error {
 		if err := allow(k); err != nil {
 			return err
 		}
@@ -108,7 +109,7 @@ func (e *Engine) EndLease(ctx context.Context, id string, version int) error {
 // endVersion is for changes that may end the key.
 func (e *Engine) endVersion(ctx context.Context, id string, end func(*record.Key) error) error {
 	revoked := false
-	_, err := e.Store.UpdateKey(ctx, id, func(k *record.Key) error {
+	_, err := e.Store.EndKey(ctx, id, func(k *record.Key) error {
 		before := k.RevokedAt
 		err := end(k)
 		revoked = err == nil && k.RevokedAt != before

@@ -72,13 +72,13 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 		return Minted{}, err
 	}
 	caps := e.Caps()
-	defer e.hold(&k)()
-	l, err := e.Standing(ctx, k)
-	if err != nil {
-		return Minted{}, err
-	}
+	defer e.Store.HoldRole(k.Role)()
 	minted := Minted{Text: text}
 	minted.Key, err = e.Store.UpdateKey(ctx, k.ID, func(k *record.Key) error {
+		l, err := e.Standing(ctx, *k)
+		if err != nil {
+			return err
+		}
 		if err := e.mayRotate(k, &l, presented, r); err != nil {
 			return err
 		}
@@ -106,6 +106,9 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 	})
 	if err != nil {
 		return Minted{}, err
+	}
+	if e.stopped(ctx, minted.Key) {
+		return Minted{}, record.ErrKeyNotActive
 	}
 	return minted, nil
 }

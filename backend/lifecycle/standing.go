@@ -2,9 +2,11 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -37,17 +39,6 @@ func (e *Engine) Find(ctx context.Context, t Target) (record.Key, error) {
 	return k, nil
 }
 
-// hold keeps the role and the owner of a key as they are until release, so that
-// no stop, change or deletion comes between a look at them and a write.
-func (e *Engine) hold(k *record.Key) (release func()) {
-	releaseRole := e.Store.HoldRole(k.Role)
-	releaseOwner := e.Store.HoldOwner(k.Owner, false)
-	return func() {
-		releaseOwner()
-		releaseRole()
-	}
-}
-
 // Standing is what the key's state depends on, now, for those who act on it or
 // show it.
 func (e *Engine) Standing(ctx context.Context, k record.Key) (verify.Lineage, error) {
@@ -59,13 +50,41 @@ func (e *Engine) Standing(ctx context.Context, k record.Key) (verify.Lineage, er
 	return l, err
 }
 
-// ended tells of a record whether its key has ended: what the store asks when
-// it counts keys.
+// stopped tells whether a key that was just written has ended meanwhile by what
+// waits for nobody: a stop of its owner, its role, or of one of its ancestors.
+// Where that cannot be told, what was written stands: it is seen by this answer
+// only.
+func (e *Engine) stopped(ctx context.Context, k record.Key) bool {
+	l, err := e.Standing(ctx, k)
+	return err == nil && (k.State(l.Standing, e.Clock.Now()) == record.Revoked || k.Parent != "" && l.Standing.AncestorsEnded)
+}
+
+// judge is Standing for the store, which counts keys.
+func (e *Engine) judge(ctx context.Context) store.Judge {
+	return func(k record.Key) (record.Standing, error) {
+		l, err := e.Standing(ctx, k)
+		return l.Standing, err
+	}
+}
+
+// ended tells of a record whether its key has ended.
 func (e *Engine) ended(ctx context.Context) func(record.Key) (bool, error) {
 	return func(k record.Key) (bool, error) {
 		l, err := e.Resolver.Resolve(ctx, k)
 		return k.Ended(l.Standing, e.Clock.Now()), err
 	}
+}
+
+// standingOf is what the state of a key depends on, as its record stands alone
+// where the rest cannot be read: an end needs no more. What another node must
+// answer is passed on to it.
+func (e *Engine) standingOf(ctx context.Context, k record.Key) (record.Standing, error) {
+	l, err := e.Standing(ctx, k)
+	if err == nil || errors.Is(err, record.ErrElsewhere) {
+		return l.Standing, err
+	}
+	e.Logger.Warn("what a key that is to be ended depends on cannot be read", "key_id", k.ID, "error", err)
+	return record.Alone(&k), nil
 }
 
 // DeleteRole removes a role none of whose keys is left alive.

@@ -2,44 +2,45 @@ package lifecycle
 
 import (
 	"context"
+	"crypto/rand"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
 // StopOwner ends all keys of an owner at once, with one write. Keys issued after
-// its answer are fine.
-func (e *Engine) StopOwner(ctx context.Context, owner, reason string) (record.Stop, error) {
+// its answer are fine. It waits for nobody who makes keys: these look again.
+func (e *Engine) StopOwner(ctx context.Context, owner, reason string) (record.Halt, error) {
 	if err := record.CheckName("owner", owner); err != nil {
-		return record.Stop{}, err
+		return record.Halt{}, err
 	}
 	if err := record.CheckText("reason", reason, record.MaxReason); err != nil {
-		return record.Stop{}, err
+		return record.Halt{}, err
 	}
 	o, err := e.Store.StopOwner(ctx, owner, reason, e.Clock.Now())
 	if err == nil {
 		e.Notify(ctx, Stopped, "")
 	}
-	return o.Stop, err
+	return o.Last(), err
 }
 
 // StopRole ends all keys of a role at once, with one write.
-func (e *Engine) StopRole(ctx context.Context, name, reason string) (record.Stop, error) {
+func (e *Engine) StopRole(ctx context.Context, name, reason string) (record.Halt, error) {
 	if err := record.CheckName("role", name); err != nil {
-		return record.Stop{}, err
+		return record.Halt{}, err
 	}
 	if err := record.CheckText("reason", reason, record.MaxReason); err != nil {
-		return record.Stop{}, err
+		return record.Halt{}, err
 	}
-	role, err := e.Store.UpdateRole(ctx, name, func(old *record.Role) (record.Role, error) {
-		if old == nil {
-			return record.Role{}, ErrRoleNotFound
-		}
-		role := *old
-		role.Raise(reason, e.Clock.Now())
-		return role, nil
-	})
+	// What an unreadable one allowed is not known, so that in its place allows
+	// nothing until it is written anew.
+	instead := record.DefaultRole()
+	instead.UID, instead.Disabled, instead.Description = rand.Text(), true, roleLost
+	role, err := e.Store.StopRole(ctx, name, reason, e.Clock.Now(), instead)
 	if err == nil {
 		e.Notify(ctx, Stopped, "")
 	}
-	return role.Stop, err
+	return role.Last(), err
 }
+
+// roleLost describes a role that was stopped when it could not be read.
+const roleLost = "its entry could not be read when it was stopped; write it anew and enable it"

@@ -14,10 +14,10 @@ import (
 func TestAStopEndsAllThatWasIssuedAndNothingThatComes(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		stop func(w *world, reason string) (record.Stop, error)
+		stop func(w *world, reason string) (record.Halt, error)
 	}{
-		"of the owner": {func(w *world, reason string) (record.Stop, error) { return w.StopOwner(w.Context(), "acme", reason) }},
-		"of the role":  {func(w *world, reason string) (record.Stop, error) { return w.StopRole(w.Context(), "web", reason) }},
+		"of the owner": {func(w *world, reason string) (record.Halt, error) { return w.StopOwner(w.Context(), "acme", reason) }},
+		"of the role":  {func(w *world, reason string) (record.Halt, error) { return w.StopRole(w.Context(), "web", reason) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -28,7 +28,7 @@ func TestAStopEndsAllThatWasIssuedAndNothingThatComes(t *testing.T) {
 			writes := w.disk.writes.Load()
 			stop, err := tc.stop(w, "leaked")
 			w.must(err)
-			if got := w.disk.writes.Load() - writes; got != 1 || stop.StoppedAt != start || stop.StopReason != "leaked" || stop.Generation != 1 {
+			if got := w.disk.writes.Load() - writes; got != 1 || stop.At != start || stop.Reason != "leaked" || stop.Generation != 1 {
 				t.Errorf("with %d writes it answered %+v", got, stop)
 			}
 			if got := w.events[len(w.events)-1]; got != "stop " {
@@ -70,11 +70,11 @@ func (w *world) standing(k record.Key) record.Standing {
 func TestWhatAStopRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if s, err := w.StopOwner(t.Context(), "nobody", ""); err != nil || s.Generation != 1 || s.StoppedAt != start {
+	if s, err := w.StopOwner(t.Context(), "nobody", ""); err != nil || s.Generation != 1 || s.At != start {
 		t.Errorf("an owner without keys answers %+v, %v", s, err)
 	}
 	w.quiet(func() {
-		if _, err := w.StopRole(t.Context(), "none", ""); !errors.Is(err, ErrRoleNotFound) {
+		if _, err := w.StopRole(t.Context(), "none", ""); !errors.Is(err, record.ErrRoleNotFound) {
 			t.Errorf("a role that is not there answers %v", err)
 		}
 		for _, name := range []string{"", "a/b", ".."} {

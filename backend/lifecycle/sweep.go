@@ -123,38 +123,47 @@ func (s *sweep) over(k *record.Key, standing record.Standing) bool {
 
 // writeDown puts into the record what it does not say yet: that nobody used the
 // key for too long, that its role is gone or an ancestor has ended, so that its
-// retention begins, and which hashes are forgotten.
+// retention begins, and which hashes are forgotten. What it saw from afar only
+// tells whether there may be something to write: a use or a longer timeout may
+// have come since.
 func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.Standing) error {
 	now := s.engine.Clock.Now()
-	change := func(k *record.Key) error {
-		forgot := k.Forget(s.retention, now)
-		var err error
-		switch orphaned := standing.Role == nil || standing.Role.UID != k.RoleUID; {
-		case k.EndedAt(standing, now) != 0:
-			err = record.ErrUnchanged
-		case orphaned:
-			err = k.Revoke(RoleGone, now)
-		case k.Idle(standing, now):
-			err = k.Expire(k.IdleEnd(standing))
-		case standing.Seen.Idle, standing.Seen.Expired:
-			// Refused before the role's timeout was raised, or the clock set back.
-			err = k.Expire(now)
-		case k.Parent != "" && standing.AncestorsEnded:
-			k.OrphanedAt = now
-		default:
-			err = record.ErrUnchanged
-		}
-		if forgot {
-			return nil
-		}
-		return err
-	}
 	seen := k.Clone()
-	if change(&seen) != nil {
+	if s.note(&seen, standing, now) != nil {
 		return nil
 	}
-	_, err := s.engine.Store.UpdateKey(ctx, k.ID, change)
+	_, err := s.engine.Store.UpdateKey(ctx, k.ID, func(k *record.Key) error {
+		l, err := s.engine.Standing(ctx, *k)
+		if err != nil {
+			return err
+		}
+		return s.note(k, l.Standing, now)
+	})
 	return ignoreNotFound(err)
+}
+
+func (s *sweep) note(k *record.Key, standing record.Standing, now record.Time) error {
+	forgot := k.Forget(s.retention, now)
+	var err error
+	switch orphaned := standing.Role == nil || standing.Role.UID != k.RoleUID; {
+	case k.EndedAt(standing, now) != 0:
+		err = record.ErrUnchanged
+	case orphaned:
+		err = k.Revoke(RoleGone, now)
+	case k.Idle(standing, now):
+		err = k.Expire(k.IdleEnd(standing))
+	case standing.Seen.Idle, standing.Seen.Expired:
+		// Refused before the role's timeout was raised, or the clock set back.
+		err = k.Expire(now)
+	case k.Parent != "" && standing.AncestorsEnded:
+		k.OrphanedAt = now
+	default:
+		err = record.ErrUnchanged
+	}
+	if forgot {
+		return nil
+	}
+	return err
 }
 
 // pace keeps a background run to half of the time, so that it never owns the

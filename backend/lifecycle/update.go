@@ -21,12 +21,18 @@ func (e *Engine) update(ctx context.Context, t Target, change record.Change) (re
 	if err != nil {
 		return record.Key{}, err
 	}
-	defer e.hold(&k)()
-	l, err := e.Standing(ctx, k)
-	if err != nil {
-		return record.Key{}, err
+	write := e.Store.UpdateKey
+	if d := change.Disabling.Disabled; d != nil && *d {
+		write = e.Store.EndKey // an emergency, as a revocation is
 	}
-	return e.Store.UpdateKey(ctx, t.ID, func(k *record.Key) error {
+	return write(ctx, k.ID, func(k *record.Key) error {
+		if t.hides(k) {
+			return record.ErrKeyNotFound
+		}
+		l, err := e.Standing(ctx, *k)
+		if err != nil {
+			return err
+		}
 		if k.Ended(l.Standing, e.Clock.Now()) {
 			return record.ErrKeyEnded
 		}

@@ -14,6 +14,9 @@ var ErrNotFound = errors.New("not found")
 // it tells a guesser nothing.
 var ErrKeyNotFound = fmt.Errorf("key %w", ErrNotFound)
 
+// ErrRoleNotFound is returned for a role that does not exist.
+var ErrRoleNotFound = fmt.Errorf("role %w", ErrNotFound)
+
 // ErrElsewhere is returned when only the node that may write can answer. Vault
 // passes the request on to it.
 var ErrElsewhere = errors.New("only a node that may write can answer")

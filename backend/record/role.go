@@ -1,6 +1,7 @@
 package record
 
 import (
+	"fmt"
 	"maps"
 
 	"vault-plugin-secrets-apikeys/backend/network"
@@ -32,6 +33,7 @@ type Role struct {
 	Disabled       bool              `json:"disabled"`
 
 	MaxKeysPerOwner    int `json:"max_keys_per_owner"`   // 0 for any
+	Counts             int `json:"counts"`               // how often a limit was set where there was none
 	MaxDelegationDepth int `json:"max_delegation_depth"` // 0 for no delegation
 	Limits
 	Stop
@@ -54,7 +56,10 @@ func DefaultRole() Role {
 const LongLease Seconds = 30 * 24 * 3600
 
 // Intact tells whether r has the parts that every stored role has.
-func (r Role) Intact() bool { return r.UID != "" && r.Limits.whole() }
+func (r Role) Intact() bool { return r.UID != "" && r.Limits.whole() && r.Stop.whole() }
+
+// Count names the count of each owner's keys that the role's limit began.
+func (r Role) Count() string { return fmt.Sprintf("%s-%d", r.UID, r.Counts) }
 
 // Check refuses a role that contradicts itself. wrote names the fields of this
 // write: narrowing allowed_scopes alone must always work, so default_scopes are

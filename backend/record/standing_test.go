@@ -148,7 +148,7 @@ func TestAStopEndsWhatWasIssuedBefore(t *testing.T) {
 		t.Errorf("it is %s since %d: %q", k.State(standing(), 1500), at, why)
 	}
 	role.Raise("the role's", 1400)
-	if at, why := k.Revocation(standing()); at != 1500 || why != "leaked" {
+	if at, why := k.Revocation(standing()); at != 1400 || why != "the role's" {
 		t.Errorf("of two stops it tells %d, %q", at, why)
 	}
 	k.OwnerGeneration = owner.Generation
@@ -161,7 +161,7 @@ func TestAStopEndsWhatWasIssuedBefore(t *testing.T) {
 	}
 	owner.Raise("again", 1600)
 	owner.Raise("and again", 1700)
-	if owner.Generation != 3 || owner.StoppedAt != 1700 || owner.StopReason != "and again" {
+	if owner.Generation != 3 || owner.Last() != (record.Halt{Generation: 3, At: 1700, Reason: "and again"}) {
 		t.Errorf("after three stops the mark is %+v", owner)
 	}
 	k.RevokedAt, k.RevokeReason = 1450, "its own"
@@ -169,7 +169,7 @@ func TestAStopEndsWhatWasIssuedBefore(t *testing.T) {
 		t.Errorf("of its own revocation it tells %d, %q", at, why)
 	}
 	// A clock that was set back when the stop came changes nothing.
-	k.RevokedAt, owner.StoppedAt = 0, 1
+	k.RevokedAt, owner.Halts[1].At = 0, 1
 	if got := k.State(standing(), 1500); got != record.Revoked {
 		t.Errorf("after a stop of long ago it is %s", got)
 	}
@@ -178,7 +178,7 @@ func TestAStopEndsWhatWasIssuedBefore(t *testing.T) {
 func TestAStopOfAnotherRoleOfTheNameIsNone(t *testing.T) {
 	t.Parallel()
 	k := keyAt(1000)
-	s := record.Standing{Role: &record.Role{UID: "u2", Stop: record.Stop{Generation: 1, StoppedAt: 1500, StopReason: "x"}}}
+	s := record.Standing{Role: &record.Role{UID: "u2", Stop: record.Stop{Generation: 1, Halts: []record.Halt{{Generation: 1, At: 1500, Reason: "x"}}}}}
 	if at, why := k.Revocation(s); s.Stopped(&k) != nil || at != 0 || why != "" || k.State(s, 1600) != record.Revoked {
 		t.Errorf("it tells %d, %q", at, why)
 	}

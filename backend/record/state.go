@@ -46,15 +46,26 @@ type Seen struct {
 	Superseded []int // versions whose grace was over
 }
 
-// Stopped is the stop that ended the key, nil if none did.
-func (s Standing) Stopped(k *Key) *Stop {
-	switch {
-	case s.Owner.Generation > k.OwnerGeneration:
-		return &s.Owner.Stop
-	case s.Role != nil && s.Role.UID == k.RoleUID && s.Role.Generation > k.RoleGeneration:
-		return &s.Role.Stop
-	default:
-		return nil
+// Stopped is the stop that ended the key, the earliest of its owner's and its
+// role's; nil if none did.
+func (s Standing) Stopped(k *Key) *Halt {
+	mark := s.Owner.EndOf(k.OwnerGeneration)
+	if s.Role == nil || s.Role.UID != k.RoleUID {
+		return mark
+	}
+	if of := s.Role.EndOf(k.RoleGeneration); of != nil && (mark == nil || of.At < mark.At) {
+		mark = of
+	}
+	return mark
+}
+
+// Alone is the standing by which the record of a key alone decides: nothing else
+// speaks against it.
+func Alone(k *Key) Standing {
+	return Standing{
+		Role:            &Role{UID: k.RoleUID, Stop: Stop{Generation: k.RoleGeneration}},
+		Owner:           Owner{Stop{Generation: k.OwnerGeneration}},
+		AncestorsActive: true,
 	}
 }
 
@@ -132,15 +143,16 @@ func (k *Key) EndedAt(s Standing, now Time) Time {
 	earlier(k.RevokedAt)
 	earlier(k.OrphanedAt)
 	if stop := s.Stopped(k); stop != nil {
-		earlier(stop.StoppedAt)
+		earlier(stop.At)
 	}
 	return ended
 }
 
-// Revocation is when and why the key was revoked, by itself or by a stop.
+// Revocation is when and why the key was revoked, by itself or by a stop: what
+// came first counts.
 func (k *Key) Revocation(s Standing) (at Time, reason string) {
-	if stop := s.Stopped(k); stop != nil && k.RevokedAt == 0 {
-		return stop.StoppedAt, stop.StopReason
+	if stop := s.Stopped(k); stop != nil && (k.RevokedAt == 0 || stop.At < k.RevokedAt) {
+		return stop.At, stop.Reason
 	}
 	return k.RevokedAt, k.RevokeReason
 }

@@ -24,6 +24,7 @@ var (
 	keySize     = int(reflect.TypeFor[Key]().Size())
 	versionSize = int(reflect.TypeFor[Version]().Size())
 	roleSize    = int(reflect.TypeFor[Role]().Size())
+	haltSize    = int(reflect.TypeFor[Halt]().Size())
 )
 
 // Weight is what the key counts for in a cache.
@@ -39,8 +40,18 @@ func (k *Key) Weight() int {
 // Weight is what the role counts for in a cache.
 func (r *Role) Weight() int {
 	bytes := roleSize + policyBytes(r.Metadata, r.BoundCIDRs, r.AllowedScopes, r.DefaultScopes) +
-		textBytes(r.UID, r.Description, r.Prefix, r.OwnerTemplate, r.StopReason)
+		textBytes(r.UID, r.Description, r.Prefix, r.OwnerTemplate) + r.haltBytes()
 	return max(1, bytes/weightUnit)
+}
+
+// Weight is what the owner counts for in a cache.
+func (o *Owner) Weight() int { return max(1, o.haltBytes()/weightUnit) }
+
+func (s *Stop) haltBytes() (bytes int) {
+	for i := range s.Halts {
+		bytes += haltSize + len(s.Halts[i].Reason)
+	}
+	return bytes
 }
 
 func policyBytes(metadata map[string]string, networks network.List, scopes ...[]string) int {

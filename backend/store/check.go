@@ -28,7 +28,7 @@ func (p Problem) String() string { return p.Path + ": " + p.What }
 // trusts no cache and changes nothing; it is for tests and for a mount that
 // nobody writes.
 func Check(ctx context.Context, storage logical.Storage, now record.Time) ([]Problem, error) {
-	c := &checker{storage: storage, now: now, hints: make(map[string]bool), wanted: make(map[string]bool), optional: make(map[string]bool), keys: make(map[string]bool)}
+	c := &checker{storage: storage, now: now, hints: make(map[string]bool), wanted: make(map[string]bool), optional: make(map[string]bool), keys: make(map[string]bool), rosters: make(map[string]roster), counted: make(map[string][]string), owners: make(map[string]bool)}
 	var paths []string
 	err := logical.ScanView(ctx, storage, func(path string) { paths = append(paths, path) })
 	if err != nil {
@@ -44,6 +44,9 @@ func Check(ctx context.Context, storage logical.Storage, now record.Time) ([]Pro
 		if !c.hints[path] {
 			c.problem(path, "the hint of a key is missing", false)
 		}
+	}
+	if err := c.checkRosters(ctx); err != nil {
+		return nil, err
 	}
 	for _, path := range c.quotas {
 		if !c.keys[path[strings.LastIndex(path, "/")+1:]] {
@@ -68,6 +71,9 @@ type checker struct {
 	optional map[string]bool // that may be there or not
 	keys     map[string]bool // ids with a record
 	quotas   []string
+	rosters  map[string]roster
+	counted  map[string][]string // ids of keys that live, by the roster that must name them
+	owners   map[string]bool     // who have keys
 }
 
 func (c *checker) problem(path, what string, leftover bool) {
@@ -82,6 +88,8 @@ func (c *checker) entry(ctx context.Context, path string) error {
 	case ownerKeys, roleKeys:
 		c.hints[path] = true
 		return mustRead[hint](ctx, c.storage, path)
+	case rosterFolder:
+		return c.roster(ctx, path)
 	case roleFolder:
 		return mustRead[record.Role](ctx, c.storage, path)
 	case ownerFolder:
@@ -147,6 +155,11 @@ func (c *checker) hintsOf(ctx context.Context, k record.Key) error {
 	}
 	ended := !found || role.UID != k.RoleUID ||
 		k.EndedAt(record.Standing{Role: &role, Owner: owner}, c.now) != 0
+	c.owners[k.Owner] = true
+	if !ended && k.Owner != "" && role.MaxKeysPerOwner > 0 {
+		path := rosterPath(k.Owner, k.Role)
+		c.counted[path] = append(c.counted[path], k.ID)
+	}
 	for _, path := range hintPaths(k) {
 		if path == roleHintPath(k) && ended {
 			c.optional[path] = true

@@ -21,8 +21,7 @@ func (s *Store) PeekKey(ctx context.Context, id string) (record.Key, bool, error
 	return s.keys.peek(ctx, id)
 }
 
-// CreateKey stores a new key. The caller holds the role and the owner, the owner
-// alone if it has no record yet.
+// CreateKey stores a new key. The caller holds the role and the owner.
 //
 // Order: the owner, the hints, the record. A crash in between leaves a hint
 // without a record, which nobody follows and tidy removes.
@@ -32,9 +31,7 @@ func (s *Store) CreateKey(ctx context.Context, k record.Key) error {
 			return err
 		}
 	}
-	lock := s.keys.lock(k.ID)
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.keys.locks.hold(k.ID, alone)()
 	_, taken, err := s.keys.fresh(ctx, k.ID)
 	if err != nil {
 		return err
@@ -53,12 +50,20 @@ func (s *Store) CreateKey(ctx context.Context, k record.Key) error {
 // nothing and is no error. A record that is not there is ErrKeyNotFound and is
 // never made. Where the key may now live longer, its hints are written first.
 func (s *Store) UpdateKey(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
+	return s.updateKey(ctx, id, alone, change)
+}
+
+// EndKey is UpdateKey for what ends or disables a key: it goes before whatever
+// else waits for the key.
+func (s *Store) EndKey(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
+	return s.updateKey(ctx, id, urgent, change)
+}
+
+func (s *Store) updateKey(ctx context.Context, id string, how hold, change func(*record.Key) error) (record.Key, error) {
 	if !apikey.ValidID(id) {
 		return record.Key{}, record.ErrKeyNotFound
 	}
-	lock := s.keys.lock(id)
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.keys.locks.hold(id, how)()
 	k, found, err := s.keys.fresh(ctx, id)
 	if err != nil {
 		return k, err
@@ -93,9 +98,7 @@ func (s *Store) DeleteKey(ctx context.Context, id string, keep func(*record.Key)
 	if !apikey.ValidID(id) {
 		return false, nil
 	}
-	lock := s.keys.lock(id)
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.keys.locks.hold(id, urgent)()
 	k, found, err := s.keys.fresh(ctx, id)
 	unreadable := errors.Is(err, ErrUnreadable)
 	switch {

@@ -17,9 +17,7 @@ import (
 //
 // endedAt tells of a record when its key ended, 0 while it lives.
 func (s *Store) RepairHints(ctx context.Context, id string, endedAt func(record.Key) record.Time) (repaired int, err error) {
-	lock := s.keys.lock(id)
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.keys.locks.hold(id, alone)()
 	k, found, err := s.keys.peek(ctx, id)
 	if err != nil || !found {
 		return 0, err
@@ -67,7 +65,11 @@ func (s *Store) SweepLeftovers(ctx context.Context, step func()) (repaired int, 
 	if err != nil {
 		return 0, err
 	}
-	owners = append(owners, withHints...)
+	withRosters, err := s.folders(ctx, rosterFolder)
+	if err != nil {
+		return 0, err
+	}
+	owners = append(append(owners, withHints...), withRosters...)
 	slices.Sort(owners)
 	for _, owner := range slices.Compact(owners) {
 		n, err := s.sweepOwner(ctx, owner, step)
@@ -99,25 +101,47 @@ func (s *Store) SweepLeftovers(ctx context.Context, step func()) (repaired int, 
 
 // sweepOwner removes an owner's dead hints, and the owner when nothing is left.
 // The mark of a stop stays for good: it must outlive every record that it ends.
-// A key being issued holds the owner's lock from before its first hint.
+// A key being issued holds the owner from before its first hint, so it is held
+// alone here, but only where a look has found nothing: a long list is no work to
+// be done while issuers wait.
 func (s *Store) sweepOwner(ctx context.Context, owner string, step func()) (repaired int, err error) {
 	repaired, err = s.sweepFolder(ctx, ownerKeys+owner+"/", step)
 	if err != nil {
 		return repaired, err
 	}
-	defer s.HoldOwner(owner, true)()
-	o, _, err := s.owners.fresh(ctx, owner)
-	if err != nil || o.Generation > 0 {
+	used, err := s.hasHints(ctx, owner)
+	if err != nil {
 		return repaired, err
 	}
+	if used {
+		return repaired, s.sweepRosters(ctx, owner)
+	}
+	defer s.HoldOwner(owner, true)()
+	if used, err = s.hasHints(ctx, owner); err != nil || used {
+		return repaired, err
+	}
+	if err := s.removeRosters(ctx, owner); err != nil {
+		return repaired, err
+	}
+	return repaired, s.removeOwner(ctx, owner)
+}
+
+func (s *Store) hasHints(ctx context.Context, owner string) (bool, error) {
 	left, err := s.storage.List(ctx, ownerKeys+owner+"/")
 	if err != nil {
-		return repaired, fmt.Errorf("list %s: %w", ownerKeys, err)
+		return false, fmt.Errorf("list %s: %w", ownerKeys, err)
 	}
-	if len(left) > 0 {
-		return repaired, nil
+	return len(left) > 0, nil
+}
+
+// removeOwner removes an owner that was never stopped.
+func (s *Store) removeOwner(ctx context.Context, owner string) error {
+	defer s.owners.locks.hold(owner, alone)()
+	o, found, err := s.owners.fresh(ctx, owner)
+	if err != nil || !found || o.Generation > 0 {
+		return err
 	}
-	return repaired, s.owners.remove(ctx, owner)
+	return s.owners.remove(ctx, owner)
 }
 
 // sweepFolder removes the hints in one folder that lead to no record, or to one
@@ -145,9 +169,7 @@ func (s *Store) sweepFolder(ctx context.Context, folder string, step func()) (re
 // removeDeadHint looks again under the lock that a key being made holds from its
 // first hint to its record.
 func (s *Store) removeDeadHint(ctx context.Context, id, path string) (removed bool, err error) {
-	lock := s.keys.lock(id)
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.keys.locks.hold(id, alone)()
 	k, found, err := s.keys.fresh(ctx, id)
 	if err != nil || found && slices.Contains(hintPaths(k), path) {
 		return false, err

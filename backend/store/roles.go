@@ -19,18 +19,15 @@ func (s *Store) Role(ctx context.Context, name string) (*record.Role, error) {
 	return &r, nil
 }
 
-// HoldRole keeps the role from being changed or deleted until release.
-func (s *Store) HoldRole(name string) (release func()) {
-	lock := s.roles.lock(name)
-	lock.RLock()
-	return lock.RUnlock
-}
+// HoldRole keeps the role from being deleted until release. It may be changed and
+// stopped: that waits for nobody, and whoever holds the role looks again.
+func (s *Store) HoldRole(name string) (release func()) { return s.births.hold(name, shared) }
 
 // UpdateRole changes the role under its lock; old is nil when it is made anew.
+// Whatever else changes a role's entry waits meanwhile, a stop among it, so change
+// does nothing that takes long.
 func (s *Store) UpdateRole(ctx context.Context, name string, change func(old *record.Role) (record.Role, error)) (record.Role, error) {
-	lock := s.roles.lock(name)
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.roles.locks.hold(name, alone)()
 	r, found, err := s.roles.fresh(ctx, name)
 	if err != nil {
 		return r, err
@@ -43,28 +40,72 @@ func (s *Store) UpdateRole(ctx context.Context, name string, change func(old *re
 	if err != nil {
 		return changed, err
 	}
+	if changed.MaxKeysPerOwner > 0 && r.MaxKeysPerOwner == 0 {
+		changed.Counts++ // nobody counted meanwhile
+	}
 	return changed, s.roles.put(ctx, name, changed)
+}
+
+// StopRole raises the role's generation, with one write: everything issued under
+// it so far is revoked. A role that is not there is ErrRoleNotFound. One that
+// cannot be read is replaced by instead, which is another role of its name, so
+// that no key of the old one is ever good again.
+func (s *Store) StopRole(ctx context.Context, name, reason string, now record.Time, instead record.Role) (record.Role, error) {
+	defer s.roles.locks.hold(name, urgent)()
+	role, found, err := s.roles.fresh(ctx, name)
+	switch {
+	case errors.Is(err, ErrUnreadable):
+		role = instead
+	case err != nil:
+		return role, err
+	case !found:
+		return role, record.ErrRoleNotFound
+	}
+	role.Raise(reason, now)
+	return role, s.roles.put(ctx, name, role)
 }
 
 // DeleteRole removes the role unless a key of it has not ended. A role that is
 // not there is no error.
 //
+// It looks through the keys twice: first to refuse while nobody waits, then,
+// when there is nobody left to be kept waiting but who asks for a new key, to be
+// sure. No stop and no change of the role waits for either.
+//
 // ended tells of a key's record whether it has.
 func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time, ended func(record.Key) (bool, error)) error {
-	lock := s.roles.lock(name)
-	lock.Lock()
-	defer lock.Unlock()
-	role, found, err := s.roles.fresh(ctx, name)
+	role, found, err := s.unusedRole(ctx, name, now, ended)
+	if err != nil || !found {
+		return err
+	}
+	defer s.births.hold(name, alone)()
+	role, found, err = s.unusedRole(ctx, name, now, ended)
+	if err != nil || !found {
+		return err
+	}
+	return s.removeRole(ctx, name, role.UID)
+}
+
+// unusedRole is the role of this name, all of whose keys have ended.
+func (s *Store) unusedRole(ctx context.Context, name string, now record.Time, ended func(record.Key) (bool, error)) (role record.Role, found bool, err error) {
+	role, found, err = s.roles.fresh(ctx, name)
 	if err != nil || !found {
 		s.roles.cache.Drop(name) // see UpdateKey
-		return err
+		return role, false, err
 	}
 	inUse, err := s.hasLiveKey(ctx, name, role, now, ended)
-	if err != nil {
-		return err
+	if err == nil && inUse {
+		err = record.ErrRoleInUse
 	}
-	if inUse {
-		return record.ErrRoleInUse
+	return role, true, err
+}
+
+// removeRole removes the entry, whatever was changed of the role meanwhile.
+func (s *Store) removeRole(ctx context.Context, name, uid string) error {
+	defer s.roles.locks.hold(name, alone)()
+	role, found, err := s.roles.fresh(ctx, name)
+	if err != nil || !found || role.UID != uid {
+		return err
 	}
 	return s.roles.remove(ctx, name)
 }

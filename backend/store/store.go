@@ -22,6 +22,7 @@ const (
 	keyFolder     = "key/"
 	ownerKeys     = "owner-key/"
 	roleKeys      = "role-key/"
+	rosterFolder  = "roster/"
 	quotaFolder   = "quota/"
 	usageFolder   = "usage/"
 	usageMarkPath = usageFolder + "mark"
@@ -45,6 +46,9 @@ type Store struct {
 	config  *table[record.Config]
 	tagKey  *cache.Cache[string, *apikey.TagKey]
 
+	births locks // of roles: shared by what makes keys or lengthens their lives
+	rooms  locks // of owners: shared by what makes keys of theirs, or held to count these
+
 	usage        sync.Mutex // held over a change of the usage entries
 	usageChanges atomic.Uint64
 	usageShard   atomic.Pointer[usageShard] // the last one that was read
@@ -56,8 +60,7 @@ type Store struct {
 // of the usual size: 32 MiB at the most, and 16.
 const policyCacheSize = 16384
 
-// one is the weight of records that are all small: an owner is a reason of 256
-// bytes at the most.
+// one is the weight of what there is one of.
 func one[V any](*V) int { return 1 }
 
 // New makes the store of a mount. It touches no storage: Vault makes a mount
@@ -67,7 +70,7 @@ func New(storage logical.Storage) *Store {
 		storage: storage,
 		keys:    newTable[record.Key](storage, record.DefaultConfig().VerifyCacheSize, (*record.Key).Weight, false, keyPath),
 		roles:   newTable[record.Role](storage, policyCacheSize, (*record.Role).Weight, true, func(name string) string { return roleFolder + name }),
-		owners:  newTable[record.Owner](storage, policyCacheSize, one[record.Owner], true, func(name string) string { return ownerFolder + name }),
+		owners:  newTable[record.Owner](storage, policyCacheSize, (*record.Owner).Weight, true, func(name string) string { return ownerFolder + name }),
 		config:  newTable[record.Config](storage, 1, one[record.Config], true, func(string) string { return configPath }),
 		tagKey:  cache.New[string, *apikey.TagKey](1),
 	}
@@ -89,7 +92,7 @@ func (s *Store) Invalidate(path string) {
 		s.owners.cache.Drop(name)
 	case usageFolder:
 		s.usageChanges.Add(1)
-	case ownerKeys, roleKeys, quotaFolder:
+	case ownerKeys, roleKeys, rosterFolder, quotaFolder:
 		// Not cached here.
 	default:
 		// The configuration, the tag key, or what a later version of this
@@ -116,9 +119,7 @@ func (s *Store) Config(ctx context.Context) (record.Config, error) {
 
 // UpdateConfig changes the configuration under its lock.
 func (s *Store) UpdateConfig(ctx context.Context, change func(*record.Config) error) (record.Config, error) {
-	lock := s.config.lock("")
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.config.locks.hold("", alone)()
 	c, found, err := s.config.fresh(ctx, "")
 	if err != nil {
 		return c, err

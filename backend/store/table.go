@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/cache"
@@ -22,7 +21,8 @@ type table[V any] struct {
 	// the names in it are names.
 	named func(v V, name string) bool
 	cache *cache.Cache[string, slot[V]]
-	locks []*locksutil.LockEntry
+	// locks are held from the read that a write is decided by to the write.
+	locks locks
 }
 
 type slot[V any] struct {
@@ -37,14 +37,7 @@ func newTable[V any](storage logical.Storage, size int, weigh func(*V) int, abse
 		path:    path,
 		absence: absence,
 		cache:   cache.NewWeighed[string](size, func(s slot[V]) int { return weigh(&s.value) }),
-		locks:   locksutil.CreateLocks(),
 	}
-}
-
-// lock is the one that stands for name. Two names may share it, so one table's
-// locks are never held two at a time.
-func (t *table[V]) lock(name string) *locksutil.LockEntry {
-	return locksutil.LockForKey(t.locks, name)
 }
 
 // get answers from the cache, else from storage.

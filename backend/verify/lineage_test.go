@@ -79,7 +79,7 @@ func TestAChildVerifiesAsLongAsAllAboveItDo(t *testing.T) {
 	}
 }
 
-var stopped = record.Owner{Stop: record.Stop{Generation: 1, StoppedAt: 2050}}
+var stopped = record.Owner{Stop: record.Stop{Generation: 1, Halts: []record.Halt{{Generation: 1, At: 2050}}}}
 
 func TestTroublesOfItsOwnComeBeforeThoseOfAParent(t *testing.T) {
 	t.Parallel()

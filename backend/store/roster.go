@@ -1,0 +1,207 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// roster is the keys of one owner that count against a role's max_keys_per_owner.
+// It may name keys that have ended, and never lacks one that lives: a key is
+// entered before its record is written, and leaves when its record says that it
+// has ended. So counting reads one entry, and where that is full as many records
+// as the role allows; how many keys have ended does not matter.
+type roster struct {
+	// Count is which count of its role the roster belongs to. Under no limit
+	// nothing is entered, so a limit that is set again begins another count.
+	Count string   `json:"count"`
+	Keys  []string `json:"keys"`
+	// More tells that there were more keys than any limit can be when the roster
+	// was begun, of which these are some.
+	More bool `json:"more"`
+}
+
+// Judge finds what the state of a key depends on.
+type Judge func(record.Key) (record.Standing, error)
+
+// Enrol enters a key that is about to be made in its owner's roster, or answers
+// record.ErrOwnerFull. The caller holds the owner exclusively until the key is
+// made.
+func (s *Store) Enrol(ctx context.Context, k record.Key, role record.Role, now record.Time, judge Judge) error {
+	path := rosterPath(k.Owner, k.Role)
+	r, _, err := read[roster](ctx, s.storage, path)
+	if err != nil && !errors.Is(err, ErrUnreadable) {
+		return err
+	}
+	begun, live := err == nil && r.Count == role.Count(), len(r.Keys)
+	if begun && live >= role.MaxKeysPerOwner {
+		if live, err = s.cross(ctx, &r, role.MaxKeysPerOwner, now, judge); err != nil {
+			return err
+		}
+		// A key beyond those that are named may be in the place of one that has
+		// ended: only a new roster can tell.
+		begun = !r.More || live >= role.MaxKeysPerOwner
+	}
+	if !begun {
+		if r, live, err = s.begin(ctx, k, now, judge); err != nil {
+			return err
+		}
+		r.Count = role.Count()
+	}
+	full := live >= role.MaxKeysPerOwner
+	if !full && !slices.Contains(r.Keys, k.ID) { // as after a try that was undone
+		r.Keys = append(r.Keys, k.ID)
+	}
+	if err := write(ctx, s.storage, path, r); err != nil {
+		return err
+	}
+	if full {
+		return record.ErrOwnerFull
+	}
+	return nil
+}
+
+// cross strikes keys off that have ended, until enough are found that live, and
+// answers how many do.
+func (s *Store) cross(ctx context.Context, r *roster, enough int, now record.Time, judge Judge) (live int, err error) {
+	kept := r.Keys[:0]
+	for i, id := range r.Keys {
+		lives, stays, err := s.counts(ctx, id, now, judge)
+		if err != nil {
+			return live, err
+		}
+		if stays {
+			kept = append(kept, id)
+		}
+		if lives {
+			live++
+		}
+		if live == enough {
+			kept = append(kept, r.Keys[i+1:]...)
+			break
+		}
+	}
+	r.Keys = kept
+	return live, nil
+}
+
+// begin makes the roster of a new key's owner from its hints. It happens once in
+// a count, and again only where there are more keys than any limit allows.
+func (s *Store) begin(ctx context.Context, k record.Key, now record.Time, judge Judge) (r roster, live int, err error) {
+	folder := ownerKeys + k.Owner + "/"
+	err = s.walk(ctx, folder, "", func(id string) (more bool, err error) {
+		h, found, err := read[hint](ctx, s.storage, shardPath(folder, id))
+		switch {
+		case errors.Is(err, ErrUnreadable):
+			// The record tells.
+		case err != nil, !found, h.Role != k.Role, now >= h.ExpiresAt:
+			return true, err
+		}
+		lives, stays, err := s.counts(ctx, id, now, judge)
+		if err != nil || !stays {
+			return true, err
+		}
+		if len(r.Keys) == record.MaxKeysPerOwner {
+			r.More = true
+			return false, nil
+		}
+		r.Keys = append(r.Keys, id)
+		if lives {
+			live++
+		}
+		return true, nil
+	})
+	return r, live, err
+}
+
+// counts tells whether a key lives, and whether it stays on the roster: one that
+// nobody used stays until that is written down, since until then a change of the
+// role can undo it. A record that cannot be read is that of a key that lives:
+// nobody can tell.
+func (s *Store) counts(ctx context.Context, id string, now record.Time, judge Judge) (lives, stays bool, err error) {
+	k, found, err := s.keys.peek(ctx, id)
+	if errors.Is(err, ErrUnreadable) {
+		return true, true, nil
+	}
+	if err != nil || !found {
+		return false, false, err
+	}
+	standing, err := judge(k)
+	return !k.Ended(standing, now), k.EndedAt(standing, now) == 0, err
+}
+
+// sweepRosters removes an owner's rosters of counts that are over.
+func (s *Store) sweepRosters(ctx context.Context, owner string) error {
+	roles, err := s.names(ctx, rosterFolder+owner+"/")
+	if err != nil || len(roles) == 0 {
+		return err
+	}
+	defer s.HoldOwner(owner, true)()
+	for _, name := range roles {
+		r, _, err := read[roster](ctx, s.storage, rosterPath(owner, name))
+		if err != nil && !errors.Is(err, ErrUnreadable) {
+			return err
+		}
+		role, found, roleErr := s.roles.get(ctx, name)
+		switch {
+		case errors.Is(roleErr, ErrUnreadable):
+			continue
+		case roleErr != nil:
+			return roleErr
+		case err == nil && found && role.MaxKeysPerOwner > 0 && r.Count == role.Count():
+			continue
+		}
+		if err := remove(ctx, s.storage, rosterPath(owner, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeRosters removes all rosters of an owner without keys.
+func (s *Store) removeRosters(ctx context.Context, owner string) error {
+	roles, err := s.names(ctx, rosterFolder+owner+"/")
+	if err != nil {
+		return err
+	}
+	for _, role := range roles {
+		if err := remove(ctx, s.storage, rosterPath(owner, role)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func rosterPath(owner, role string) string { return rosterFolder + owner + "/" + role }
+
+func (c *checker) roster(ctx context.Context, path string) (err error) {
+	c.rosters[path], _, err = read[roster](ctx, c.storage, path)
+	return err
+}
+
+// checkRosters holds the rosters against the keys that live: one may lack none.
+func (c *checker) checkRosters(ctx context.Context) error {
+	for path, r := range c.rosters {
+		owner, name, _ := strings.Cut(strings.TrimPrefix(path, rosterFolder), "/")
+		role, found, err := read[record.Role](ctx, c.storage, roleFolder+name)
+		if errors.Is(err, ErrUnreadable) {
+			continue // it is a problem already
+		}
+		if err != nil {
+			return err
+		}
+		if !found || role.MaxKeysPerOwner == 0 || r.Count != role.Count() || !c.owners[owner] {
+			c.problem(path, "nobody counts by this roster", true)
+			continue
+		}
+		for _, id := range c.counted[path] {
+			if !r.More && !slices.Contains(r.Keys, id) {
+				c.problem(path, "a key that lives is not on its owner's roster", false)
+			}
+		}
+	}
+	return nil
+}
