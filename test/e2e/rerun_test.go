@@ -61,8 +61,9 @@ func (e engine) killUnder(t *testing.T, requests []doomed) {
 		})
 	}
 	time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
-	e.killPlugin(t)
+	e.KillPluginAsleep(t)
 	clients.Wait()
+	e.awaitPlugin(t)
 }
 
 // once checks that a request happened once at most, and if it was answered, once. It tells which.

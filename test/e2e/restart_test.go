@@ -59,6 +59,11 @@ func (s survivors) check(t *testing.T) {
 func (e engine) killPlugin(t *testing.T) {
 	t.Helper()
 	e.KillPlugin(t)
+	e.awaitPlugin(t)
+}
+
+func (e engine) awaitPlugin(t *testing.T) {
+	t.Helper()
 	harness.Eventually(t, patience, "wait for the plugin's next process", func() error {
 		return wantedThat(e.API(t, "GET", e.path("info"), nil).Status == 200, "it does not answer")
 	})

@@ -90,11 +90,33 @@ func (s *Server) KillPlugin(t testing.TB) {
 	if len(victims) == 0 {
 		t.Fatal("no process of the plugin runs: Vault starts it at the first request to a mount")
 	}
-	for _, pid := range victims {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+	s.signal(t, syscall.SIGKILL, victims...)
+	s.awaitGone(t, victims)
+}
+
+// KillPluginAsleep is KillPlugin while the server stands still for a moment. It then learns of the death and of the end
+// of the connection at the same time, and more often runs again what the plugin was asked than it answers an error.
+func (s *Server) KillPluginAsleep(t testing.TB) {
+	t.Helper()
+	victims := s.PluginPIDs(t)
+	s.signal(t, syscall.SIGSTOP, s.node.process.pid)
+	s.signal(t, syscall.SIGKILL, victims...)
+	time.Sleep(20 * time.Millisecond)
+	s.signal(t, syscall.SIGCONT, s.node.process.pid)
+	s.awaitGone(t, victims)
+}
+
+func (s *Server) signal(t testing.TB, signal syscall.Signal, pids ...int) {
+	t.Helper()
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func (s *Server) awaitGone(t testing.TB, victims []int) {
+	t.Helper()
 	// A zombie is not gone: it is one until Vault has waited for it.
 	Eventually(t, 10*time.Second, "wait for the killed plugin to be gone", func() error {
 		for _, pid := range victims {
