@@ -11,5 +11,8 @@ resource "vault_generic_endpoint" "role_partner" {
     allowed_scopes = ["read:*", "write:orders"]
     default_scopes = ["read:orders"]
     require_owner  = true
+    require_scopes = true
+    bound_cidrs    = []
+    disabled       = false
   })
 }
