@@ -10,6 +10,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 const (
@@ -36,8 +37,9 @@ func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Respon
 	defer cancel()
 	b := sv.newBatch(r, len(items))
 	defer b.end()
+	room := b.room
 	for _, item := range items {
-		v, err := sv.verifyItem(limited, item, role, b)
+		v, err := sv.verifyItem(limited, item, role, room)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return nil, err // nobody listens any more
@@ -58,7 +60,7 @@ func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Respon
 	return b.answer(r)
 }
 
-func (sv *Services) verifyItem(ctx context.Context, item any, role string, b *batch) (*verdict, error) {
+func (sv *Services) verifyItem(ctx context.Context, item any, role string, room func(verify.Decision) error) (*verdict, error) {
 	data, ok := item.(map[string]any)
 	if !ok {
 		return nil, record.Mistake("a batch item must be an object")
@@ -77,7 +79,7 @@ func (sv *Services) verifyItem(ctx context.Context, item any, role string, b *ba
 	}
 	brief := get[bool](in, "brief")
 	if !brief {
-		q.Room = b.room
+		q.Room = room
 	}
 	return sv.decide(ctx, q, brief)
 }

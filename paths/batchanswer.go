@@ -25,6 +25,9 @@ type batch struct {
 	statuses           []int
 }
 
+// usualAnswer is what an item takes as a rule.
+const usualAnswer = 448
+
 func (sv *Services) newBatch(r request, items int) *batch {
 	b := &batch{of: sv, left: maxBatchAnswer}
 	if r.WrapInfo != nil {
@@ -32,6 +35,8 @@ func (sv *Services) newBatch(r request, items int) *batch {
 	}
 	b.left -= items * briefAnswer
 	b.encoder = json.NewEncoder(&b.encoded)
+	b.encoded.Grow(items * usualAnswer)
+	b.ids, b.owners, b.codes, b.statuses = make([]string, 0, items), make([]string, 0, items), make([]string, 0, items), make([]int, 0, items)
 	return b
 }
 

@@ -27,8 +27,8 @@ var errNoRoom = errors.New("busy: the answers to batches are full; ask about thi
 
 // room refuses a decision whose answer does not fit, and holds the bytes of one
 // that does.
-func (b *batch) room(d *verify.Decision) error {
-	size := mostBytes(d)
+func (b *batch) room(d verify.Decision) error {
+	size := mostBytes(&d)
 	if size-briefAnswer > b.left {
 		return errNoRoom
 	}

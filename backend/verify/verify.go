@@ -80,8 +80,9 @@ type Request struct {
 	Cost        int64      // what the request takes from rate and quota; 0 takes nothing
 	// Room, where it is set, is asked about a key that is proven, when all but the
 	// limits is decided and nothing is spent. An error of it is the answer: what
-	// cannot be told shall not be paid for.
-	Room func(*Decision) error
+	// cannot be told shall not be paid for. It gets a copy: a pointer would send
+	// each decision to the heap, also where nobody asks.
+	Room func(Decision) error
 }
 
 // ErrScopesRequired is returned for a proven key whose role requires that scopes
@@ -115,7 +116,7 @@ func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 	d := describe(p, &l, now)
 	d.Code = v.decide(&d, &l, r, now)
 	if r.Room != nil {
-		if err := r.Room(&d); err != nil {
+		if err := r.Room(d); err != nil {
 			return Decision{}, err
 		}
 	}
