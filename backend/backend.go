@@ -100,6 +100,7 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 		Logger:   logger,
 		Caps:     m.caps,
 		Gone:     m.gone,
+		Redated:  m.uses.Refresh,
 		Notify:   m.notify,
 	}
 	m.tidier = lifecycle.NewTidier(engine)

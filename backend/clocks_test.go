@@ -207,6 +207,9 @@ func TestAWrongClockThatIsBelievedHasChangedNothingOnceItIsRight(t *testing.T) {
 						}
 					}
 				}
+				if used := c.read("keys/" + c.live.str("key_id")).str("last_used_at"); used > time.Now().UTC().Format(time.RFC3339) {
+					t.Errorf("a key was last used at %s, at %s", used, time.Now())
+				}
 				for _, a := range []answer{c.live, c.short, c.old, c.leased, c.metered} {
 					if got := c.read("keys/" + a.str("key_id")); !got.ok() {
 						t.Errorf("a key was removed: %d", got.status)

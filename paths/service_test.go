@@ -45,7 +45,8 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 		Caps: func() record.Caps {
 			return record.Caps{Default: record.InSeconds(system.DefaultLeaseTTL()), Max: record.InSeconds(system.MaxLeaseTTL())}
 		},
-		Notify: func(context.Context, lifecycle.Event, string) {},
+		Redated: uses.Refresh,
+		Notify:  func(context.Context, lifecycle.Event, string) {},
 	}
 	_, err := s.UpdateConfig(t.Context(), func(c *record.Config) error {
 		c.Argon2MemoryKiB, c.Argon2Iterations, c.Argon2Parallelism = 8, 1, 1

@@ -48,6 +48,8 @@ type Engine struct {
 	Caps func() record.Caps
 	// Gone is told of keys whose record was removed.
 	Gone func(keyID string)
+	// Redated is told that stored last uses were moved to when they were.
+	Redated func()
 	// Notify tells Vault's event system what happened to a key.
 	Notify func(ctx context.Context, what Event, keyID string)
 }

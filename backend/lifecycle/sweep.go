@@ -61,7 +61,11 @@ func (s *sweep) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return records.SweepUsage(ctx, step)
+	moved, err := records.SweepUsage(ctx, step, s.engine.Clock.Dated)
+	if moved {
+		s.engine.Redated()
+	}
+	return err
 }
 
 // passOver keeps one entry that cannot be read from ending the run.

@@ -51,6 +51,15 @@ func (u Uses) Add(use Use) Uses {
 	return added
 }
 
+// Date is u with all times moved to what dated says of them.
+func (u Uses) Date(dated func(Time) Time) Uses {
+	at := slices.Clone(u)
+	for i := range at {
+		at[i].At = dated(at[i].At)
+	}
+	return at
+}
+
 // Merge is the later of both for each version.
 func (u Uses) Merge(other Uses) Uses {
 	for _, use := range other {

@@ -128,62 +128,6 @@ func survive(path string, work func(path string) error) (err error) {
 	return work(path)
 }
 
-// SweepUsage removes the last uses of keys that are gone.
-func (s *Store) SweepUsage(ctx context.Context, step func()) error {
-	names, err := s.names(ctx, usageFolder)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if usageFolder+name == usageMarkPath {
-			continue
-		}
-		if err := s.sweepUsageShard(ctx, usageFolder+name, step); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sweepUsageShard looks at the keys first, which takes its time, and holds up the
-// flush only for the write.
-func (s *Store) sweepUsageShard(ctx context.Context, path string, step func()) error {
-	r, found, err := read[usageRecord](ctx, s.storage, path)
-	if errors.Is(err, ErrUnreadable) {
-		return nil
-	}
-	if err != nil || !found {
-		return err
-	}
-	var gone []string
-	for id := range r.Uses {
-		step()
-		_, found, err := s.keys.peek(ctx, id)
-		if err != nil && !errors.Is(err, ErrUnreadable) {
-			return err
-		}
-		if err == nil && !found {
-			gone = append(gone, id)
-		}
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	s.usage.Lock()
-	defer s.usage.Unlock()
-	defer s.usageChanges.Add(1)
-	if r, _, err = read[usageRecord](ctx, s.storage, path); err != nil {
-		return err
-	}
-	for _, id := range gone {
-		delete(r.Uses, id)
-	}
-	if len(r.Uses) == 0 {
-		return remove(ctx, s.storage, path)
-	}
-	return write(ctx, s.storage, path, r)
-}
-
 // usageMark says how the last process ended, and what may have been lost.
 type usageMark struct {
 	InOrder bool             `json:"in_order"` // all last uses were written down

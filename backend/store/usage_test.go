@@ -129,7 +129,7 @@ func TestASweepRemovesTheUsesOfKeysThatAreGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	steps := 0
-	if err := s.SweepUsage(t.Context(), func() { steps++ }); err != nil {
+	if _, err := s.SweepUsage(t.Context(), func() { steps++ }, asTheyAre); err != nil {
 		t.Fatal(err)
 	}
 	for id, want := range map[string]record.Time{one: 1500, gone: 0, far: 0} {
@@ -141,13 +141,13 @@ func TestASweepRemovesTheUsesOfKeysThatAreGone(t *testing.T) {
 		t.Errorf("left are %q after %d steps", d.all(t), steps)
 	}
 	d.counted()
-	if err := s.SweepUsage(t.Context(), func() {}); err != nil || len(d.counted("put", "delete")) != 0 {
+	if _, err := s.SweepUsage(t.Context(), func() {}, asTheyAre); err != nil || len(d.counted("put", "delete")) != 0 {
 		t.Errorf("a second sweep wrote, %v", err)
 	}
 	for _, hook := range []func(op, path string) error{failing("list", "usage/", errDisk), failing("get", "usage/", errDisk), failing("get", "key/", errDisk)} {
 		s.Invalidate("key/aa/" + one)
 		d.before = hook
-		if err := s.SweepUsage(t.Context(), func() {}); !errors.Is(err, errDisk) {
+		if _, err := s.SweepUsage(t.Context(), func() {}, asTheyAre); !errors.Is(err, errDisk) {
 			t.Errorf("with trouble it answered %v", err)
 		}
 		d.before = nil
@@ -160,7 +160,7 @@ func TestASweepLosesNoUseThatComesMeanwhile(t *testing.T) {
 	_, s := mount(t, one)
 	gone := idIn("aa", 7)
 	merge(t, s, map[string]record.Uses{one: usesOf(1500), gone: usesOf(1500)})
-	err := s.SweepUsage(t.Context(), func() { merge(t, s, map[string]record.Uses{one: usesOf(1700)}) })
+	_, err := s.SweepUsage(t.Context(), func() { merge(t, s, map[string]record.Uses{one: usesOf(1700)}) }, asTheyAre)
 	if u, _ := s.Uses(t.Context(), one); err != nil || u.Of(1) != 1700 {
 		t.Errorf("it is %v, %v", u, err)
 	}
@@ -204,3 +204,6 @@ func TestTheMarkTellsHowTheLastProcessEnded(t *testing.T) {
 		}
 	}
 }
+
+// asTheyAre dates nothing anew.
+func asTheyAre(t record.Time) record.Time { return t }

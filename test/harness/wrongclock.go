@@ -1,0 +1,115 @@
+package harness
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// WrongClock is a plugin whose wall clock can be set while it runs, and its monotonic one cannot. It is built from the
+// same source, with a `time` package that adds what a file beside the binary says: libfaketime does not reach Go
+// programs. Nothing of it is in the plugin itself.
+type WrongClock struct {
+	Plugin Plugin
+	server *Server
+}
+
+// RegisterWrongClock builds the plugin and registers it under a name of its own. The first build compiles all that the
+// plugin is made of anew, which takes minutes; later ones are cached.
+func (s *Server) RegisterWrongClock(t testing.TB) WrongClock {
+	t.Helper()
+	folder := t.TempDir()
+	binary, err := buildWrongClock(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := WrongClock{Plugin: Plugin{Name: PluginName + "-wrong-clock", Binary: binary}, server: s}
+	s.Register(t, w.Plugin)
+	w.Set(t, 0)
+	return w
+}
+
+// Set puts the wall clock ahead of what is right, or behind where by is negative. By whole seconds, within thirty years.
+func (w WrongClock) Set(t testing.TB, by time.Duration) {
+	t.Helper()
+	file := filepath.Join(w.server.node.pluginDir, w.Plugin.Name) + wrongClockSuffix
+	// Replaced at once: a reader finds the old one or the new one.
+	err := os.WriteFile(file+".new", fmt.Appendf(nil, "%+011d", int(by/time.Second)), 0o600)
+	if err == nil {
+		err = os.Rename(file+".new", file)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+const wrongClockSuffix = ".wrong-by"
+
+// buildWrongClock lays a `time` package over Go's own and builds the plugin with it.
+func buildWrongClock(folder string) (binary string, err error) {
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", fmt.Errorf("find Go's source: %w", err)
+	}
+	original := filepath.Join(strings.TrimSpace(string(goroot)), "src", "time", "time.go")
+	source, err := os.ReadFile(original)
+	if err != nil {
+		return "", err
+	}
+	const reading = "sec, nsec, mono := runtimeNow()\n\tif mono == 0 {"
+	if strings.Count(string(source), reading) != 1 {
+		return "", fmt.Errorf("time.Now of this version of Go reads otherwise than expected")
+	}
+	laid := strings.Replace(string(source), reading, "sec, nsec, mono := runtimeNow()\n\tsec += wrongBy()\n\tif mono == 0 {", 1)
+	laid = strings.Replace(laid, "import (", "import (\n\t\"syscall\"", 1) + wrongBy
+	over, list := filepath.Join(folder, "time.go"), filepath.Join(folder, "overlay.json")
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{original: over}})
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(over, []byte(laid), 0o600); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(list, replace, 0o600); err != nil {
+		return "", err
+	}
+	binary = filepath.Join(folder, PluginName)
+	build := exec.Command("go", "build", "-overlay", list, "-trimpath", "-buildvcs=false", "-o", binary, "./cmd/"+PluginName)
+	build.Dir, build.Env = repository(), append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the plugin with a wrong clock: %w: %s", err, out)
+	}
+	return binary, nil
+}
+
+// wrongBy is what is added to `time`: ten digits after a sign, in a file named as the program.
+const wrongBy = `
+func wrongBy() (seconds int64) {
+	var name [512]byte
+	n, err := syscall.Readlink("/proc/self/exe", name[:])
+	if err != nil {
+		return 0
+	}
+	fd, err := syscall.Open(string(name[:n])+"` + wrongClockSuffix + `", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer syscall.Close(fd)
+	var text [11]byte
+	if n, _ := syscall.Read(fd, text[:]); n != len(text) {
+		return 0
+	}
+	for _, digit := range text[1:] {
+		seconds = seconds*10 + int64(digit-'0')
+	}
+	if text[0] == '-' {
+		return -seconds
+	}
+	return seconds
+}
+`
