@@ -1,7 +1,9 @@
 package harness
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,26 +26,26 @@ type WrongClock struct {
 func (s *Server) RegisterWrongClock(t testing.TB) WrongClock {
 	t.Helper()
 	folder := t.TempDir()
-	binary, err := buildWrongClock(folder)
+	program, err := buildWrongClock(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := WrongClock{Plugin: Plugin{Name: PluginName + "-wrong-clock", Binary: binary}, server: s}
+	w := WrongClock{Plugin: Plugin{Name: PluginName + "-wrong-clock", Binary: program}, server: s}
 	s.Register(t, w.Plugin)
 	w.Set(t, 0)
 	return w
 }
 
-// Set puts the wall clock ahead of what is right, or behind where by is negative. By whole seconds, within thirty years.
+// Set puts the wall clock ahead of what is right, or behind where by is negative. By whole seconds.
 func (w WrongClock) Set(t testing.TB, by time.Duration) {
 	t.Helper()
-	file := filepath.Join(w.server.node.pluginDir, w.Plugin.Name) + wrongClockSuffix
-	// Replaced at once: a reader finds the old one or the new one.
-	err := os.WriteFile(file+".new", fmt.Appendf(nil, "%+011d", int(by/time.Second)), 0o600)
-	if err == nil {
-		err = os.Rename(file+".new", file)
-	}
+	// In place: a running plugin has the file in its memory.
+	file, err := os.OpenFile(filepath.Join(w.server.node.pluginDir, w.Plugin.Name)+wrongClockSuffix, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = file.WriteAt(binary.NativeEndian.AppendUint64(nil, uint64(by/time.Second)), 0)
+	if err = errors.Join(err, file.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -51,7 +53,7 @@ func (w WrongClock) Set(t testing.TB, by time.Duration) {
 const wrongClockSuffix = ".wrong-by"
 
 // buildWrongClock lays a `time` package over Go's own and builds the plugin with it.
-func buildWrongClock(folder string) (binary string, err error) {
+func buildWrongClock(folder string) (program string, err error) {
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		return "", fmt.Errorf("find Go's source: %w", err)
@@ -66,7 +68,7 @@ func buildWrongClock(folder string) (binary string, err error) {
 		return "", fmt.Errorf("time.Now of this version of Go reads otherwise than expected")
 	}
 	laid := strings.Replace(string(source), reading, "sec, nsec, mono := runtimeNow()\n\tsec += wrongBy()\n\tif mono == 0 {", 1)
-	laid = strings.Replace(laid, "import (", "import (\n\t\"syscall\"", 1) + wrongBy
+	laid = strings.Replace(laid, "_ \"unsafe\"", "\"syscall\"\n\t\"unsafe\"", 1) + wrongBy
 	over, list := filepath.Join(folder, "time.go"), filepath.Join(folder, "overlay.json")
 	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{original: over}})
 	if err != nil {
@@ -78,38 +80,42 @@ func buildWrongClock(folder string) (binary string, err error) {
 	if err := os.WriteFile(list, replace, 0o600); err != nil {
 		return "", err
 	}
-	binary = filepath.Join(folder, PluginName)
-	build := exec.Command("go", "build", "-overlay", list, "-trimpath", "-buildvcs=false", "-o", binary, "./cmd/"+PluginName)
+	program = filepath.Join(folder, PluginName)
+	build := exec.Command("go", "build", "-overlay", list, "-trimpath", "-buildvcs=false", "-o", program, "./cmd/"+PluginName)
 	build.Dir, build.Env = repository(), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the plugin with a wrong clock: %w: %s", err, out)
 	}
-	return binary, nil
+	return program, nil
 }
 
-// wrongBy is what is added to `time`: ten digits after a sign, in a file named as the program.
+// wrongBy is what is added to `time`: eight bytes of a file that is named as the program. They are mapped, because the
+// runtime asks for the time where nothing may be called.
 const wrongBy = `
-func wrongBy() (seconds int64) {
+var wrongMapped = mapWrong()
+
+func wrongBy() int64 {
+	if wrongMapped == nil {
+		return 0
+	}
+	return *(*int64)(unsafe.Pointer(&wrongMapped[0]))
+}
+
+func mapWrong() []byte {
 	var name [512]byte
 	n, err := syscall.Readlink("/proc/self/exe", name[:])
 	if err != nil {
-		return 0
+		return nil
 	}
 	fd, err := syscall.Open(string(name[:n])+"` + wrongClockSuffix + `", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return 0
+		return nil
 	}
 	defer syscall.Close(fd)
-	var text [11]byte
-	if n, _ := syscall.Read(fd, text[:]); n != len(text) {
-		return 0
+	mapped, err := syscall.Mmap(fd, 0, 8, syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return nil
 	}
-	for _, digit := range text[1:] {
-		seconds = seconds*10 + int64(digit-'0')
-	}
-	if text[0] == '-' {
-		return -seconds
-	}
-	return seconds
+	return mapped
 }
 `
