@@ -118,6 +118,7 @@ func (r *run) sweep() {
 			r.m.t.Fatalf("%d versions of %s work", n, k.id)
 		}
 	}
+	r.patterns()
 }
 
 // sameAsRead holds a read of the key against the model.

@@ -1,6 +1,9 @@
 package backend_test
 
-import "net/http"
+import (
+	"net/http"
+	"regexp"
+)
 
 // writeRole makes a role or changes a few of its fields.
 func (r *run) writeRole() {
@@ -41,6 +44,9 @@ func (r *run) writeRole() {
 			data["bound_cidrs"] = []string{next.network}
 		}
 	}
+	if r.chance(3) {
+		data["prefix"] = r.pick("", "live", "acme_live", "test")
+	}
 	want := http.StatusOK
 	if next.ttl > next.maxTTL && next.maxTTL > 0 || next.grace > next.maxGrace ||
 		data["default_scopes"] != nil && !within(next.defaults, next.allowed) {
@@ -54,4 +60,22 @@ func (r *run) writeRole() {
 		next.uid = r.model.uids
 	}
 	r.model.roles[name] = &next
+}
+
+// patterns wants each role's pattern to find all its keys that live.
+func (r *run) patterns() {
+	r.m.t.Helper()
+	found := map[string]*regexp.Regexp{}
+	for name := range r.model.roles {
+		found[name] = regexp.MustCompile(r.m.read("roles/" + name).str("key_pattern"))
+	}
+	for _, v := range r.versions {
+		k := v.key
+		if r.model.keys[k.id] != k || r.model.role(k) == nil || k.ended(r.now()) != 0 {
+			continue
+		}
+		if re := found[k.role]; re.FindString(v.text+".") != v.text {
+			r.m.t.Fatalf("%s does not find version %d of %s", re, v.number, k.id)
+		}
+	}
 }
