@@ -31,12 +31,12 @@ func (sv *Services) stopRolePath() *framework.Path {
 }
 
 func (sv *Services) stopOwner(ctx context.Context, r request) (*logical.Response, error) {
-	stop, err := sv.Engine.StopOwner(ctx, r.in.word("owner"), r.in.word("reason"))
+	stop, err := sv.Engine.StopOwner(ctx, r.in.word("owner"), r.in.word("reason"), r.ID)
 	return stopped(stop, err)
 }
 
 func (sv *Services) stopRole(ctx context.Context, r request) (*logical.Response, error) {
-	stop, err := sv.Engine.StopRole(ctx, r.in.word("role"), r.in.word("reason"))
+	stop, err := sv.Engine.StopRole(ctx, r.in.word("role"), r.in.word("reason"), r.ID)
 	return stopped(stop, err)
 }
 

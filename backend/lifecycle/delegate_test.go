@@ -110,11 +110,11 @@ func TestWhatDelegateRefuses(t *testing.T) {
 			w.role("web", func(r *record.Role) { r.Disabled = true })
 		}, is(record.ErrRoleDisabled)},
 		"a key of a stopped owner": {func(w *world, _ Minted, _ *DelegateRequest) {
-			_, err := w.StopOwner(w.Context(), "acme", "")
+			_, err := w.StopOwner(w.Context(), "acme", "", "")
 			w.must(err)
 		}, is(record.ErrKeyNotActive)},
 		"a key of a stopped role": {func(w *world, _ Minted, _ *DelegateRequest) {
-			_, err := w.StopRole(w.Context(), "web", "")
+			_, err := w.StopRole(w.Context(), "web", "", "")
 			w.must(err)
 		}, is(record.ErrKeyNotActive)},
 		"where the role lets none": {func(w *world, _ Minted, _ *DelegateRequest) {

@@ -58,8 +58,8 @@ func TestAnEmergencyWaitsForNobodyElse(t *testing.T) {
 		"tidy, where it mends another's key": {"get", "role-key/web/u1-0/ID", func(w *world, _ Minted) error { return w.tidyOnce() }},
 	}
 	emergencies := map[string]func(w *world, m Minted) error{
-		"a stop of the owner": func(w *world, _ Minted) error { _, err := w.StopOwner(w.Context(), "acme", ""); return err },
-		"a stop of the role":  func(w *world, _ Minted) error { _, err := w.StopRole(w.Context(), "web", ""); return err },
+		"a stop of the owner": func(w *world, _ Minted) error { _, err := w.StopOwner(w.Context(), "acme", "", ""); return err },
+		"a stop of the role":  func(w *world, _ Minted) error { _, err := w.StopRole(w.Context(), "web", "", ""); return err },
 		"a disabled role": func(w *world, _ Minted) error {
 			w.role("web", func(r *record.Role) { r.Disabled = true })
 			return nil
@@ -134,8 +134,8 @@ func TestAKeyThatIsOvertakenIsMadeAnew(t *testing.T) {
 		come func(w *world)
 		err  error
 	}{
-		"a stop of the owner": {come: func(w *world) { _, err := w.StopOwner(w.Context(), "acme", ""); w.must(err) }},
-		"a stop of the role":  {come: func(w *world) { _, err := w.StopRole(w.Context(), "web", ""); w.must(err) }},
+		"a stop of the owner": {come: func(w *world) { _, err := w.StopOwner(w.Context(), "acme", "", ""); w.must(err) }},
+		"a stop of the role":  {come: func(w *world) { _, err := w.StopRole(w.Context(), "web", "", ""); w.must(err) }},
 		"a narrower role":     {come: func(w *world) { w.role("web", func(r *record.Role) { r.MaxTTL, r.TTL = hour, hour }) }},
 		"a limit that begins": {come: func(w *world) { w.role("web", func(r *record.Role) { r.MaxKeysPerOwner = 1 }) }},
 		"a limit that is reached": {come: func(w *world) {
@@ -187,7 +187,7 @@ func TestWhoeverIsOvertakenForEverGetsNoKey(t *testing.T) {
 	w := newWorld(t)
 	w.disk.fail = func(o, path string) error {
 		if o == "put" && strings.HasPrefix(path, "key/") {
-			_, err := w.StopOwner(t.Context(), "acme", "")
+			_, err := w.StopOwner(t.Context(), "acme", "", "")
 			w.must(err)
 		}
 		return nil
@@ -219,7 +219,7 @@ func TestARotationAndARenewalThatAreOvertakenByAStopAreRefused(t *testing.T) {
 		m := w.issue()
 		w.disk.fail = func(o, path string) error {
 			if o == "put" && strings.HasPrefix(path, "key/") {
-				_, err := w.StopOwner(t.Context(), "acme", "")
+				_, err := w.StopOwner(t.Context(), "acme", "", "")
 				w.must(err)
 			}
 			return nil

@@ -8,15 +8,15 @@ import (
 )
 
 // StopOwner ends all keys of an owner at once, with one write. Keys issued after
-// its answer are fine. It waits for nobody who makes keys: these look again.
-func (e *Engine) StopOwner(ctx context.Context, owner, reason string) (record.Halt, error) {
+// its answer are fine. request is Vault's id of the request. It waits for nobody who makes keys: these look again.
+func (e *Engine) StopOwner(ctx context.Context, owner, reason, request string) (record.Halt, error) {
 	if err := record.CheckName("owner", owner); err != nil {
 		return record.Halt{}, err
 	}
 	if err := record.CheckText("reason", reason, record.MaxReason); err != nil {
 		return record.Halt{}, err
 	}
-	o, err := e.Store.StopOwner(ctx, owner, reason, e.Clock.Now())
+	o, err := e.Store.StopOwner(ctx, owner, reason, e.Clock.Now(), request)
 	if err == nil {
 		e.Notify(ctx, Stopped, "")
 	}
@@ -24,7 +24,7 @@ func (e *Engine) StopOwner(ctx context.Context, owner, reason string) (record.Ha
 }
 
 // StopRole ends all keys of a role at once, with one write.
-func (e *Engine) StopRole(ctx context.Context, name, reason string) (record.Halt, error) {
+func (e *Engine) StopRole(ctx context.Context, name, reason, request string) (record.Halt, error) {
 	if err := record.CheckName("role", name); err != nil {
 		return record.Halt{}, err
 	}
@@ -35,7 +35,7 @@ func (e *Engine) StopRole(ctx context.Context, name, reason string) (record.Halt
 	// nothing until it is written anew.
 	instead := record.DefaultRole()
 	instead.UID, instead.Disabled, instead.Description = rand.Text(), true, roleLost
-	role, err := e.Store.StopRole(ctx, name, reason, e.Clock.Now(), instead)
+	role, err := e.Store.StopRole(ctx, name, reason, e.Clock.Now(), request, instead)
 	if err == nil {
 		e.Notify(ctx, Stopped, "")
 	}

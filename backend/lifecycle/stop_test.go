@@ -16,8 +16,10 @@ func TestAStopEndsAllThatWasIssuedAndNothingThatComes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		stop func(w *world, reason string) (record.Halt, error)
 	}{
-		"of the owner": {func(w *world, reason string) (record.Halt, error) { return w.StopOwner(w.Context(), "acme", reason) }},
-		"of the role":  {func(w *world, reason string) (record.Halt, error) { return w.StopRole(w.Context(), "web", reason) }},
+		"of the owner": {func(w *world, reason string) (record.Halt, error) {
+			return w.StopOwner(w.Context(), "acme", reason, "")
+		}},
+		"of the role": {func(w *world, reason string) (record.Halt, error) { return w.StopRole(w.Context(), "web", reason, "") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,32 +72,32 @@ func (w *world) standing(k record.Key) record.Standing {
 func TestWhatAStopRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if s, err := w.StopOwner(t.Context(), "nobody", ""); err != nil || s.Generation != 1 || s.At != start {
+	if s, err := w.StopOwner(t.Context(), "nobody", "", ""); err != nil || s.Generation != 1 || s.At != start {
 		t.Errorf("an owner without keys answers %+v, %v", s, err)
 	}
 	w.quiet(func() {
-		if _, err := w.StopRole(t.Context(), "none", ""); !errors.Is(err, record.ErrRoleNotFound) {
+		if _, err := w.StopRole(t.Context(), "none", "", ""); !errors.Is(err, record.ErrRoleNotFound) {
 			t.Errorf("a role that is not there answers %v", err)
 		}
 		for _, name := range []string{"", "a/b", ".."} {
-			if _, err := w.StopOwner(t.Context(), name, ""); !isMistake(err) {
+			if _, err := w.StopOwner(t.Context(), name, "", ""); !isMistake(err) {
 				t.Errorf("an owner %q answers %v", name, err)
 			}
-			if _, err := w.StopRole(t.Context(), name, ""); !isMistake(err) {
+			if _, err := w.StopRole(t.Context(), name, "", ""); !isMistake(err) {
 				t.Errorf("a role %q answers %v", name, err)
 			}
 		}
 		for _, reason := range []string{strings.Repeat("x", 257), "a\nb"} {
-			_, err := w.StopOwner(t.Context(), "acme", reason)
-			_, again := w.StopRole(t.Context(), "web", reason)
+			_, err := w.StopOwner(t.Context(), "acme", reason, "")
+			_, again := w.StopRole(t.Context(), "web", reason, "")
 			if !isMistake(err) || !isMistake(again) {
 				t.Errorf("a reason of %d bytes answers %v, %v", len(reason), err, again)
 			}
 		}
 	})
 	w.disk.fail = fails("put", "")
-	_, err := w.StopOwner(t.Context(), "acme", "")
-	_, again := w.StopRole(t.Context(), "web", "")
+	_, err := w.StopOwner(t.Context(), "acme", "", "")
+	_, again := w.StopRole(t.Context(), "web", "", "")
 	if !errors.Is(err, errDisk) || !errors.Is(again, errDisk) || len(w.events) != 1 {
 		t.Errorf("with trouble it answers %v, %v; events %q", err, again, w.events)
 	}
@@ -124,7 +126,7 @@ func TestKeysThatAreIssuedDuringAStopAreOfBeforeOrAfter(t *testing.T) {
 	}
 	for range 3 {
 		before := func() []Minted { mu.Lock(); defer mu.Unlock(); return slices.Clone(minted) }()
-		if _, err := w.StopOwner(t.Context(), "acme", ""); err != nil {
+		if _, err := w.StopOwner(t.Context(), "acme", "", ""); err != nil {
 			t.Error(err)
 		}
 		for _, m := range before {
@@ -176,7 +178,7 @@ func TestAnOwnerHasNoMoreKeysThanTheRoleAllows(t *testing.T) {
 		t.Errorf("in the place of a revoked one it answered %v", err)
 	}
 	full("then")
-	if _, err := w.StopOwner(t.Context(), "acme", ""); err != nil {
+	if _, err := w.StopOwner(t.Context(), "acme", "", ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := issue("web", "acme"); err != nil {

@@ -14,7 +14,7 @@ func TestTidyRemovesWhatAStopEnded(t *testing.T) {
 	w.retention(hour)
 	child := w.delegate(old, record.Request{})
 	w.clock.move(hour)
-	_, err := w.StopOwner(t.Context(), "acme", "leaked")
+	_, err := w.StopOwner(t.Context(), "acme", "leaked", "")
 	w.must(err)
 	next := w.issue()
 	w.clock.move(hour - 1)

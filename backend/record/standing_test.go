@@ -143,11 +143,11 @@ func TestAStopEndsWhatWasIssuedBefore(t *testing.T) {
 	if k.State(standing(), 1500) != record.Active || k.EndedAt(standing(), 1500) != 0 {
 		t.Fatal("it ended before the stop")
 	}
-	owner.Raise("leaked", 1500)
+	owner.Raise("leaked", 1500, "")
 	if at, why := k.Revocation(standing()); k.State(standing(), 1500) != record.Revoked || at != 1500 || why != "leaked" || k.EndedAt(standing(), 1500) != 1500 {
 		t.Errorf("it is %s since %d: %q", k.State(standing(), 1500), at, why)
 	}
-	role.Raise("the role's", 1400)
+	role.Raise("the role's", 1400, "")
 	if at, why := k.Revocation(standing()); at != 1400 || why != "the role's" {
 		t.Errorf("of two stops it tells %d, %q", at, why)
 	}
@@ -159,8 +159,8 @@ func TestAStopEndsWhatWasIssuedBefore(t *testing.T) {
 	if got := k.State(standing(), 1500); got != record.Active {
 		t.Errorf("what was issued after both is %s", got)
 	}
-	owner.Raise("again", 1600)
-	owner.Raise("and again", 1700)
+	owner.Raise("again", 1600, "")
+	owner.Raise("and again", 1700, "")
 	if owner.Generation != 3 || owner.Last() != (record.Halt{Generation: 3, At: 1700, Reason: "and again"}) {
 		t.Errorf("after three stops the mark is %+v", owner)
 	}
@@ -205,7 +205,7 @@ func TestTheEarliestEndCounts(t *testing.T) {
 				note(at(1))
 			}
 			if is(2) {
-				s.Owner.Raise("", at(2))
+				s.Owner.Raise("", at(2), "")
 				note(at(2))
 			}
 			if is(3) {

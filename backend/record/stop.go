@@ -17,16 +17,21 @@ type Halt struct {
 	Generation uint64 `json:"generation"` // that it began
 	At         Time   `json:"at"`         // for people, and for how long ended keys are kept
 	Reason     string `json:"reason"`
+	Request    string `json:"request,omitempty"` // Vault's id of the request that asked for it
 }
 
 // maxHalts bounds how many stops are told apart.
 const maxHalts = 16
 
-// Raise stops everything issued so far.
-func (s *Stop) Raise(reason string, now Time) {
+// Raise stops everything issued so far. A request that Vault runs again, because
+// the plugin died under it, has stopped it already: what was issued since is fine.
+func (s *Stop) Raise(reason string, now Time, request string) {
+	if request != "" && s.Last().Request == request {
+		return
+	}
 	s.Generation++
 	// Caches hand out what they hold, so the halts are never changed in place.
-	s.Halts = append(slices.Clone(s.Halts), Halt{s.Generation, now, reason})
+	s.Halts = append(slices.Clone(s.Halts), Halt{s.Generation, now, reason, request})
 	if len(s.Halts) > maxHalts {
 		s.forget()
 	}

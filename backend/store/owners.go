@@ -35,7 +35,7 @@ func (s *Store) HoldOwner(name string, exclusive bool) (release func()) {
 // it so far is revoked. An owner without keys is stopped all the same, and one
 // whose entry cannot be read: an emergency has no time for repairs, and a
 // generation above any that was reached ends what the lost one would have.
-func (s *Store) StopOwner(ctx context.Context, name, reason string, now record.Time) (record.Owner, error) {
+func (s *Store) StopOwner(ctx context.Context, name, reason string, now record.Time, request string) (record.Owner, error) {
 	defer s.owners.locks.hold(name, urgent)()
 	o, _, err := s.owners.fresh(ctx, name)
 	if errors.Is(err, ErrUnreadable) {
@@ -44,7 +44,7 @@ func (s *Store) StopOwner(ctx context.Context, name, reason string, now record.T
 	if err != nil {
 		return o, err
 	}
-	o.Raise(reason, now)
+	o.Raise(reason, now, request)
 	return o, s.owners.put(ctx, name, o)
 }
 

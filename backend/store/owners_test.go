@@ -14,7 +14,7 @@ func TestAStopIsOneWriteAndOutlivesEverything(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, randomIDs(20)...)
 	for i, owner := range []string{"acme", "nobody", "acme"} {
-		o, err := s.StopOwner(t.Context(), owner, "leaked", now)
+		o, err := s.StopOwner(t.Context(), owner, "leaked", now, "")
 		if err != nil || o.Last().At != now || o.Last().Reason != "leaked" || o.Generation != []uint64{1, 1, 2}[i] {
 			t.Errorf("it answered %+v, %v", o, err)
 		}
@@ -46,7 +46,7 @@ func TestTroubleWithAStopIsAnError(t *testing.T) {
 	for _, op := range []string{"get", "put"} {
 		d, s := mount(t, one)
 		d.before = failing(op, "owner/", errDisk)
-		if _, err := s.StopOwner(t.Context(), "acme", "", now); !errors.Is(err, errDisk) {
+		if _, err := s.StopOwner(t.Context(), "acme", "", now, ""); !errors.Is(err, errDisk) {
 			t.Errorf("%s: it answered %v", op, err)
 		}
 		d.before = nil
@@ -68,7 +68,7 @@ func revoke(t *testing.T, s *store.Store, id string) {
 func TestARolesHintsLieApartByItsStops(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one, idIn("ab", 1))
-	if _, err := s.StopRole(t.Context(), "web", "leaked", now, record.Role{}); err != nil {
+	if _, err := s.StopRole(t.Context(), "web", "leaked", now, "", record.Role{}); err != nil {
 		t.Fatal(err)
 	}
 	later := keyOf(idIn("ac", 1), "acme")

@@ -50,7 +50,7 @@ func (s *Store) UpdateRole(ctx context.Context, name string, change func(old *re
 // it so far is revoked. A role that is not there is ErrRoleNotFound. One that
 // cannot be read is replaced by instead, which is another role of its name, so
 // that no key of the old one is ever good again.
-func (s *Store) StopRole(ctx context.Context, name, reason string, now record.Time, instead record.Role) (record.Role, error) {
+func (s *Store) StopRole(ctx context.Context, name, reason string, now record.Time, request string, instead record.Role) (record.Role, error) {
 	defer s.roles.locks.hold(name, urgent)()
 	role, found, err := s.roles.fresh(ctx, name)
 	switch {
@@ -61,7 +61,7 @@ func (s *Store) StopRole(ctx context.Context, name, reason string, now record.Ti
 	case !found:
 		return role, record.ErrRoleNotFound
 	}
-	role.Raise(reason, now)
+	role.Raise(reason, now, request)
 	return role, s.roles.put(ctx, name, role)
 }
 
