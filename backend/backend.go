@@ -37,15 +37,18 @@ type mount struct {
 	rehasher *lifecycle.Rehasher
 	idleEnds *lifecycle.IdleEnds
 	flusher  *lifecycle.Flusher
+	siblings *siblings
 }
 
-// Factory makes mounts that share the process's hash slots. It touches no
+// Factory makes the mounts of one process, which share its hash slots and end with
+// it. It touches no
 // storage and asks Vault nothing: Vault calls it with an empty configuration
 // just to learn the plugin's version.
 func Factory(hasher *keyhash.Hasher) logical.Factory { return factory(hasher, clock.New) }
 
 // factory makes mounts with a clock each.
 func factory(hasher *keyhash.Hasher, begin func(told func(clock.Change)) *clock.Clock) logical.Factory {
+	process := &siblings{live: make(map[*lifecycle.Flusher]bool)}
 	return func(ctx context.Context, config *logical.BackendConfig) (logical.Backend, error) {
 		if config == nil {
 			return nil, errors.New("no configuration was passed to the factory")
@@ -55,6 +58,7 @@ func factory(hasher *keyhash.Hasher, begin func(told func(clock.Change)) *clock.
 			own.System = &steadySystem{SystemView: own.System}
 		}
 		m := newMount(hasher, &own, begin)
+		m.siblings = process
 		if err := m.Setup(ctx, &own); err != nil {
 			return nil, fmt.Errorf("set up the mount: %w", err)
 		}

@@ -38,7 +38,9 @@ func (m *mount) start(ctx context.Context) {
 	m.ensureTagKey(ctx)
 	if err := m.flusher.Start(ctx); err != nil {
 		m.Logger().Error("last uses are not written down yet", "error", err)
+		return
 	}
+	m.siblings.join(m.flusher)
 }
 
 // ensureTagKey makes the tag key of an empty mount. Until that worked the paths
@@ -81,9 +83,13 @@ func (m *mount) invalidate(ctx context.Context, path string) {
 // clean runs at unmount, seal and step-down, under Vault's state lock: all that
 // has to end does so at the same time.
 func (m *mount) clean(context.Context) {
+	others := m.siblings.leave(m.flusher)
 	var stops sync.WaitGroup
 	for _, stop := range []func(){m.tidier.Stop, m.rehasher.Stop, m.idleEnds.Stop, m.flusher.Stop} {
 		stops.Go(stop)
+	}
+	for _, other := range others {
+		stops.Go(other.Secure) // the process may end now
 	}
 	stops.Wait()
 }
@@ -105,7 +111,7 @@ func (m *mount) gone(id string) {
 // used notes a use of a version.
 func (m *mount) used(id string, version int, now record.Time) {
 	m.ends.Used(id)
-	m.uses.Touch(id, version, now)
+	m.flusher.Used(id, version, now)
 }
 
 // tell logs what becomes of a jump of the wall clock. Whoever asks for the time

@@ -32,6 +32,9 @@ type mount struct {
 	// faulty mounts recover panics, and their test looks at the storage itself.
 	faulty bool
 
+	// process makes the mounts of one process. Without one, each has its own.
+	process logical.Factory
+
 	// wrong is by how much the wall clock is ahead of the machine's.
 	wrong atomic.Int64
 }
@@ -105,7 +108,11 @@ func (m *mount) open() {
 		BackendUUID: "7e8b7e0a-4c54-4d0e-9a3c-0d5f7c1c2f10",
 	}
 	var err error
-	m.backend, err = backend.FactoryUnder(keyhash.NewHasher(2), func() time.Duration { return time.Duration(m.wrong.Load()) })(context.Background(), config)
+	factory := m.process
+	if factory == nil {
+		factory = backend.FactoryUnder(keyhash.NewHasher(2), func() time.Duration { return time.Duration(m.wrong.Load()) })
+	}
+	m.backend, err = factory(context.Background(), config)
 	if err != nil {
 		m.t.Fatal(err)
 	}

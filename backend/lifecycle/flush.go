@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/limit"
@@ -23,6 +24,9 @@ type Flusher struct {
 	mu     sync.Mutex
 	begun  bool
 	gaps   record.UsageGaps
+
+	secured atomic.Bool
+	until   time.Time // how long to stay secured
 }
 
 // NewFlusher makes the flusher of a mount. It begins with Start.
@@ -83,6 +87,9 @@ func (f *Flusher) run(ctx context.Context) {
 // flushWhenDue flushes when the last flush began an interval ago, and answers
 // how long to wait.
 func (f *Flusher) flushWhenDue(ctx context.Context, last *time.Time) (wait time.Duration) {
+	if wait := f.resume(ctx); wait > 0 {
+		return wait
+	}
 	config, err := f.Engine.Store.Config(ctx)
 	if err != nil {
 		return flushRetry
@@ -107,6 +114,11 @@ func (f *Flusher) Stop() {
 	if !f.worker.stop() {
 		return
 	}
+	f.writeAll(deadline)
+}
+
+// writeAll writes down all that is in memory, and the mark that nothing is lost.
+func (f *Flusher) writeAll(deadline time.Time) {
 	// Not every storage heeds a deadline, so nobody waits for it here.
 	var flush, settle worker
 	flush.start(f.Engine.Logger, "last flush", func(ctx context.Context) { f.report(f.flushLast(ctx, deadline)) })

@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -17,7 +18,16 @@ type Quotas interface {
 // ledger is where a meter reserves, and the name that it does so under.
 type ledger struct {
 	Quotas
-	by string
+	by     string
+	frugal *atomic.Bool // reserve what is spent at once, and no more
+}
+
+// ahead is how much to reserve.
+func (l ledger) ahead(remaining, cost int64) int64 {
+	if l.frugal.Load() {
+		return cost
+	}
+	return min(max(cost, blockSize(remaining)), remaining)
 }
 
 // block is what this node holds of a key's quota. The zero block holds nothing
@@ -137,7 +147,7 @@ func (b *block) reserve(ctx context.Context, l ledger, id string, quota, cost in
 	if remaining < cost {
 		return false, nil
 	}
-	size := min(max(cost, blockSize(remaining)), remaining)
+	size := l.ahead(remaining, cost)
 	before := b.stored.Total - b.left
 	next := record.Quota{
 		Total: before + size,

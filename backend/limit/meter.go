@@ -51,12 +51,16 @@ type counter struct {
 func NewMeter(quotas Quotas) *Meter {
 	now := time.Now()
 	by := strconv.FormatInt(now.UnixNano(), 36) // no two processes begin at the same one
-	m := &Meter{ledger: ledger{quotas, by}, start: now, seed: maphash.MakeSeed(), max: MaxCounters}
+	m := &Meter{ledger: ledger{quotas, by, new(atomic.Bool)}, start: now, seed: maphash.MakeSeed(), max: MaxCounters}
 	for i := range m.shards {
 		m.shards[i].counters = make(map[string]*counter)
 	}
 	return m
 }
+
+// Frugal makes the meter reserve nothing ahead, or again. Who calls Settle after
+// it loses no unit by a crash.
+func (m *Meter) Frugal(on bool) { m.ledger.frugal.Store(on) }
 
 func (m *Meter) shard(id string) *shard {
 	return &m.shards[maphash.String(m.seed, id)%shardCount]
@@ -186,13 +190,18 @@ func (m *Meter) settle(ctx context.Context, id string) (err error) {
 	return c.giveBack(ctx, m.ledger, id)
 }
 
-// idle are the keys of a shard that hold a block and were not verified for idle.
+// idle are the keys of a shard that hold a block and were not verified for idle;
+// for none at all, also those that may be taking one.
 func (m *Meter) idle(s *shard, idle time.Duration) (ids []string) {
 	now := m.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, c := range s.counters {
-		if c.users == 0 && c.left > 0 && now-c.usedAt >= idle {
+		if c.users > 0 {
+			if idle == 0 {
+				ids = append(ids, id)
+			}
+		} else if c.left > 0 && now-c.usedAt >= idle {
 			ids = append(ids, id)
 		}
 	}

@@ -149,6 +149,12 @@ func (s *Store) TakeOverUsage(ctx context.Context, born record.Time, slack recor
 	return mark.Gaps, write(ctx, s.storage, usageMarkPath, mark)
 }
 
+// ResumeUsage leaves the mark that last uses are not written down any more as they
+// happen, after EndUsage and in the same process.
+func (s *Store) ResumeUsage(ctx context.Context, gaps record.UsageGaps) error {
+	return write(ctx, s.storage, usageMarkPath, usageMark{Gaps: gaps})
+}
+
 // EndUsage leaves the mark that all last uses are written down.
 func (s *Store) EndUsage(ctx context.Context, gaps record.UsageGaps) error {
 	return write(ctx, s.storage, usageMarkPath, usageMark{InOrder: true, Gaps: gaps})

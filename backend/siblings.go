@@ -1,0 +1,31 @@
+package backend
+
+import (
+	"sync"
+
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
+)
+
+// siblings are the flushers of the mounts that one process serves. The end of a
+// mount may be that of the process, of which Vault tells the others nothing.
+type siblings struct {
+	mu   sync.Mutex
+	live map[*lifecycle.Flusher]bool
+}
+
+func (s *siblings) join(f *lifecycle.Flusher) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live[f] = true
+}
+
+// leave answers those that are left.
+func (s *siblings) leave(f *lifecycle.Flusher) (others []*lifecycle.Flusher) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, f)
+	for other := range s.live {
+		others = append(others, other)
+	}
+	return others
+}

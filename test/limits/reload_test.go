@@ -1,0 +1,103 @@
+package limits
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-apikeys/test/harness"
+)
+
+// reloads are the ways in which Vault ends the one process of all mounts after it has told one of them.
+var reloads = []struct {
+	name string
+	run  func(t *testing.T, s *harness.Server)
+}{
+	{"by plugin", func(t *testing.T, s *harness.Server) { s.Reload(t) }},
+	{"of one mount", func(t *testing.T, s *harness.Server) {
+		s.Expect(t, 200, "POST", "sys/plugins/reload/backend", fields{"mounts": []string{"keys-1"}})
+	}},
+}
+
+// mounts are several on one server, none of which flushes by itself.
+func mounts(t *testing.T, s *harness.Server, names ...string) (all []engine) {
+	t.Helper()
+	for _, name := range names {
+		e := engine{s, name, "web"}
+		s.Mount(t, name, harness.Mount{})
+		e.write(t, "config", fields{"usage_flush_interval": "1h"})
+		e.setRole(t, fields{"idle_timeout": "90h", "quota": 100000})
+		all = append(all, e)
+	}
+	return all
+}
+
+// TestAReloadLosesNothingOfAnyMount has a server of its own.
+func TestAReloadLosesNothingOfAnyMount(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, harness.Options{Plugin: true})
+	all := mounts(t, s, "keys-1", "keys-2", "keys-3")
+	keys := make([]key, len(all))
+	for i, e := range all {
+		keys[i] = e.issue(t, nil)
+	}
+	spent := 0
+	for _, reload := range reloads {
+		t.Run(reload.name, func(t *testing.T) {
+			for round := range 3 {
+				spent++
+				used := make([]any, len(all))
+				for i, e := range all {
+					e.wantCode(t, "valid", keys[i].text)
+					used[i] = e.read(t, "keys/"+keys[i].id)["last_used_at"]
+				}
+				before := s.PluginPIDs(t)
+				reload.run(t, s)
+				for i, e := range all {
+					eventually(t, "wait for the plugin's next process", func() error {
+						if r := e.API(t, "GET", e.mount+"/info", nil); r.Status != 200 {
+							return fmt.Errorf("it answers %d", r.Status)
+						}
+						return nil
+					})
+					wantFields(t, fmt.Sprintf("round %d: of mount %d", round, i), e.read(t, "keys/"+keys[i].id),
+						fields{"last_used_at": used[i], "quota_remaining": 100000 - spent})
+				}
+				if after := s.PluginPIDs(t); fmt.Sprint(before) == fmt.Sprint(after) {
+					t.Fatalf("the process is still %v", after)
+				}
+			}
+		})
+	}
+}
+
+// TestAReloadUnderLoadLosesNoUnit: what clients were told is what was spent, but for what was cut off.
+func TestAReloadUnderLoadLosesNoUnit(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, harness.Options{Plugin: true})
+	all := mounts(t, s, "keys-1", "keys-2")
+	keys, counts := make([]key, len(all)), make([]asked, len(all))
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for i, e := range all {
+		keys[i] = e.issue(t, nil)
+		for range 3 {
+			clients.Go(func() { e.spend(t, &counts[i], stop, keys[i].text) })
+		}
+	}
+	for range 4 {
+		time.Sleep(300 * time.Millisecond)
+		s.Reload(t)
+	}
+	close(stop)
+	clients.Wait()
+	for i, e := range all {
+		valid, failed := int(counts[i].valid.Load()), int(counts[i].failed.Load())
+		left := number(t, e.read(t, "keys/"+keys[i].id), "quota_remaining")
+		t.Logf("%s: %d valid, %d cut off, %d left", e.mount, valid, failed, int(left))
+		if missing := 100000 - valid - int(left); missing < 0 || missing > failed {
+			t.Errorf("%s lost %d units of %d that were cut off", e.mount, missing, failed)
+		}
+	}
+}
