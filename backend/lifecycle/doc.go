@@ -5,5 +5,12 @@
 // without any lock, then take the locks, look again, and write the record once.
 // What was true before the locks is never relied on after.
 //
+// A stop, or a change of a role, waits for none of this, so it may come between the
+// last look and the write. What is made carries the generations that were looked
+// at, and is looked at again once it is written: a new key that was overtaken is
+// made anew, a rotation or a renewal is refused. See store for the locks.
+//
+// What ends a key needs the key's own record and nothing else that can be read.
+//
 // Texts of keys leave this package in Minted.Text, and as proofs of a new hash.
 package lifecycle

@@ -161,3 +161,33 @@ func TestTidyPassesOverWhatCannotBeRead(t *testing.T) {
 		t.Errorf("then the key is %s", got)
 	}
 }
+
+// TestTidyLooksAgainBeforeItWritesAnEnd: what it saw from afar is old by the time
+// it has the key.
+func TestTidyLooksAgainBeforeItWritesAnEnd(t *testing.T) {
+	t.Parallel()
+	for name, come := range map[string]func(w *world, m Minted){
+		"a longer idle_timeout": func(w *world, _ Minted) { w.role("web", func(r *record.Role) { r.IdleTimeout = 9 * hour }) },
+		"no idle_timeout":       func(w *world, _ Minted) { w.role("web", func(r *record.Role) { r.IdleTimeout = 0 }) },
+		"a use that came late":  func(w *world, m Minted) { w.uses.Touch(m.Key.ID, 1, w.clock.Now()) },
+	} {
+		w := newWorld(t)
+		w.role("web", func(r *record.Role) { r.IdleTimeout = hour })
+		m := w.issue()
+		w.clock.move(2 * hour)
+		path, came := "key/"+m.Key.ID[:2]+"/"+m.Key.ID, false
+		w.disk.fail = func(op, p string) error {
+			// The key is in memory, so this is the read under its lock.
+			if op == "get" && p == path && !came {
+				came = true
+				come(w, m)
+			}
+			return nil
+		}
+		w.sweep()
+		w.disk.fail = nil
+		if k := w.key(m.Key.ID); !came || k.Newest().ExpiresAt != m.Key.Newest().ExpiresAt {
+			t.Errorf("%s: the key ends at %d, did it come: %t", name, k.Newest().ExpiresAt, came)
+		}
+	}
+}

@@ -8,6 +8,8 @@
 //	role-key/<role>/<uid>-<generation>/<2 of id>/<id>
 //	                                         hints: which keys a role has, apart by
 //	                                         its stops
+//	roster/<owner>/<role>                    the owner's keys that count against the
+//	                                         role's max_keys_per_owner
 //	quota/<2 of id>/<id>                     what was reserved of a key's quota
 //	usage/<shard>                            last uses, of many keys each
 //
@@ -18,8 +20,25 @@
 // of its key, so what it calls ended has ended.
 //
 // Every change of a record goes the one way of UpdateKey: lock, read again from
-// storage, change, Put, update the cache, unlock. Locks are taken in the order
-// role, owner, key, and never held while a hash runs.
+// storage, change, Put, update the cache, unlock. Locks are by name, and never held
+// while a hash runs. They are taken in this order:
+//
+//	lock            held by, and over what                       an emergency takes it
+//	role's births   shared: issue, delegate, rotate, renew       no
+//	                alone: a deletion, over a walk of its keys
+//	owner's room    shared: issue, delegate; alone where a       no
+//	                limit counts, and by tidy over a short list
+//	key             one change of it: reads, one to three Puts   revoke, the end of a
+//	                                                             lease, disable, delete
+//	role's entry    a change of the role: one read, one Put      its stop, disable
+//	owner's entry   its first key, its stop, tidy: one each      its stop
+//
+// So no stop, disable or revocation waits for anybody's work on another key, role
+// or owner, nor for keys being made, counted or walked over. It waits for whoever
+// is changing the same entry just then, which is a few calls to storage and open
+// only to those who may change that entry, and it goes before all who wait for it
+// (but for a change of a role, which has its turn among the others). Whoever makes
+// or lengthens a life looks again once it is written: see lifecycle.
 //
 // Readers get values from a bounded cache. Nothing here decides what a record
 // means; package record does.
