@@ -13,9 +13,9 @@ func TestEachStopKeepsItsOwnTimeAndReason(t *testing.T) {
 	if h := s.EndOf(0); h != nil || s.Last() != (record.Halt{}) {
 		t.Errorf("before any stop: %v", h)
 	}
-	s.Raise("first", 100)
+	s.Raise("first", 100, "")
 	held := s // as a cache holds it
-	s.Raise("second", 200)
+	s.Raise("second", 200, "")
 	for generation, want := range []*record.Halt{{Generation: 1, At: 100, Reason: "first"}, {Generation: 2, At: 200, Reason: "second"}, nil} {
 		if got := s.EndOf(uint64(generation)); (got == nil) != (want == nil) || got != nil && *got != *want {
 			t.Errorf("generation %d ended with %v", generation, got)
@@ -31,12 +31,12 @@ func TestARepeatedStopMovesNoEnd(t *testing.T) {
 	t.Parallel()
 	k := keyAt(1000)
 	standing := record.Standing{Role: &record.Role{UID: k.RoleUID}}
-	standing.Role.Raise("", 900)
+	standing.Role.Raise("", 900, "")
 	k.RoleGeneration = standing.Role.Generation
-	standing.Owner.Raise("leaked", 1100)
+	standing.Owner.Raise("leaked", 1100, "")
 	for i := range record.Time(10) {
-		standing.Owner.Raise("again", 1200+i)
-		standing.Role.Raise("the role, too", 1200+i)
+		standing.Owner.Raise("again", 1200+i, "")
+		standing.Role.Raise("the role, too", 1200+i, "")
 		at, why := k.Revocation(standing)
 		if at != 1100 || why != "leaked" || k.EndedAt(standing, 2000) != 1100 {
 			t.Fatalf("after %d more stops it ended at %d, %q", i+1, at, why)
@@ -57,7 +57,7 @@ func TestStopsAreBoundedAndNoEndMovesBack(t *testing.T) {
 	now := record.Time(1000)
 	for i := range uint64(200) {
 		times[i] = now
-		s.Raise(strings.Repeat("r", 256), now)
+		s.Raise(strings.Repeat("r", 256), now, "")
 		if i%20 == 19 {
 			now += 100_000
 		} else {
@@ -79,10 +79,10 @@ func TestAStopAfterALossEndsAllThatWasIssued(t *testing.T) {
 	t.Parallel()
 	lost := record.AfterLoss(1000)
 	for range 1000 { // more than anybody stops in a second
-		lost.Raise("", 1000)
+		lost.Raise("", 1000, "")
 	}
 	again := record.AfterLoss(1001)
-	again.Raise("", 1001)
+	again.Raise("", 1001, "")
 	if again.EndOf(lost.Generation) == nil || again.EndOf(3) == nil || again.EndOf(again.Generation) != nil {
 		t.Errorf("%d after %d", again.Generation, lost.Generation)
 	}

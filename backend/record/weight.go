@@ -49,7 +49,7 @@ func (o *Owner) Weight() int { return max(1, o.haltBytes()/weightUnit) }
 
 func (s *Stop) haltBytes() (bytes int) {
 	for i := range s.Halts {
-		bytes += haltSize + len(s.Halts[i].Reason)
+		bytes += haltSize + len(s.Halts[i].Reason) + len(s.Halts[i].Request)
 	}
 	return bytes
 }
