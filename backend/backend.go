@@ -16,6 +16,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
@@ -81,9 +82,10 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	m.clock = begin(func(change clock.Change) { tell(logger, change) })
 	m.ends = ends.New(m.clock)
 	m.uses = usage.New(records, size, m.writable, m.clock.Now())
-	resolver := verify.Resolver{Reader: m.store, Uses: m.uses, Ends: m.ends, Clock: m.clock}
+	resolver := lineage.Resolver{Reader: m.store, Uses: m.uses, Ends: m.ends, Clock: m.clock}
 	verifier := &verify.Verifier{
 		Resolver: resolver,
+		Reader:   m.store,
 		Matcher:  hasher,
 		Proofs:   m.proofs,
 		Limiter:  m.meter,

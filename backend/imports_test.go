@@ -17,11 +17,12 @@ const module = "vault-plugin-secrets-apikeys"
 
 // ranks are the packages of the plugin; each imports only those of a lower rank.
 var ranks = map[string]int{
-	"cmd/vault-plugin-secrets-apikeys": 9,
-	"backend":                          8,
-	"paths":                            7,
-	"backend/lifecycle":                6,
-	"backend/verify":                   5,
+	"cmd/vault-plugin-secrets-apikeys": 10,
+	"backend":                          9,
+	"paths":                            8,
+	"backend/lifecycle":                7,
+	"backend/verify":                   6,
+	"backend/lineage":                  5,
 	"backend/store":                    5,
 	"backend/proof":                    4,
 	"backend/limit":                    4,

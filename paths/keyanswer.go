@@ -139,8 +139,9 @@ type peek func(ctx context.Context, line limit.Line, now record.Time) (limit.Rem
 
 // addQuota shows what remains of the quota that applies to a key, if one does.
 func (sv *Services) addQuota(ctx context.Context, data map[string]any, k record.Key, peek peek) error {
-	role, err := sv.Store.Role(ctx, k.Role)
-	if err != nil || role == nil || role.UID != k.RoleUID {
+	named, err := sv.Store.Role(ctx, k.Role)
+	role := k.IssuedUnder(named)
+	if err != nil || role == nil {
 		return err
 	}
 	limits := k.Limits.Under(role.Limits)

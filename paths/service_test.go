@@ -16,6 +16,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
@@ -30,9 +31,9 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 	hasher, ticks, logger := keyhash.NewHasher(2), clock.New(func(clock.Change) {}), hclog.NewNullLogger()
 	uses, meter := usage.New(s, 100, func() bool { return true }, ticks.Now()), limit.NewMeter(s)
 	seen := ends.New(ticks)
-	resolver := verify.Resolver{Reader: s, Uses: uses, Ends: seen, Clock: ticks}
+	resolver := lineage.Resolver{Reader: s, Uses: uses, Ends: seen, Clock: ticks}
 	verifier := &verify.Verifier{
-		Resolver: resolver, Matcher: hasher, Proofs: proof.New(100), Limiter: meter, Used: uses.Touch,
+		Resolver: resolver, Reader: s, Matcher: hasher, Proofs: proof.New(100), Limiter: meter, Used: uses.Touch,
 		Idle:     func(id string, _, _ record.Time) { seen.NoteIdle(id) },
 		Outdated: func(apikey.Key, string) {},
 	}

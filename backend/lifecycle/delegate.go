@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/scope"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -62,10 +63,10 @@ func (e *Engine) delegate(ctx context.Context, r DelegateRequest) (Minted, error
 }
 
 // child is what the parent, as it is now, lets the new key be.
-func (e *Engine) child(ctx context.Context, p verify.Proven, r DelegateRequest) (record.Key, verify.Lineage, error) {
+func (e *Engine) child(ctx context.Context, p verify.Proven, r DelegateRequest) (record.Key, lineage.Lineage, error) {
 	parent, err := e.Find(ctx, Target{ID: p.Record.ID})
 	if err != nil {
-		return record.Key{}, verify.Lineage{}, err
+		return record.Key{}, lineage.Lineage{}, err
 	}
 	l, err := e.Standing(ctx, parent)
 	if err != nil {
@@ -86,7 +87,7 @@ func (e *Engine) child(ctx context.Context, p verify.Proven, r DelegateRequest) 
 	want.Owner = parent.Owner
 	if want.Scopes == nil {
 		// Nothing was asked for: the parent's, as far as they go.
-		own := verify.EffectiveScopes(&l)
+		own := l.Scopes()
 		want.Scopes = &own
 	}
 	bounds := *role
@@ -96,18 +97,18 @@ func (e *Engine) child(ctx context.Context, p verify.Proven, r DelegateRequest) 
 		return child, l, err
 	}
 	child.Parent, child.Depth = parent.ID, parent.Depth+1
-	ancestors := append([]verify.Lineage{{Key: parent, Standing: l.Standing}}, l.Ancestors...)
+	ancestors := append([]lineage.Lineage{{Key: parent, Standing: l.Standing}}, l.Ancestors...)
 	return child, l, delegable(&child, ancestors, *role, record.Change{Metadata: &want.Metadata, Scopes: want.Scopes, BoundCIDRs: want.BoundCIDRs, Limits: want.Limits})
 }
 
 // delegable refuses a key that exceeds one of its ancestors in what the change
 // sets. The parent comes first.
-func delegable(k *record.Key, ancestors []verify.Lineage, role record.Role, change record.Change) error {
-	parent := verify.Lineage{Key: ancestors[0].Key, Standing: ancestors[0].Standing, Ancestors: ancestors[1:]}
-	if change.Scopes != nil && !scope.Within(k.Scopes, verify.EffectiveScopes(&parent)) {
+func delegable(k *record.Key, ancestors []lineage.Lineage, role record.Role, change record.Change) error {
+	parent := lineage.Lineage{Key: ancestors[0].Key, Standing: ancestors[0].Standing, Ancestors: ancestors[1:]}
+	if change.Scopes != nil && !scope.Within(k.Scopes, parent.Scopes()) {
 		return record.Mistake("scopes must lie within the parent's")
 	}
-	if change.Metadata != nil && replaces(k.Metadata, verify.EffectiveMetadata(&parent)) {
+	if change.Metadata != nil && replaces(k.Metadata, parent.Metadata()) {
 		return record.Mistake("metadata must not replace a pair of the parent's or the role's")
 	}
 	for i := range ancestors {

@@ -11,6 +11,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -39,7 +40,7 @@ type Engine struct {
 	// Revoker proves keys that are to be revoked. It waits for no crowd.
 	Revoker Prover
 	// Resolver finds what the state of a key depends on.
-	Resolver verify.Resolver
+	Resolver lineage.Resolver
 	Hasher   *keyhash.Hasher
 	Clock    Clock
 	Random   io.Reader

@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
-	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 // RotateRequest asks for a new version. A nil pointer is 'not given'.
@@ -115,7 +115,7 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 
 // rotationTerm is the life of the next version: what was asked for now, else
 // what was asked for at issue, within the parent's remaining life.
-func rotationTerm(k *record.Key, l *verify.Lineage, r RotateRequest, caps record.Caps) term {
+func rotationTerm(k *record.Key, l *lineage.Lineage, r RotateRequest, caps record.Caps) term {
 	t := term{ttl: r.TTL, caps: caps, asker: r.Asker}
 	if t.ttl == 0 {
 		t.ttl = k.TTL
@@ -128,7 +128,7 @@ func rotationTerm(k *record.Key, l *verify.Lineage, r RotateRequest, caps record
 
 // mayRotate refuses a rotation by the state of things. It is asked before the
 // hash, to refuse early, and again under the lock, to be sure.
-func (e *Engine) mayRotate(k *record.Key, l *verify.Lineage, presented int, r RotateRequest) error {
+func (e *Engine) mayRotate(k *record.Key, l *lineage.Lineage, presented int, r RotateRequest) error {
 	newest := k.ReplacedBy(r.Request)
 	role := l.Standing.Role
 	state := k.State(l.Standing, e.Clock.Now())

@@ -5,9 +5,9 @@ import (
 	"errors"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
-	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 // Target says which key an operation is about.
@@ -41,7 +41,7 @@ func (e *Engine) Find(ctx context.Context, t Target) (record.Key, error) {
 
 // Standing is what the key's state depends on, now, for those who act on it or
 // show it.
-func (e *Engine) Standing(ctx context.Context, k record.Key) (verify.Lineage, error) {
+func (e *Engine) Standing(ctx context.Context, k record.Key) (lineage.Lineage, error) {
 	now := e.Clock.Now()
 	l, err := e.Resolver.Resolve(ctx, k)
 	if err == nil {

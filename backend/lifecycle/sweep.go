@@ -149,10 +149,10 @@ func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.St
 func (s *sweep) note(k *record.Key, standing record.Standing, now record.Time) error {
 	forgot := k.Forget(s.retention, now)
 	var err error
-	switch orphaned := standing.Role == nil || standing.Role.UID != k.RoleUID; {
+	switch {
 	case k.EndedAt(standing, now) != 0:
 		err = record.ErrUnchanged
-	case orphaned:
+	case standing.Role == nil:
 		err = k.Revoke(RoleGone, now)
 	case k.Idle(standing, now):
 		err = k.Expire(k.IdleEnd(standing))

@@ -3,8 +3,8 @@ package lifecycle
 import (
 	"context"
 
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
-	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 // Update changes what may be changed of a key that has not ended.
@@ -54,7 +54,7 @@ func (e *Engine) update(ctx context.Context, t Target, change record.Change) (re
 
 // withinParent refuses to widen a delegated key beyond its parent. Verify holds
 // it to its parent in any case; this tells whoever writes it.
-func withinParent(k *record.Key, l *verify.Lineage, change record.Change) error {
+func withinParent(k *record.Key, l *lineage.Lineage, change record.Change) error {
 	if len(l.Ancestors) == 0 {
 		return nil
 	}

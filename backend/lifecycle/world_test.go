@@ -19,6 +19,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
@@ -145,7 +146,7 @@ func newWorld(t *testing.T) *world {
 	w.uses, w.meter = usage.New(records, 1000, func() bool { return true }, start), limit.NewMeter(records)
 	w.Engine = &Engine{
 		Store:    records,
-		Resolver: verify.Resolver{Reader: records, Uses: w.uses, Ends: w.ends, Clock: w.clock},
+		Resolver: lineage.Resolver{Reader: records, Uses: w.uses, Ends: w.ends, Clock: w.clock},
 		Hasher:   keyhash.NewHasher(2),
 		Clock:    w.clock,
 		Random:   w,
@@ -164,7 +165,7 @@ func newWorld(t *testing.T) *world {
 		},
 	}
 	w.verify = &verify.Verifier{
-		Resolver: w.Resolver, Matcher: w.Hasher, Proofs: w.proofs, Limiter: w.meter, Used: w.used,
+		Resolver: w.Resolver, Reader: records, Matcher: w.Hasher, Proofs: w.proofs, Limiter: w.meter, Used: w.used,
 		Idle:     func(id string, _, _ record.Time) { w.ends.NoteIdle(id) },
 		Outdated: func(apikey.Key, string) {},
 	}

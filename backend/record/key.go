@@ -118,10 +118,18 @@ func (k Key) Clone() Key {
 	return k
 }
 
+// IssuedUnder is the role of the key's role name, if the key was issued under it.
+// Another role of that name says nothing about the key: nil.
+func (k *Key) IssuedUnder(named *Role) *Role {
+	if named == nil || named.UID != k.RoleUID {
+		return nil
+	}
+	return named
+}
+
 // RotateBy is the time from which the newest version is due under the role, or 0
 // when the role asks for no rotation, and for a key that has ended: what cannot be
-// rotated is not due, and what another role of its role's name asks for says
-// nothing about it.
+// rotated is not due.
 func (k *Key) RotateBy(s Standing, now Time) Time {
 	if k.Ended(s, now) || s.Role.RotationPeriod == 0 {
 		return 0

@@ -76,7 +76,7 @@ func (o outside) build() (record.Key, *record.Version, record.Standing) {
 	}
 	k.Disabled = o.keyOff
 	if o.otherRole {
-		s.Role.UID = "u2"
+		s.Role = k.IssuedUnder(&record.Role{UID: "u2"})
 	}
 	if o.roleGone {
 		s.Role = nil
@@ -178,7 +178,8 @@ func TestAStopEndsWhatWasIssuedBefore(t *testing.T) {
 func TestAStopOfAnotherRoleOfTheNameIsNone(t *testing.T) {
 	t.Parallel()
 	k := keyAt(1000)
-	s := record.Standing{Role: &record.Role{UID: "u2", Stop: record.Stop{Generation: 1, Halts: []record.Halt{{Generation: 1, At: 1500, Reason: "x"}}}}}
+	other := record.Role{UID: "u2", Stop: record.Stop{Generation: 1, Halts: []record.Halt{{Generation: 1, At: 1500, Reason: "x"}}}}
+	s := record.Standing{Role: k.IssuedUnder(&other)}
 	if at, why := k.Revocation(s); s.Stopped(&k) != nil || at != 0 || why != "" || k.State(s, 1600) != record.Revoked {
 		t.Errorf("it tells %d, %q", at, why)
 	}

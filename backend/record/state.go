@@ -24,7 +24,9 @@ func (s State) Ended() bool { return s != Active && s != Disabled && s != Parent
 
 // Standing is what the state of a key depends on outside its own record.
 type Standing struct {
-	Role  *Role // nil when there is none of the key's role name
+	// Role is the one that the key was issued under, nil when that is gone. Another
+	// of its name never stands here: see Key.IssuedUnder.
+	Role  *Role
 	Owner Owner // the zero Owner when it has no record
 	// LastUsed is the latest moment at which the key may have been verified
 	// as valid; 0 if it never was. It is only looked at under an idle_timeout.
@@ -50,7 +52,7 @@ type Seen struct {
 // role's; nil if none did.
 func (s Standing) Stopped(k *Key) *Halt {
 	mark := s.Owner.EndOf(k.OwnerGeneration)
-	if s.Role == nil || s.Role.UID != k.RoleUID {
+	if s.Role == nil {
 		return mark
 	}
 	if of := s.Role.EndOf(k.RoleGeneration); of != nil && (mark == nil || of.At < mark.At) {
@@ -63,7 +65,7 @@ func (s Standing) Stopped(k *Key) *Halt {
 // speaks against it.
 func Alone(k *Key) Standing {
 	return Standing{
-		Role:            &Role{UID: k.RoleUID, Stop: Stop{Generation: k.RoleGeneration}},
+		Role:            &Role{Stop: Stop{Generation: k.RoleGeneration}},
 		Owner:           Owner{Stop{Generation: k.OwnerGeneration}},
 		AncestorsActive: true,
 	}
@@ -82,13 +84,12 @@ func (k *Key) Ended(s Standing, now Time) bool {
 // StateOf is what verify decides for one version, before networks, scopes and
 // limits. A superseded version is Active until its grace is over.
 //
-// A key whose role is gone, or is another role of the same name, counts as
-// revoked: a new role of an old name revives nothing. The end of the newest
+// A key whose role is gone counts as revoked. The end of the newest
 // version is the end of the key, and so of every version still in grace.
 func (k *Key) StateOf(v *Version, s Standing, now Time) State {
 	newest := k.Newest()
 	switch {
-	case k.RevokedAt != 0, s.Role == nil, s.Role.UID != k.RoleUID, s.Stopped(k) != nil:
+	case k.RevokedAt != 0, s.Role == nil, s.Stopped(k) != nil:
 		return Revoked
 	case now >= newest.ExpiresAt, s.Seen.Expired, s.Seen.Idle, k.Idle(s, now):
 		return Expired

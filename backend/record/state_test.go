@@ -53,6 +53,7 @@ func TestTheStateOfAVersionIsTheFirstThatApplies(t *testing.T) {
 		if roleGone {
 			role = nil
 		}
+		role = k.IssuedUnder(role)
 		v := k.Newest()
 		if older {
 			v = &k.Versions[1]

@@ -153,8 +153,11 @@ func (c *checker) hintsOf(ctx context.Context, k record.Key) error {
 	if err != nil {
 		return err
 	}
-	ended := !found || role.UID != k.RoleUID ||
-		k.EndedAt(record.Standing{Role: &role, Owner: owner}, c.now) != 0
+	standing := record.Standing{Owner: owner}
+	if found {
+		standing.Role = k.IssuedUnder(&role)
+	}
+	ended := standing.Role == nil || k.EndedAt(standing, c.now) != 0
 	c.owners[k.Owner] = true
 	if !ended && k.Owner != "" && role.MaxKeysPerOwner > 0 {
 		path := rosterPath(k.Owner, k.Role)

@@ -181,6 +181,6 @@ func endedAt(at record.Time) func(record.Key) record.Time {
 // ended tells of a record whether its key has ended under role web.
 func ended(at record.Time) func(record.Key) (bool, error) {
 	return func(k record.Key) (bool, error) {
-		return k.Ended(record.Standing{Role: &record.Role{UID: "u1"}}, at), nil
+		return k.Ended(record.Standing{Role: k.IssuedUnder(&record.Role{UID: "u1"})}, at), nil
 	}
 }

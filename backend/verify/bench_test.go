@@ -14,6 +14,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
@@ -64,7 +65,8 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	ticks := clock.New(func(clock.Change) {})
 	uses := usage.New(s, 1000, func() bool { return true }, ticks.Now())
 	v := &verify.Verifier{
-		Resolver: verify.Resolver{Reader: s, Uses: uses, Ends: ends.New(ticks), Clock: ticks},
+		Resolver: lineage.Resolver{Reader: s, Uses: uses, Ends: ends.New(ticks), Clock: ticks},
+		Reader:   s,
 		Matcher:  c, Proofs: proof.New(1000), Limiter: limit.NewMeter(s), Used: uses.Touch,
 		Idle:     func(string, record.Time, record.Time) { t.Error("idle") },
 		Outdated: func(apikey.Key, string) { t.Error("outdated") },

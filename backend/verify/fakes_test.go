@@ -13,6 +13,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -167,7 +168,8 @@ func (b *bench) Now() record.Time          { return b.now }
 
 func (b *bench) verifier() *verify.Verifier {
 	return &verify.Verifier{
-		Resolver: verify.Resolver{Reader: b, Uses: b, Ends: b.ends, Clock: b},
+		Resolver: lineage.Resolver{Reader: b, Uses: b, Ends: b.ends, Clock: b},
+		Reader:   b,
 		Matcher:  b, Proofs: b, Limiter: b,
 		Used: func(id string, version int, _ record.Time) { b.used = append(b.used, fmt.Sprint(id, " ", version)) },
 		Idle: func(id string, at, active record.Time) {

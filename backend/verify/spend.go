@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
 // limit spends rate and quota of a request that is good so far, and looks at
 // what is left of them for one that is not. waited tells that it may have taken
 // its time.
-func (v *Verifier) limit(ctx context.Context, d *Decision, l *Lineage, cost int64, now record.Time) (waited bool, err error) {
+func (v *Verifier) limit(ctx context.Context, d *Decision, l *lineage.Lineage, cost int64, now record.Time) (waited bool, err error) {
 	line := limit.Line{ID: d.Key.ID, Created: d.Key.CreatedAt, Limits: d.Limits}
 	switch {
 	case d.Code == Valid:
@@ -31,7 +32,7 @@ func (v *Verifier) limit(ctx context.Context, d *Decision, l *Lineage, cost int6
 	return waited, err
 }
 
-func (v *Verifier) take(ctx context.Context, line limit.Line, l *Lineage, cost int64, now record.Time) (verdict limit.Verdict, waited bool, err error) {
+func (v *Verifier) take(ctx context.Context, line limit.Line, l *lineage.Lineage, cost int64, now record.Time) (verdict limit.Verdict, waited bool, err error) {
 	allowed := limit.Verdict{Outcome: limit.Allowed}
 	limited := line.Limited()
 	if len(l.Ancestors) == 0 {

@@ -16,17 +16,15 @@ import (
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
-	"vault-plugin-secrets-apikeys/backend/network"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/scope"
 )
 
 // Reader is what a decision reads. It answers from memory when warm.
 type Reader interface {
+	lineage.Reader
 	TagKey(ctx context.Context) (*apikey.TagKey, error)
-	Key(ctx context.Context, id string) (record.Key, bool, error)
-	Role(ctx context.Context, name string) (*record.Role, error)
-	Owner(ctx context.Context, name string) (record.Owner, error)
 	Config(ctx context.Context) (record.Config, error)
 }
 
@@ -48,12 +46,10 @@ type Limiter interface {
 	Peek(ctx context.Context, line limit.Line, now record.Time) (limit.Remaining, error)
 }
 
-// Clock tells the time by which decisions are made.
-type Clock interface{ Now() record.Time }
-
 // Verifier decides for one mount. All fields are required.
 type Verifier struct {
-	Resolver
+	lineage.Resolver
+	Reader  Reader
 	Matcher Matcher
 	Proofs  Proofs
 	Limiter Limiter
@@ -106,7 +102,7 @@ func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	if l.requiresScopes() && !r.ScopesNamed {
+	if l.RequiresScopes() && !r.ScopesNamed {
 		return Decision{}, ErrScopesRequired
 	}
 	config, err := v.Reader.Config(ctx)
@@ -165,7 +161,7 @@ func (v *Verifier) lookAgain(ctx context.Context, d *Decision) error {
 
 // note passes on what follows from a use. Nothing here can fail: the limits are
 // spent.
-func (v *Verifier) note(p Proven, l *Lineage, config record.Config, now record.Time) {
+func (v *Verifier) note(p Proven, l *lineage.Lineage, config record.Config, now record.Time) {
 	v.Used(p.Record.ID, p.Version.Number, now)
 	for i := range l.Ancestors {
 		v.Used(l.Ancestors[i].Key.ID, 0, now)
@@ -176,20 +172,17 @@ func (v *Verifier) note(p Proven, l *Lineage, config record.Config, now record.T
 }
 
 // describe is what a proven key shows in every answer.
-func describe(p Proven, l *Lineage, now record.Time) Decision {
+func describe(p Proven, l *lineage.Lineage, now record.Time) Decision {
 	k := &l.Key
-	d := Decision{Key: *k, Version: p.Version, Metadata: EffectiveMetadata(l)}
-	if role := l.role(); role != nil {
-		d.Scopes = EffectiveScopes(l)
-		due := k.RotateBy(l.Standing, now)
-		d.RotationDue = due != 0 && now >= due
-		d.Limits = k.Limits.Under(role.Limits)
+	due := k.RotateBy(l.Standing, now)
+	return Decision{
+		Key: *k, Version: p.Version, Scopes: l.Scopes(), Metadata: l.Metadata(),
+		RotationDue: due != 0 && now >= due, Limits: l.Limits(),
 	}
-	return d
 }
 
 // decide is everything but the limits: state, networks, scopes.
-func (v *Verifier) decide(d *Decision, l *Lineage, r Request, now record.Time) Code {
+func (v *Verifier) decide(d *Decision, l *lineage.Lineage, r Request, now record.Time) Code {
 	if state := l.Key.StateOf(&d.Version, l.Standing, now); state != record.Active {
 		v.Witness(l, now)
 		v.noteIdle(l, now)
@@ -198,7 +191,7 @@ func (v *Verifier) decide(d *Decision, l *Lineage, r Request, now record.Time) C
 		}
 		return codeOf(state)
 	}
-	if !reachable(l, r.ClientIP) {
+	if !l.Admits(r.ClientIP) {
 		return IPDenied
 	}
 	if d.MissingScopes = scope.Missing(d.Scopes, r.Scopes); d.MissingScopes != nil {
@@ -209,25 +202,9 @@ func (v *Verifier) decide(d *Decision, l *Lineage, r Request, now record.Time) C
 
 // noteIdle passes on that a key is refused because nobody used it, which is for
 // good.
-func (v *Verifier) noteIdle(l *Lineage, now record.Time) {
+func (v *Verifier) noteIdle(l *lineage.Lineage, now record.Time) {
 	k, s := &l.Key, l.Standing
 	if k.Idle(s, now) && !s.Seen.Idle && k.RevokedAt == 0 && now < k.Newest().ExpiresAt {
 		v.Idle(k.ID, k.IdleEnd(s), max(k.CreatedAt, s.LastUsed))
 	}
-}
-
-// reachable tells whether the caller's address lies within the networks of the
-// role, the key and all its ancestors. Where any are bound, no address is none
-// of them.
-func reachable(l *Lineage, addr netip.Addr) bool {
-	within := func(networks *network.List) bool { return networks.Empty() || networks.Contains(addr) }
-	if !within(&l.Standing.Role.BoundCIDRs) || !within(&l.Key.BoundCIDRs) {
-		return false
-	}
-	for i := range l.Ancestors {
-		if !within(&l.Ancestors[i].Key.BoundCIDRs) {
-			return false
-		}
-	}
-	return true
 }

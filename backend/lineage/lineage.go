@@ -1,13 +1,28 @@
-package verify
+// Package lineage finds a key's role, owner and ancestors, as they are now, and
+// says what they leave the key. It reads and decides no request.
+package lineage
 
 import (
 	"context"
-	"maps"
 
 	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/record"
-	"vault-plugin-secrets-apikeys/backend/scope"
 )
+
+// Reader is where keys, roles and owners are found.
+type Reader interface {
+	Key(ctx context.Context, id string) (record.Key, bool, error)
+	Role(ctx context.Context, name string) (*record.Role, error)
+	Owner(ctx context.Context, name string) (record.Owner, error)
+}
+
+// Uses tells when keys were last used.
+type Uses interface {
+	ActiveUntil(ctx context.Context, id string, created record.Time, timeout record.Seconds) (record.Time, error)
+}
+
+// Clock tells the time by which states are told.
+type Clock interface{ Now() record.Time }
 
 // Lineage is a key with everything that its state depends on.
 type Lineage struct {
@@ -19,21 +34,6 @@ type Lineage struct {
 
 // State is that of the key now.
 func (l *Lineage) State(now record.Time) record.State { return l.Key.State(l.Standing, now) }
-
-// role is the one that the key was issued under, nil when it is gone.
-func (l *Lineage) role() *record.Role {
-	if role := l.Standing.Role; role != nil && role.UID == l.Key.RoleUID {
-		return role
-	}
-	return nil
-}
-
-func (l *Lineage) requiresScopes() bool { return l.role() != nil && l.role().RequireScopes }
-
-// Uses tells when keys were last used.
-type Uses interface {
-	ActiveUntil(ctx context.Context, id string, created record.Time, timeout record.Seconds) (record.Time, error)
-}
 
 // Resolver looks up what the state of a key depends on. All fields are required.
 type Resolver struct {
@@ -96,9 +96,11 @@ func (r *Resolver) judge(l *Lineage) {
 }
 
 func (r *Resolver) standing(ctx context.Context, k *record.Key) (s record.Standing, err error) {
-	if s.Role, err = r.Reader.Role(ctx, k.Role); err != nil {
+	named, err := r.Reader.Role(ctx, k.Role)
+	if err != nil {
 		return s, err
 	}
+	s.Role = k.IssuedUnder(named)
 	if k.Owner != "" {
 		if s.Owner, err = r.Reader.Owner(ctx, k.Owner); err != nil {
 			return s, err
@@ -109,37 +111,4 @@ func (r *Resolver) standing(ctx context.Context, k *record.Key) (s record.Standi
 		s.LastUsed, err = r.Uses.ActiveUntil(ctx, k.ID, k.CreatedAt, s.Role.IdleTimeout)
 	}
 	return s, err
-}
-
-// EffectiveScopes narrows from the root of the delegation down to the key.
-func EffectiveScopes(l *Lineage) []string {
-	allowed := l.Standing.Role.AllowedScopes
-	for i := len(l.Ancestors) - 1; i >= 0; i-- {
-		allowed = scope.Intersect(l.Ancestors[i].Key.Scopes, allowed)
-	}
-	return scope.Intersect(l.Key.Scopes, allowed)
-}
-
-// EffectiveMetadata are the key's pairs and, where it has none of that name, the
-// role's. A delegated key adds to what is said above it and replaces none of it:
-// its pairs are its holder's word, the others the issuer's.
-func EffectiveMetadata(l *Lineage) map[string]string {
-	role := l.role()
-	if role == nil {
-		role = &record.Role{}
-	}
-	if l.Key.Parent == "" {
-		return role.MergeMetadata(l.Key.Metadata)
-	}
-	all, above := map[string]string{}, role.Metadata
-	maps.Copy(all, l.Key.Metadata)
-	for i := range l.Ancestors {
-		if a := &l.Ancestors[i].Key; a.Parent == "" {
-			above = role.MergeMetadata(a.Metadata)
-		} else {
-			maps.Copy(all, a.Metadata)
-		}
-	}
-	maps.Copy(all, above)
-	return all
 }
