@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verdict"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -119,7 +120,7 @@ func statusAnswer(d *verify.Decision) *logical.Response {
 		status = http.StatusForbidden
 	}
 	return &logical.Response{
-		Headers: statusHeaders(d),
+		Headers: verdict.Headers(d),
 		Data: map[string]any{
 			logical.HTTPStatusCode:  status,
 			logical.HTTPContentType: "application/json",

@@ -39,64 +39,61 @@ func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Respon
 	defer b.end()
 	room := b.room
 	for _, item := range items {
-		v, err := sv.verifyItem(limited, item, role, room)
+		d, brief, err := sv.verifyItem(limited, item, role, room)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return nil, err // nobody listens any more
 		case err != nil && limited.Err() != nil && !errors.As(err, new(record.Mistake)):
 			// Storage between processes has errors of its own for this.
-			err = b.add(sv.itemError(limited.Err()))
+			b.took(b.Undecided(sv.itemError(limited.Err())))
 		case elsewhere(err):
 			return nil, err // the whole call goes to the node that may write
 		case err != nil:
-			err = b.add(sv.itemError(err))
+			b.took(b.Undecided(sv.itemError(err)))
 		default:
-			err = b.add(v)
-		}
-		if err != nil {
-			return nil, err
+			b.took(b.Decided(&d, brief))
 		}
 	}
 	return b.answer(r)
 }
 
-func (sv *Services) verifyItem(ctx context.Context, item any, role string, room func(verify.Decision) error) (*verdict, error) {
+func (sv *Services) verifyItem(ctx context.Context, item any, role string, room func(verify.Decision) error) (d verify.Decision, brief bool, err error) {
 	data, ok := item.(map[string]any)
 	if !ok {
-		return nil, record.Mistake("a batch item must be an object")
+		return d, false, record.Mistake("a batch item must be an object")
 	}
 	in, err := decode(questionFields, data, nil)
 	if err != nil {
-		return nil, err
+		return d, false, err
 	}
 	key, err := in.required("key")
 	if err != nil {
-		return nil, err
+		return d, false, err
 	}
 	q, err := question(in, key, role)
 	if err != nil {
-		return nil, err
+		return d, false, err
 	}
-	brief := get[bool](in, "brief")
-	if !brief {
+	if brief = get[bool](in, "brief"); !brief {
 		q.Room = room
 	}
-	return sv.decide(ctx, q, brief)
+	d, err = sv.Verifier.Verify(ctx, q)
+	return d, brief, err
 }
 
 // itemError is what stands in the place of an item that was not decided.
-func (sv *Services) itemError(err error) undecided {
+func (sv *Services) itemError(err error) (text string, status int) {
 	var mistake record.Mistake
 	switch {
 	case errors.As(err, &mistake):
-		return undecided{string(mistake), http.StatusBadRequest}
+		return string(mistake), http.StatusBadRequest
 	case errors.Is(err, context.DeadlineExceeded):
 		err = keyhash.ErrBusy
 	}
 	// The one place that knows the rest, and what goes to the log.
 	_, coded := sv.reply(err)
 	if c, ok := coded.(logical.HTTPCodedError); ok {
-		return undecided{c.Error(), c.Code()}
+		return c.Error(), c.Code()
 	}
-	return undecided{"internal error", http.StatusInternalServerError}
+	return "internal error", http.StatusInternalServerError
 }

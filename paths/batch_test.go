@@ -180,6 +180,10 @@ func TestItemsSpendInOrder(t *testing.T) {
 func TestTheErrorOfAnItem(t *testing.T) {
 	t.Parallel()
 	sv, _ := issued(t)
+	type undecided struct {
+		text   string
+		status int
+	}
 	for err, want := range map[error]undecided{
 		record.Mistake("no"):      {"no", 400},
 		keyhash.ErrBusy:           {"busy: too many keys are being hashed; try again", 503},
@@ -187,7 +191,8 @@ func TestTheErrorOfAnItem(t *testing.T) {
 		context.DeadlineExceeded:  {"busy: too many keys are being hashed; try again", 503},
 		errors.New("$argon2id$x"): {"internal error", 500},
 	} {
-		if got := sv.itemError(fmt.Errorf("wrapped: %w", err)); got != want {
+		text, status := sv.itemError(fmt.Errorf("wrapped: %w", err))
+		if got := (undecided{text, status}); got != want {
 			t.Errorf("%v: %v", err, got)
 		}
 	}

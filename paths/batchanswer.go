@@ -9,55 +9,32 @@ import (
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/verdict"
 )
 
-// batch is the answer to a batch while it is made. Each item is encoded as soon as
-// it is decided: what is kept of it is what is answered, and nothing else.
+// batch is the answer to a batch while it is made.
 type batch struct {
-	encoded bytes.Buffer // the items, with commas between them
-	encoder *json.Encoder
-	left    int // bytes beyond those that every item has for itself
-	of      *Services
-	held    int64 // of all batches' bytes
-
-	// What the audit log gets.
-	ids, owners, codes []string
-	statuses           []int
+	*verdict.Batch
+	left int // bytes beyond those that every item has for itself
+	of   *Services
+	held int64 // of all batches' bytes
 }
 
-// usualAnswer is what an item takes as a rule.
-const usualAnswer = 448
-
 func (sv *Services) newBatch(r request, items int) *batch {
-	b := &batch{of: sv, left: maxBatchAnswer}
+	b := &batch{Batch: verdict.NewBatch(items), of: sv, left: maxBatchAnswer}
 	if r.WrapInfo != nil {
 		b.left = maxWrappedAnswer
 	}
 	b.left -= items * briefAnswer
-	b.encoder = json.NewEncoder(&b.encoded)
-	b.encoded.Grow(items * usualAnswer)
-	b.ids, b.owners, b.codes, b.statuses = make([]string, 0, items), make([]string, 0, items), make([]string, 0, items), make([]int, 0, items)
 	return b
 }
 
 // end gives back what the batch held. Whoever began it ends it.
 func (b *batch) end() { b.of.answering.Add(-b.held) }
 
-// add takes an item's answer.
-func (b *batch) add(result batchResult) error {
-	if len(b.ids) > 0 {
-		b.encoded.WriteByte(',')
-	}
-	before := b.encoded.Len()
-	if err := b.encoder.Encode(result); err != nil {
-		return fmt.Errorf("encode an answer: %w", err)
-	}
-	b.encoded.Truncate(b.encoded.Len() - len("\n"))
-	b.left -= max(0, b.encoded.Len()-before-briefAnswer)
-	id, owner, code, status := result.summary()
-	b.ids, b.owners, b.codes, b.statuses = append(b.ids, id), append(b.owners, owner), append(b.codes, code), append(b.statuses, status)
-	return nil
-}
+// took counts the bytes of an item that was added.
+func (b *batch) took(bytes int) { b.left -= max(0, bytes-briefAnswer) }
 
 // answer is the answer to a batch in the form in which Vault sends answers,
 // which Vault then passes on as it is. It would otherwise decode it into maps and
@@ -87,8 +64,8 @@ func (b *batch) answer(r request) (*logical.Response, error) {
 	}
 	// As bytes it crosses to Vault in base64, which is cheaper than all the escapes
 	// of JSON within JSON.
-	raw.Data[logical.HTTPRawBody] = slices.Concat([]byte(head+`"`+batchResults+`":[`), b.encoded.Bytes(), []byte("]"+tail))
-	raw.Data["key_id"], raw.Data["owner"], raw.Data["code"], raw.Data["http_status"] = b.ids, b.owners, b.codes, b.statuses
+	raw.Data[logical.HTTPRawBody] = slices.Concat([]byte(head+`"`+batchResults+`":`), b.JSON(), []byte(tail))
+	raw.Data["key_id"], raw.Data["owner"], raw.Data["code"], raw.Data["http_status"] = b.KeyIDs, b.Owners, b.Codes, b.Statuses
 	return raw, nil
 }
 
@@ -97,34 +74,10 @@ const batchResults = "batch_results"
 // ordinary is the answer in Data.
 func (b *batch) ordinary() (*logical.Response, error) {
 	var results []map[string]any
-	decoder := json.NewDecoder(strings.NewReader("[" + b.encoded.String() + "]"))
+	decoder := json.NewDecoder(bytes.NewReader(b.JSON()))
 	decoder.UseNumber()
 	if err := decoder.Decode(&results); err != nil {
 		return nil, fmt.Errorf("decode a batch's answer: %w", err)
 	}
 	return answer(map[string]any{batchResults: results}), nil
-}
-
-// batchResult is what became of one item.
-type batchResult interface {
-	// summary is what the audit log tells of it: empty and 4xx or 5xx for an item
-	// that was not decided.
-	summary() (keyID, owner, code string, httpStatus int)
-}
-
-func (v *verdict) summary() (keyID, owner, code string, httpStatus int) {
-	if v.shownKey != nil {
-		keyID, owner = v.KeyID, v.Owner
-	}
-	return keyID, owner, v.Code, v.HTTPStatus
-}
-
-// undecided is an item that could not be decided.
-type undecided struct {
-	Error      string `json:"error"`
-	HTTPStatus int    `json:"http_status"`
-}
-
-func (u undecided) summary() (keyID, owner, code string, httpStatus int) {
-	return "", "", "", u.HTTPStatus
 }

@@ -3,6 +3,7 @@ package paths
 import (
 	"errors"
 
+	"vault-plugin-secrets-apikeys/backend/verdict"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -19,7 +20,7 @@ const (
 	maxAnswering = 64 << 20
 	// briefAnswer is what every item has for itself: a brief answer, that to an
 	// unproven key and an error need no more, and so always fit.
-	briefAnswer = 256
+	briefAnswer = verdict.MostBrief
 )
 
 // errNoRoom is returned for an item that would make an answer too long.
@@ -28,7 +29,7 @@ var errNoRoom = errors.New("busy: the answers to batches are full; ask about thi
 // room refuses a decision whose answer does not fit, and holds the bytes of one
 // that does.
 func (b *batch) room(d verify.Decision) error {
-	size := mostBytes(&d)
+	size := verdict.Most(&d)
 	if size-briefAnswer > b.left {
 		return errNoRoom
 	}
@@ -38,39 +39,4 @@ func (b *batch) room(d verify.Decision) error {
 	}
 	b.held += int64(size)
 	return nil
-}
-
-// fixedBytes is what the names, numbers and times of an answer take at the most.
-const fixedBytes = 768
-
-// mostBytes is how long the answer to a decision may become, whatever the limits
-// say.
-func mostBytes(d *verify.Decision) int {
-	size := fixedBytes + encodedBytes(d.Key.ID) + encodedBytes(d.Key.Owner) + encodedBytes(d.Key.Role) + encodedBytes(d.Key.Name) + encodedBytes(d.Key.Parent)
-	for name, value := range d.Metadata {
-		size += encodedBytes(name) + encodedBytes(value)
-	}
-	for _, s := range d.Scopes {
-		size += encodedBytes(s)
-	}
-	for _, s := range d.MissingScopes {
-		size += encodedBytes(s)
-	}
-	return size
-}
-
-// encodedBytes is the length of a text in JSON, with its quotes and the comma or
-// colon after it. Text that was checked is printable, so besides quotes only what
-// means something to HTML is escaped.
-func encodedBytes(s string) int {
-	n := len(s) + len(`"",`)
-	for i := range len(s) {
-		switch s[i] {
-		case '"', '\\':
-			n++
-		case '<', '>', '&':
-			n += len(`\u003c`) - 1
-		}
-	}
-	return n
 }

@@ -3,7 +3,6 @@ package paths
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -11,9 +10,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/record"
-	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 // fattest is a key whose answer is as long as one record can make it: what is
@@ -107,33 +104,5 @@ func TestAWrappedAnswerFitsIntoOneEntry(t *testing.T) {
 	results := resp.Data["batch_results"].([]map[string]any)
 	if err != nil || len(body) > maxWrappedAnswer || results[0]["code"] != "valid" || len(results) != 100 || fmt.Sprint(results[99]["http_status"]) != "503" {
 		t.Errorf("%d bytes, %v", len(body), err)
-	}
-}
-
-// What is reckoned before the limits must be no less than what is answered after.
-func TestAnAnswerIsNeverLongerThanWasReckoned(t *testing.T) {
-	t.Parallel()
-	texts := []string{"", "x", `"quoted"`, `\`, "<&>", "é€😀", strings.Repeat("<", 512), strings.Repeat(`"`, 128)}
-	most := limit.Remaining{Rate: math.MaxInt64, RateResets: math.MaxInt64, Quota: math.MaxInt64}
-	for _, code := range []verify.Code{verify.Valid, verify.InsufficientScope, verify.RateLimited, verify.QuotaExceeded, verify.ParentEnded} {
-		for i, s := range texts {
-			d := verify.Decision{
-				Code: code, Key: record.Key{ID: strings.Repeat("i", 16), Owner: strings.Repeat("o", 128), Role: s, Name: s, Parent: strings.Repeat("p", 16)},
-				Version: record.Version{Number: 238327, ExpiresAt: 253402300799, SupersededAt: 1, ValidUntil: 253402300799},
-				Scopes:  slices.Repeat([]string{s}, i*7), MissingScopes: slices.Repeat([]string{s}, i*5),
-				Metadata: map[string]string{}, Remaining: most, QuotaResetsAt: 253402300799, RetryAfter: math.MaxInt64,
-				Limits: record.Limits{RateLimit: math.MaxInt64, Quota: math.MaxInt64},
-			}
-			for j := range i {
-				d.Metadata[s+fmt.Sprint(j)] = s
-			}
-			encoded, err := json.Marshal(show(&d, false))
-			if err != nil || len(encoded) > mostBytes(&d) {
-				t.Errorf("%s with %q: %d bytes, reckoned %d, %v", code, s, len(encoded), mostBytes(&d), err)
-			}
-			if brief, _ := json.Marshal(show(&d, true)); len(brief) > briefAnswer {
-				t.Errorf("a brief answer has %d bytes: %s", len(brief), brief)
-			}
-		}
 	}
 }

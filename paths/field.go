@@ -34,6 +34,22 @@ var frameworkTypes = map[kind]framework.FieldType{
 	objects:  framework.TypeSlice,
 }
 
+// kindOf is the kind of what an answer says by this value.
+func kindOf(value any) kind {
+	switch value.(type) {
+	case bool:
+		return flag
+	case int, int64:
+		return count
+	case []string:
+		return list
+	case map[string]string:
+		return pairs
+	default:
+		return text
+	}
+}
+
 // field is one parameter or one field of an answer.
 type field struct {
 	kind kind

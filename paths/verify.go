@@ -11,6 +11,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/scope"
+	"vault-plugin-secrets-apikeys/backend/verdict"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -26,32 +27,14 @@ var verifyFields = questionFields.with(fields{
 	"batch_input": {kind: objects, help: "Instead of all others: 1 to 1000 objects with these parameters, decided in order."},
 })
 
-var verifyAnswer = fields{
-	"valid":            {kind: flag, help: "Whether the key is good for this request.", sometimes: true},
-	"code":             {kind: word, help: "valid, or why not.", sometimes: true},
-	"http_status":      {kind: count, help: "What a gateway should answer: 200, 401, 403 or 429.", sometimes: true},
-	"batch_results":    {kind: objects, help: "To a batch: an answer for each item, in order, or error and http_status.", sometimes: true},
-	"key_id":           {kind: word, help: "Public id of the key.", sometimes: true},
-	"version":          {kind: count, help: "Number of the presented version.", sometimes: true},
-	"role":             {kind: word, help: "Role of the key.", sometimes: true},
-	"owner":            {kind: text, help: "Whose key it is.", sometimes: true},
-	"name":             {kind: text, help: "Label.", sometimes: true},
-	"scopes":           {kind: list, help: "Effective scopes.", sometimes: true},
-	"metadata":         {kind: pairs, help: "The key's pairs, and the role's.", sometimes: true},
-	"expires_at":       {kind: word, help: "When the presented version expires.", sometimes: true},
-	"rotation_due":     {kind: flag, help: "Whether the key is due for rotation.", sometimes: true},
-	"superseded":       {kind: flag, help: "Whether the presented version was replaced.", sometimes: true},
-	"valid_until":      {kind: text, help: "End of a superseded version's grace.", sometimes: true},
-	"parent_key_id":    {kind: text, help: "Key that it was delegated from.", sometimes: true},
-	"rate_limit":       {kind: count, help: "Effective rate limit, where one applies.", sometimes: true},
-	"rate_remaining":   {kind: count, help: "Verifications left now.", sometimes: true},
-	"rate_reset_after": {kind: count, help: "Seconds until the rate limit is untouched again.", sometimes: true},
-	"quota":            {kind: count, help: "Effective quota, where one applies.", sometimes: true},
-	"quota_remaining":  {kind: count, help: "What is left of it.", sometimes: true},
-	"quota_resets_at":  {kind: text, help: "When it refills.", sometimes: true},
-	"retry_after":      {kind: count, help: "With rate_limited and quota_exceeded: seconds until this cost fits; 0 if it never does.", sometimes: true},
-	"missing_scopes":   {kind: list, help: "With insufficient_scope: the scopes that the key lacks.", sometimes: true},
-}
+// verifyAnswer is a verdict, or those of a batch.
+var verifyAnswer = func() fields {
+	declared := fields{"batch_results": {kind: objects, help: "To a batch: an answer for each item, in order, or error and http_status.", sometimes: true}}
+	for _, f := range verdict.Fields() {
+		declared[f.Name] = field{kind: kindOf(f.Value(&verify.Decision{})), help: f.Help, sometimes: true}
+	}
+	return declared
+}()
 
 const verifyHelp = `Decides whether a presented key is good for one request. The answer is 200 for every verdict: look at valid, and pass http_status on.
 
@@ -130,20 +113,11 @@ func (sv *Services) verify(ctx context.Context, r request, key string) (*logical
 		// that it cannot parse.
 		q.ScopesNamed = false
 	}
-	v, err := sv.decide(ctx, q, get[bool](r.in, "brief"))
-	if err != nil {
-		return nil, err
-	}
-	return answer(v.data()), nil
-}
-
-// decide asks about one key and shows the decision.
-func (sv *Services) decide(ctx context.Context, q verify.Request, brief bool) (*verdict, error) {
 	d, err := sv.Verifier.Verify(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	return show(&d, brief), nil
+	return answer(verdict.Data(&d, get[bool](r.in, "brief"))), nil
 }
 
 // question is what a gateway asks about a key.

@@ -1,4 +1,4 @@
-package paths
+package verdict
 
 import (
 	"strconv"
@@ -7,16 +7,16 @@ import (
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
-// maxHeaders bounds the bytes of all headers that authorize sets. nginx takes the
-// head of an answer of 4 KiB, and Vault has headers of its own: with a longer one
-// a good key is a 500.
+// maxHeaders bounds the bytes of all headers of an answer. nginx takes the head of
+// an answer of 4 KiB, and Vault has headers of its own: with a longer one a good
+// key is a 500.
 const maxHeaders = 2 << 10
 
-// statusHeaders tell what the status does not. Scopes, which alone can be long,
-// are whole or not there at all: part of a list would read as all of it.
-func statusHeaders(d *verify.Decision) map[string][]string {
+// Headers tell what the HTTP status does not. Scopes, which alone can be long, are
+// whole or not there at all: part of a list would read as all of it.
+func Headers(d *verify.Decision) map[string][]string {
 	headers := map[string][]string{"X-Apikey-Code": {string(d.Code)}}
-	if d.Code == verify.RateLimited || d.Code == verify.QuotaExceeded {
+	if spent(d) {
 		headers["Retry-After"] = []string{strconv.FormatInt(int64(d.RetryAfter), 10)}
 	}
 	if !d.Proven() {

@@ -1,0 +1,136 @@
+package verdict
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+// Batch are the answers to many questions, in order. Each is encoded as soon as it
+// is known: what is kept of it is what is answered, and what an auditor searches by.
+type Batch struct {
+	encoded []byte
+	// Of each item; empty for what is not proven, codes also for an item that was
+	// not decided.
+	KeyIDs, Owners, Codes []string
+	Statuses              []int
+}
+
+// usual is what an item takes as a rule.
+const usual = 448
+
+// NewBatch has room for so many items.
+func NewBatch(items int) *Batch {
+	return &Batch{
+		encoded: append(make([]byte, 0, items*usual), '['),
+		KeyIDs:  make([]string, 0, items), Owners: make([]string, 0, items), Codes: make([]string, 0, items),
+		Statuses: make([]int, 0, items),
+	}
+}
+
+// Decided adds a decision and answers how many bytes it took.
+func (b *Batch) Decided(d *verify.Decision, brief bool) (bytes int) {
+	var id, owner string
+	if d.Proven() {
+		id, owner = d.Key.ID, d.Key.Owner
+	}
+	before := b.open(id, owner, string(d.Code), d.Code.HTTPStatus())
+	for _, p := range parts {
+		if !p.shown(d, brief) {
+			continue
+		}
+		for _, f := range p.fields {
+			b.field(f.Name, f.Value(d))
+		}
+	}
+	return b.close() - before
+}
+
+// Undecided adds an item that could not be decided, and why.
+func (b *Batch) Undecided(text string, status int) (bytes int) {
+	before := b.open("", "", "", status)
+	b.field("error", text)
+	b.field("http_status", status)
+	return b.close() - before
+}
+
+// JSON is the list of all items. Nothing is added afterwards.
+func (b *Batch) JSON() []byte { return append(b.encoded, ']') }
+
+func (b *Batch) open(id, owner, code string, status int) (before int) {
+	if len(b.KeyIDs) > 0 {
+		b.encoded = append(b.encoded, ',')
+	}
+	b.KeyIDs, b.Owners, b.Codes, b.Statuses = append(b.KeyIDs, id), append(b.Owners, owner), append(b.Codes, code), append(b.Statuses, status)
+	before = len(b.encoded)
+	b.encoded = append(b.encoded, '{')
+	return before
+}
+
+func (b *Batch) field(name string, value any) {
+	if b.encoded[len(b.encoded)-1] != '{' {
+		b.encoded = append(b.encoded, ',')
+	}
+	b.encoded = appendJSON(append(appendText(b.encoded, name), ':'), value)
+}
+
+func (b *Batch) close() (after int) {
+	b.encoded = append(b.encoded, '}')
+	return len(b.encoded)
+}
+
+// appendJSON writes a value as encoding/json does, which would take most of a
+// batch's time by reflection.
+func appendJSON(b []byte, value any) []byte {
+	switch v := value.(type) {
+	case bool:
+		return strconv.AppendBool(b, v)
+	case int:
+		return strconv.AppendInt(b, int64(v), 10)
+	case int64:
+		return strconv.AppendInt(b, v, 10)
+	case []string:
+		b = append(b, '[')
+		for i, s := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendText(b, s)
+		}
+		return append(b, ']')
+	case map[string]string:
+		b = append(b, '{')
+		for i, name := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendText(append(appendText(b, name), ':'), v[name])
+		}
+		return append(b, '}')
+	default:
+		return appendText(b, v.(string))
+	}
+}
+
+// appendText leaves to encoding/json what has to be escaped, which is rare.
+func appendText(b []byte, s string) []byte {
+	if plain(s) {
+		return append(append(append(b, '"'), s...), '"')
+	}
+	encoded, _ := json.Marshal(s) // no text is refused
+	return append(b, encoded...)
+}
+
+// plain tells whether a text stands in JSON as it is.
+func plain(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,114 @@
+// Package verdict is a decision as it is told: as fields, as JSON and as headers.
+// Whoever answers by it, Vault's plugin or a gate, answers in the same words.
+//
+// It shows no more than a decision may: of what is not proven nothing but that. It
+// decides nothing, and the HTTP status of a code is [verify.Code]'s own.
+package verdict
+
+import (
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+// Field is one field of an answer. A decision that has nothing to say in it
+// leaves it out.
+type Field struct {
+	Name string
+	Help string
+	// Value is a bool, int, int64, string, []string or map[string]string, and never
+	// nil, be it of the zero decision.
+	Value func(d *verify.Decision) any
+}
+
+// part are fields that are shown together or not at all.
+type part struct {
+	shown  func(d *verify.Decision, brief bool) bool
+	fields []Field
+}
+
+var parts = []part{
+	{func(*verify.Decision, bool) bool { return true }, []Field{
+		{"valid", "Whether the key is good for this request.", func(d *verify.Decision) any { return d.Valid() }},
+		{"code", "valid, or why not.", func(d *verify.Decision) any { return string(d.Code) }},
+		{"http_status", "What a gateway should answer: 200, 401, 403 or 429.", func(d *verify.Decision) any { return d.Code.HTTPStatus() }},
+	}},
+	{func(d *verify.Decision, _ bool) bool { return d.Proven() }, []Field{
+		{"key_id", "Public id of the key.", func(d *verify.Decision) any { return d.Key.ID }},
+		{"owner", "Whose key it is.", func(d *verify.Decision) any { return d.Key.Owner }},
+	}},
+	{whole, []Field{
+		{"version", "Number of the presented version.", func(d *verify.Decision) any { return d.Version.Number }},
+		{"role", "Role of the key.", func(d *verify.Decision) any { return d.Key.Role }},
+		{"name", "Label.", func(d *verify.Decision) any { return d.Key.Name }},
+		{"scopes", "Effective scopes.", func(d *verify.Decision) any { return list(d.Scopes) }},
+		{"metadata", "The key's pairs, and the role's.", func(d *verify.Decision) any { return pairs(d.Metadata) }},
+		{"expires_at", "When the presented version expires.", func(d *verify.Decision) any { return d.Version.ExpiresAt.String() }},
+		{"rotation_due", "Whether the key is due for rotation.", func(d *verify.Decision) any { return d.RotationDue }},
+		{"superseded", "Whether the presented version was replaced.", func(d *verify.Decision) any { return d.Version.SupersededAt != 0 }},
+		{"valid_until", "End of a superseded version's grace.", func(d *verify.Decision) any { return d.Version.ValidUntil.String() }},
+		{"parent_key_id", "Key that it was delegated from.", func(d *verify.Decision) any { return d.Key.Parent }},
+	}},
+	{func(d *verify.Decision, brief bool) bool { return whole(d, brief) && d.Limits.RateLimit > 0 }, []Field{
+		{"rate_limit", "Effective rate limit, where one applies.", func(d *verify.Decision) any { return d.Limits.RateLimit }},
+		{"rate_remaining", "Verifications left now.", func(d *verify.Decision) any { return d.Remaining.Rate }},
+		{"rate_reset_after", "Seconds until the rate limit is untouched again.", func(d *verify.Decision) any { return int64(d.Remaining.RateResets) }},
+	}},
+	{func(d *verify.Decision, brief bool) bool { return whole(d, brief) && d.Limits.Quota > 0 }, []Field{
+		{"quota", "Effective quota, where one applies.", func(d *verify.Decision) any { return d.Limits.Quota }},
+		{"quota_remaining", "What is left of it.", func(d *verify.Decision) any { return d.Remaining.Quota }},
+		{"quota_resets_at", "When it refills.", func(d *verify.Decision) any { return d.QuotaResetsAt.String() }},
+	}},
+	{func(d *verify.Decision, brief bool) bool { return whole(d, brief) && spent(d) }, []Field{
+		{"retry_after", "With rate_limited and quota_exceeded: seconds until this cost fits; 0 if it never does.", func(d *verify.Decision) any { return int64(d.RetryAfter) }},
+	}},
+	{func(d *verify.Decision, brief bool) bool {
+		return whole(d, brief) && d.Code == verify.InsufficientScope
+	}, []Field{
+		{"missing_scopes", "With insufficient_scope: the scopes that the key lacks.", func(d *verify.Decision) any { return list(d.MissingScopes) }},
+	}},
+}
+
+// whole is of a key that is proven, unless the answer is brief.
+func whole(d *verify.Decision, brief bool) bool { return d.Proven() && !brief }
+
+// spent is of a key whose limits allow no such request now.
+func spent(d *verify.Decision) bool {
+	return d.Code == verify.RateLimited || d.Code == verify.QuotaExceeded
+}
+
+// Fields are all that an answer may have, in its order.
+func Fields() (all []Field) {
+	for _, p := range parts {
+		all = append(all, p.fields...)
+	}
+	return all
+}
+
+// Data is a decision as fields by name. A brief one has only what a gateway acts on.
+func Data(d *verify.Decision, brief bool) map[string]any {
+	data := make(map[string]any, 16) // as most answers need
+	for _, p := range parts {
+		if !p.shown(d, brief) {
+			continue
+		}
+		for _, f := range p.fields {
+			data[f.Name] = f.Value(d)
+		}
+	}
+	return data
+}
+
+// list is a list that is never null.
+func list(l []string) []string {
+	if l == nil {
+		return []string{}
+	}
+	return l
+}
+
+// pairs is a map that is never null.
+func pairs(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
