@@ -156,6 +156,27 @@ func TestAWithdrawalLeavesNoVersionThatOutlivesItsLease(t *testing.T) {
 	})
 }
 
+// Its lease may have ended for good while the rotation stood.
+func TestAWithdrawalRevivesNoVersionWhoseLeaseWasEnded(t *testing.T) {
+	for _, grace := range []string{"10m", "0"} {
+		m := newMount(t)
+		m.must("roles/svc", map[string]any{"ttl": "1h"})
+		old := m.must("issue/svc", nil)
+		m.registered(old)
+		next := m.must("rotate/"+old.str("key_id"), map[string]any{"grace_period": grace})
+		if a := m.endLease(old.secret); !a.ok() {
+			t.Fatalf("%d %s", a.status, a.text)
+		}
+		if code := m.code(next.str("key")); code != "valid" {
+			t.Errorf("the end of the lease before leaves the next version %s", code)
+		}
+		m.withdrawn(next)
+		if code := m.code(old.str("key")); code == "valid" {
+			t.Errorf("with a grace of %s it is %s again", grace, code)
+		}
+	}
+}
+
 func TestALeaseIsRefusedToABatchToken(t *testing.T) {
 	m := newMount(t)
 	m.must("roles/svc", nil)

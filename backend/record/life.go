@@ -156,6 +156,9 @@ const LeaseEnded = "the lease of its newest version was ended"
 // EndVersion is what the end of a version's lease does: the newest version's
 // end is the key's, an older one's touches nothing else. An end that the record
 // knows already changes nothing.
+//
+// An older version expires then, too, also where its grace is over: should the
+// rotation that replaced it be withdrawn, it must not outlive its lease.
 func (k *Key) EndVersion(number int, now Time) error {
 	v := k.Find(number)
 	switch {
@@ -163,9 +166,9 @@ func (k *Key) EndVersion(number int, now Time) error {
 		return ErrUnchanged
 	case v.Number == k.Newest().Number:
 		return k.Revoke(LeaseEnded, now)
-	case now >= v.ValidUntil:
+	case now >= v.ValidUntil && now >= v.ExpiresAt:
 		return ErrUnchanged
 	}
-	v.ValidUntil = now
+	v.ValidUntil, v.ExpiresAt = min(v.ValidUntil, now), min(v.ExpiresAt, now)
 	return nil
 }

@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"testing"
@@ -150,11 +151,13 @@ func TestTheEndOfALease(t *testing.T) {
 		unchanged bool
 		revoked   record.Time
 		grace     record.Time // of version 2
+		expires   record.Time // of the version, where that changes
 	}{
 		"of the newest version ends the key":                {number: 3, now: 2500, revoked: 2500, grace: 2600},
-		"of a version in grace ends its grace only":         {number: 2, now: 2500, grace: 2500},
-		"of a version after its grace changes nothing":      {number: 2, now: 2600, grace: 2600, unchanged: true},
-		"of an older version changes nothing":               {number: 1, now: 2500, grace: 2600, unchanged: true},
+		"of a version in grace ends that version only":      {number: 2, now: 2500, grace: 2500, expires: 2500},
+		"of a version after its grace lets it expire":       {number: 2, now: 2600, grace: 2600, expires: 2600},
+		"of an older version lets it expire":                {number: 1, now: 2500, grace: 2600, expires: 2500},
+		"of a version that has expired changes nothing":     {number: 1, now: 4600, grace: 2600, unchanged: true},
 		"of a forgotten version changes nothing":            {number: 7, now: 2500, grace: 2600, unchanged: true},
 		"after the key's expiry changes nothing":            {number: 3, now: 5600, grace: 2600, unchanged: true},
 		"a second before the key's expiry ends the key":     {number: 3, now: 5599, grace: 2600, revoked: 5599},
@@ -170,12 +173,19 @@ func TestTheEndOfALease(t *testing.T) {
 			if tc.before != nil {
 				tc.before(&k)
 			}
+			var before record.Time
+			if v := k.Find(tc.number); v != nil {
+				before = v.ExpiresAt
+			}
 			err := k.EndVersion(tc.number, tc.now)
 			if errors.Is(err, record.ErrUnchanged) != tc.unchanged || err != nil && !tc.unchanged {
 				t.Errorf("it answered %v", err)
 			}
 			if k.RevokedAt != tc.revoked || k.Find(2).ValidUntil != tc.grace {
 				t.Errorf("revoked at %d, grace until %d", k.RevokedAt, k.Find(2).ValidUntil)
+			}
+			if v := k.Find(tc.number); v != nil && v.ExpiresAt != cmp.Or(tc.expires, before) {
+				t.Errorf("the version expires at %d", v.ExpiresAt)
 			}
 			if err == nil && tc.revoked != 0 && k.RevokeReason != record.LeaseEnded {
 				t.Errorf("the reason is %q", k.RevokeReason)
