@@ -83,7 +83,7 @@ func keyAnswer(k record.Key, s record.Standing, now record.Time) map[string]any 
 
 // readAnswer is a key as keys/:key_id shows it.
 func (sv *Services) readAnswer(ctx context.Context, k record.Key) (map[string]any, error) {
-	l, err := sv.Engine.Standing(ctx, k)
+	l, err := sv.Engine.Lineage(ctx, k)
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func (sv *Services) keyLine(ctx context.Context, id string) (map[string]any, err
 	if err != nil || !found {
 		return nil, err
 	}
-	l, err := sv.Engine.Standing(ctx, k)
+	l, err := sv.Engine.Lineage(ctx, k)
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func (e *Engine) child(ctx context.Context, p verify.Proven, r DelegateRequest) 
 	if err != nil {
 		return record.Key{}, lineage.Lineage{}, err
 	}
-	l, err := e.Standing(ctx, parent)
+	l, err := e.Lineage(ctx, parent)
 	if err != nil {
 		return record.Key{}, l, err
 	}

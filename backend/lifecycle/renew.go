@@ -34,7 +34,7 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 	caps := e.Caps()
 	defer e.Store.HoldRole(k.Role)()
 	k, err = e.Store.UpdateKey(ctx, r.ID, func(k *record.Key) error {
-		l, err := e.Standing(ctx, *k)
+		l, err := e.Lineage(ctx, *k)
 		if err != nil {
 			return err
 		}

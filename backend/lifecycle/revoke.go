@@ -16,7 +16,7 @@ func (e *Engine) Revoke(ctx context.Context, t Target, reason string) (record.Ke
 	if err != nil {
 		return record.Key{}, err
 	}
-	standing, err := e.standingOf(ctx, k)
+	standing, err := e.standingOrAlone(ctx, k)
 	if err != nil {
 		return record.Key{}, err
 	}
@@ -42,7 +42,7 @@ func (e *Engine) RevokeByKey(ctx context.Context, text, reason string) (record.K
 	if !ok {
 		return record.Key{}, record.ErrKeyNotFound
 	}
-	standing, err := e.standingOf(ctx, p.Record)
+	standing, err := e.standingOrAlone(ctx, p.Record)
 	if err != nil {
 		return record.Key{}, err
 	}

@@ -44,7 +44,7 @@ func (e *Engine) rotate(ctx context.Context, t Target, presented int, r RotateRe
 	if err != nil {
 		return Minted{}, err
 	}
-	l, err := e.Standing(ctx, k)
+	l, err := e.Lineage(ctx, k)
 	if err != nil {
 		return Minted{}, err
 	}
@@ -75,7 +75,7 @@ func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateR
 	defer e.Store.HoldRole(k.Role)()
 	minted := Minted{Text: text}
 	minted.Key, err = e.Store.UpdateKey(ctx, k.ID, func(k *record.Key) error {
-		l, err := e.Standing(ctx, *k)
+		l, err := e.Lineage(ctx, *k)
 		if err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ func TestAStopEndsAllThatWasIssuedAndNothingThatComes(t *testing.T) {
 
 func (w *world) standing(k record.Key) record.Standing {
 	w.Helper()
-	l, err := w.Standing(w.Context(), k)
+	l, err := w.Lineage(w.Context(), k)
 	w.must(err)
 	return l.Standing
 }

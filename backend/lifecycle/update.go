@@ -29,7 +29,7 @@ func (e *Engine) update(ctx context.Context, t Target, change record.Change) (re
 		if t.hides(k) {
 			return record.ErrKeyNotFound
 		}
-		l, err := e.Standing(ctx, *k)
+		l, err := e.Lineage(ctx, *k)
 		if err != nil {
 			return err
 		}

@@ -39,9 +39,9 @@ func (e *Engine) Find(ctx context.Context, t Target) (record.Key, error) {
 	return k, nil
 }
 
-// Standing is what the key's state depends on, now, for those who act on it or
+// Lineage is the key with what its state depends on, now, for those who act on it or
 // show it.
-func (e *Engine) Standing(ctx context.Context, k record.Key) (lineage.Lineage, error) {
+func (e *Engine) Lineage(ctx context.Context, k record.Key) (lineage.Lineage, error) {
 	now := e.Clock.Now()
 	l, err := e.Resolver.Resolve(ctx, k)
 	if err == nil {
@@ -55,14 +55,14 @@ func (e *Engine) Standing(ctx context.Context, k record.Key) (lineage.Lineage, e
 // Where that cannot be told, what was written stands: it is seen by this answer
 // only.
 func (e *Engine) stopped(ctx context.Context, k record.Key) bool {
-	l, err := e.Standing(ctx, k)
+	l, err := e.Lineage(ctx, k)
 	return err == nil && (k.State(l.Standing, e.Clock.Now()) == record.Revoked || k.Parent != "" && l.Standing.AncestorsEnded)
 }
 
-// judge is Standing for the store, which counts keys.
+// judge tells a key's standing to the store, which counts keys.
 func (e *Engine) judge(ctx context.Context) store.Judge {
 	return func(k record.Key) (record.Standing, error) {
-		l, err := e.Standing(ctx, k)
+		l, err := e.Lineage(ctx, k)
 		return l.Standing, err
 	}
 }
@@ -75,11 +75,11 @@ func (e *Engine) ended(ctx context.Context) func(record.Key) (bool, error) {
 	}
 }
 
-// standingOf is what the state of a key depends on, as its record stands alone
+// standingOrAlone is what the state of a key depends on, as its record stands alone
 // where the rest cannot be read: an end needs no more. What another node must
 // answer is passed on to it.
-func (e *Engine) standingOf(ctx context.Context, k record.Key) (record.Standing, error) {
-	l, err := e.Standing(ctx, k)
+func (e *Engine) standingOrAlone(ctx context.Context, k record.Key) (record.Standing, error) {
+	l, err := e.Lineage(ctx, k)
 	if err == nil || errors.Is(err, record.ErrElsewhere) {
 		return l.Standing, err
 	}
