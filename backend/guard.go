@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -19,21 +18,14 @@ type guard struct {
 	*mount
 }
 
-// maxParameters bounds how many parameters one request may have. No path takes
-// half as many.
-const maxParameters = 64
-
 // HandleRequest is called for every request to the mount.
 func (g *guard) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {
 	defer func() {
 		if recover() != nil {
 			g.Logger().Error("a fault in the plugin ended a request", "operation", string(req.Operation))
-			resp, err = nil, logical.CodedError(http.StatusInternalServerError, "internal error")
+			resp, err = nil, paths.ErrInternal
 		}
 	}()
-	if len(req.Data) > maxParameters {
-		return logical.ErrorResponse("too many parameters"), nil
-	}
 	ctx, shielded := shield(ctx, req)
 	return g.mount.HandleRequest(ctx, shielded)
 }
@@ -43,7 +35,7 @@ func (g *guard) HandleExistenceCheck(ctx context.Context, req *logical.Request) 
 	defer func() {
 		if recover() != nil {
 			g.Logger().Error("a fault in the plugin ended an existence check")
-			checked, exists, err = true, false, logical.CodedError(http.StatusInternalServerError, "internal error")
+			checked, exists, err = true, false, paths.ErrInternal
 		}
 	}()
 	ctx, shielded := shield(ctx, req)

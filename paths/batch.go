@@ -3,7 +3,6 @@ package paths
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -83,17 +82,8 @@ func (sv *Services) verifyItem(ctx context.Context, item any, role string, room 
 
 // itemError is what stands in the place of an item that was not decided.
 func (sv *Services) itemError(err error) (text string, status int) {
-	var mistake record.Mistake
-	switch {
-	case errors.As(err, &mistake):
-		return string(mistake), http.StatusBadRequest
-	case errors.Is(err, context.DeadlineExceeded):
+	if errors.Is(err, context.DeadlineExceeded) {
 		err = keyhash.ErrBusy
 	}
-	// The one place that knows the rest, and what goes to the log.
-	_, coded := sv.reply(err)
-	if c, ok := coded.(logical.HTTPCodedError); ok {
-		return c.Error(), c.Code()
-	}
-	return "internal error", http.StatusInternalServerError
+	return tell(sv.Logger, err)
 }

@@ -1,8 +1,7 @@
 package paths
 
 import (
-	"errors"
-
+	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verdict"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
@@ -24,7 +23,7 @@ const (
 )
 
 // errNoRoom is returned for an item that would make an answer too long.
-var errNoRoom = errors.New("busy: the answers to batches are full; ask about this item in another batch, or with brief")
+const errNoRoom record.Busy = "busy: the answers to batches are full; ask about this item in another batch, or with brief"
 
 // room refuses a decision whose answer does not fit, and holds the bytes of one
 // that does.

@@ -31,9 +31,16 @@ func body(ctx context.Context) map[string]any {
 // sent.
 type input map[string]any
 
+// maxParameters bounds how many parameters one request may have. No path takes
+// half as many.
+const maxParameters = 64
+
 // decode reads the data strictly by what the operation takes. captures are the
 // parts of the path. No error holds a value, or a name that could be one.
 func decode(takes fields, data map[string]any, captures map[string]any) (input, error) {
+	if len(data) > maxParameters {
+		return nil, record.Mistake("too many parameters")
+	}
 	in := make(input, len(data)+len(captures))
 	for name, value := range captures {
 		in[name] = value

@@ -170,3 +170,14 @@ func FuzzDurations(f *testing.F) {
 		}
 	})
 }
+
+func TestARequestHasAsManyParametersAsAnyPathTakesAndNoEnd(t *testing.T) {
+	t.Parallel()
+	data := make(map[string]any)
+	for i := range maxParameters + 1 {
+		data[fmt.Sprintf("p%d", i)] = 1
+	}
+	if _, err := decode(nil, data, nil); err == nil || err.Error() != "too many parameters" {
+		t.Errorf("with one more it is %v", err)
+	}
+}

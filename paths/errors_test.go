@@ -46,7 +46,6 @@ func TestEveryErrorHasItsStatusAndText(t *testing.T) {
 		store.ErrNoTagKey:                     {500, "internal error", true},
 		store.ErrIDTaken:                      {500, "internal error", true},
 		keyhash.ErrMalformed:                  {500, "internal error", true},
-		record.ErrNotFound:                    {500, "internal error", true},
 		errors.New("the cause"):               {500, "internal error", true},
 		context.DeadlineExceeded:              {500, "internal error", true},
 		context.Canceled:                      {500, "internal error", false},
@@ -54,7 +53,7 @@ func TestEveryErrorHasItsStatusAndText(t *testing.T) {
 		for wrap, wrapped := range map[string]error{"": err, "wrapped ": fmt.Errorf("load role: %w", err)} {
 			var log bytes.Buffer
 			sv := &Services{Logger: hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Info})}
-			resp, got := sv.reply(wrapped)
+			resp, got := reply(sv.Logger, wrapped)
 			status, text := 0, ""
 			if coded, ok := got.(logical.HTTPCodedError); ok {
 				status, text = coded.Code(), coded.Error()
@@ -80,7 +79,7 @@ func TestAStandbysRefusalReachesVaultAsItIs(t *testing.T) {
 		fmt.Errorf("write key/aa: %w", logical.ErrReadOnly),
 		errors.New("rpc error: code = Unknown desc = " + logical.ErrReadOnly.Error()),
 	} {
-		if resp, got := sv.reply(err); got != logical.ErrReadOnly || resp != nil {
+		if resp, got := reply(sv.Logger, err); got != logical.ErrReadOnly || resp != nil {
 			t.Errorf("%q is %v", err, got)
 		}
 	}

@@ -70,12 +70,12 @@ func (sv *Services) handle(o operation) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, captured *framework.FieldData) (*logical.Response, error) {
 		in, err := decode(o.takes, body(ctx), captured.Raw)
 		if err != nil {
-			return sv.reply(err)
+			return reply(sv.Logger, err)
 		}
 		resp, err := o.handler(ctx, request{req, in})
 		if err != nil {
 			// Storage between processes does not say so when the client gave up.
-			return sv.reply(errors.Join(err, ctx.Err()))
+			return reply(sv.Logger, errors.Join(err, ctx.Err()))
 		}
 		return resp, nil
 	}

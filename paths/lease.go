@@ -52,7 +52,6 @@ func leased(r *logical.Request) (id string, version int, err error) {
 }
 
 // renewLease answers without data, which scrubs the key's text from the lease.
-// Its errors are plain: Vault shows nothing else well.
 func (sv *Services) renewLease(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	id, version, err := leased(req)
 	if err != nil {
@@ -112,15 +111,8 @@ func (sv *Services) endLease(ctx context.Context, req *logical.Request) error {
 	return nil
 }
 
-// leaseError keeps what only the log should see out of the answer.
+// leaseError is plain: Vault shows nothing else of a lease well.
 func (sv *Services) leaseError(what string, err error) error {
-	var conflict record.Conflict
-	if errors.As(err, &conflict) {
-		return errors.New(string(conflict))
-	}
-	if errors.Is(err, record.ErrKeyNotFound) {
-		return record.ErrKeyNotFound
-	}
-	sv.Logger.Error("lease operation failed", "operation", what, "error", err)
-	return fmt.Errorf("internal error")
+	text, _ := tell(sv.Logger, fmt.Errorf("%s a lease: %w", what, err))
+	return errors.New(text)
 }

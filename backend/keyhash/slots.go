@@ -3,6 +3,7 @@ package keyhash
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -10,7 +11,14 @@ import (
 // ErrBusy is returned when too many hashes wait already, or this one waited
 // for too long. It says nothing about any key; the same call may succeed
 // later.
-var ErrBusy = errors.New("busy: too many hashes are waiting")
+const ErrBusy busy = "busy: too many keys are being hashed; try again"
+
+type busy string
+
+func (b busy) Error() string { return string(b) }
+
+// HTTPStatus is what the caller is answered.
+func (busy) HTTPStatus() int { return http.StatusServiceUnavailable }
 
 // errComputation is what a panic becomes. Its text is constant, because a
 // panic's own might hold what was being hashed.

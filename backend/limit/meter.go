@@ -16,7 +16,7 @@ import (
 const MaxCounters = 1_000_000
 
 // ErrBusy is returned when there is no room to count another key.
-var ErrBusy = errors.New("busy: too many keys are partly through their limits")
+const ErrBusy record.Busy = "busy: too many keys are partly through their limits"
 
 // shardCount spreads the lookups of counters over independent locks.
 const shardCount = 64

@@ -3,19 +3,8 @@ package record
 import (
 	"errors"
 	"fmt"
+	"net/http"
 )
-
-// ErrNotFound is returned when a key, role or owner does not exist, or is to be
-// treated as if it did not.
-var ErrNotFound = errors.New("not found")
-
-// ErrKeyNotFound is returned when a presented key is not proven, for whatever
-// reason, and when a key id names no record. One text for every reason, so that
-// it tells a guesser nothing.
-var ErrKeyNotFound = fmt.Errorf("key %w", ErrNotFound)
-
-// ErrRoleNotFound is returned for a role that does not exist.
-var ErrRoleNotFound = fmt.Errorf("role %w", ErrNotFound)
 
 // ErrElsewhere is returned when only the node that may write can answer. Vault
 // passes the request on to it.
@@ -24,20 +13,53 @@ var ErrElsewhere = errors.New("only a node that may write can answer")
 // ErrUnchanged is returned by a change to say that there is nothing to write.
 var ErrUnchanged = errors.New("unchanged")
 
-// Mistake is an error of the caller: a 400. Its text reaches the caller, so it
-// never holds a value that the caller sent.
+// The kinds of errors that the caller is told of, in their own words. Each knows
+// its HTTP status. Their texts never hold a value that the caller sent, and never
+// anything that only the log should see.
+
+// Mistake is an error of the caller.
 type Mistake string
 
 func (m Mistake) Error() string { return string(m) }
 
+// HTTPStatus is 400.
+func (Mistake) HTTPStatus() int { return http.StatusBadRequest }
+
 // Mistakef formats a Mistake.
 func Mistakef(format string, args ...any) error { return Mistake(fmt.Sprintf(format, args...)) }
 
-// Conflict is a request that the present state forbids: a 409. Its text reaches
-// the caller.
+// NotFound is something that does not exist, or is to be treated as if it did not.
+type NotFound string
+
+func (n NotFound) Error() string { return string(n) }
+
+// HTTPStatus is 404.
+func (NotFound) HTTPStatus() int { return http.StatusNotFound }
+
+// Conflict is a request that the present state forbids.
 type Conflict string
 
 func (c Conflict) Error() string { return string(c) }
+
+// HTTPStatus is 409.
+func (Conflict) HTTPStatus() int { return http.StatusConflict }
+
+// Busy is overload: the same request may succeed later.
+type Busy string
+
+func (b Busy) Error() string { return string(b) }
+
+// HTTPStatus is 503.
+func (Busy) HTTPStatus() int { return http.StatusServiceUnavailable }
+
+const (
+	// ErrKeyNotFound is returned when a presented key is not proven, for whatever
+	// reason, and when a key id names no record. One text for every reason, so that
+	// it tells a guesser nothing.
+	ErrKeyNotFound NotFound = "key not found"
+	// ErrRoleNotFound is returned for a role that does not exist.
+	ErrRoleNotFound NotFound = "role not found"
+)
 
 // The conflicts that more than one operation can meet.
 const (

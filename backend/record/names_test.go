@@ -137,9 +137,17 @@ func TestTimesAreShownInWholeSecondsOfUTC(t *testing.T) {
 	}
 }
 
-func TestAnUnknownKeyIsToldFromNothingElseByItsText(t *testing.T) {
+func TestEachKindOfErrorKnowsItsStatusAlsoWhenWrapped(t *testing.T) {
 	t.Parallel()
-	if !errors.Is(record.ErrKeyNotFound, record.ErrNotFound) || record.ErrKeyNotFound.Error() != "key not found" {
+	for err, want := range map[error]int{
+		record.Mistake("m"): 400, record.Mistakef("m %d", 1): 400, record.ErrKeyNotFound: 404, record.ErrRoleNotFound: 404, record.ErrKeyEnded: 409, record.Busy("b"): 503,
+	} {
+		var told interface{ HTTPStatus() int }
+		if !errors.As(fmt.Errorf("load: %w", err), &told) || told.HTTPStatus() != want {
+			t.Errorf("%q is %v, not %d", err, told, want)
+		}
+	}
+	if record.ErrKeyNotFound.Error() != "key not found" {
 		t.Errorf("it says %q", record.ErrKeyNotFound)
 	}
 }
