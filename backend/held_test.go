@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -40,7 +41,7 @@ func held(t *testing.T, i, pairs, pairLength, scopes, scopeLength, networks, ver
 	}
 	k.BoundCIDRs = list
 	for v := range versions {
-		k.Versions = append(k.Versions, record.Version{Number: versions - v, Hash: fmt.Sprintf("$argon2id$v=19$m=19456,t=2,p=1$%s", strings.Repeat("h", 66)), Holder: strings.Repeat("f", 43), ExpiresAt: 1 << 40})
+		k.Versions = append(k.Versions, record.Version{Number: versions - v, Hash: keyhash.Stored(fmt.Sprintf("$argon2id$v=19$m=19456,t=2,p=1$%s", strings.Repeat("h", 66))), Holder: strings.Repeat("f", 43), ExpiresAt: 1 << 40})
 	}
 	return k
 }

@@ -35,7 +35,7 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 	verifier := &verify.Verifier{
 		Resolver: resolver, Reader: s, Matcher: hasher, Proofs: proof.New(100), Limiter: meter, Used: uses.Touch,
 		Idle:     func(id string, _, _ record.Time) { seen.NoteIdle(id) },
-		Outdated: func(apikey.Key, string) {},
+		Outdated: func(apikey.Key, keyhash.PHC) {},
 	}
 	engine := &lifecycle.Engine{
 		Store: s, Prover: verifier, Revoker: verifier, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,

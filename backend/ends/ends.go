@@ -53,7 +53,7 @@ func (s *Seen) Note(k *record.Key, now record.Time) {
 	}
 	for i := range k.Versions[1:] {
 		// What has no hash any more can be presented to nobody.
-		if v := &k.Versions[i+1]; v.Hash != "" && now >= v.ValidUntil {
+		if v := &k.Versions[i+1]; !v.Hash.None() && now >= v.ValidUntil {
 			s.mark(end{k.ID, v.Number, v.ValidUntil})
 		}
 	}
@@ -80,7 +80,7 @@ func (s *Seen) Of(k *record.Key) (seen record.Seen) {
 	seen.Expired = s.has(end{k.ID, newest.Number, newest.ExpiresAt})
 	for i := range k.Versions[1:] {
 		v := &k.Versions[i+1]
-		if v.Hash != "" && s.has(end{k.ID, v.Number, v.ValidUntil}) {
+		if !v.Hash.None() && s.has(end{k.ID, v.Number, v.ValidUntil}) {
 			seen.Superseded = append(seen.Superseded, v.Number)
 		}
 	}

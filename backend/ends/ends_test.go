@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -19,8 +20,8 @@ func (w *wrong) Undone(seen time.Duration) bool { return seen < w.until }
 // one whose hash was forgotten.
 func key() *record.Key {
 	return &record.Key{ID: "a", Versions: []record.Version{
-		{Number: 3, Hash: "h", ExpiresAt: 500},
-		{Number: 2, Hash: "h", ExpiresAt: 500, ValidUntil: 300},
+		{Number: 3, Hash: keyhash.Stored("h"), ExpiresAt: 500},
+		{Number: 2, Hash: keyhash.Stored("h"), ExpiresAt: 500, ValidUntil: 300},
 		{Number: 1, ExpiresAt: 500, ValidUntil: 200},
 	}}
 }

@@ -104,7 +104,7 @@ func TestOneKeysRotationsLeaveRoomForOthers(t *testing.T) {
 		rotate := func(id, text string) *call {
 			return b.start(func(ctx context.Context) (bool, error) {
 				phc, err := b.Changes().Sum(ctx, id, rand.Reader, small(8), text)
-				return phc != "", err
+				return !phc.None(), err
 			})
 		}
 		for i := range 1 + change.queuePerSlot() {

@@ -36,33 +36,33 @@ func NewHasher(cores int) *Hasher {
 	}
 }
 
-// Sum hashes the text of a new key in the mint lane and returns the PHC
-// string. The salt is read from rand. It returns ErrBusy under overload and
+// Sum hashes the text of a new key in the mint lane and returns the
+// hash. The salt is read from rand. It returns ErrBusy under overload and
 // ctx's error when ctx ends first.
-func (h *Hasher) Sum(ctx context.Context, rand io.Reader, p Params, text string) (string, error) {
+func (h *Hasher) Sum(ctx context.Context, rand io.Reader, p Params, text string) (PHC, error) {
 	return h.sum(ctx, mint, "", rand, p, text)
 }
 
 // Rehash is Sum in the background lane: it starts only when nobody waits in
 // the others, and gives up with ErrBusy after a minute.
-func (h *Hasher) Rehash(ctx context.Context, rand io.Reader, p Params, text string) (string, error) {
+func (h *Hasher) Rehash(ctx context.Context, rand io.Reader, p Params, text string) (PHC, error) {
 	return h.sum(ctx, background, "", rand, p, text)
 }
 
-func (h *Hasher) sum(ctx context.Context, l lane, id string, rand io.Reader, p Params, text string) (string, error) {
+func (h *Hasher) sum(ctx context.Context, l lane, id string, rand io.Reader, p Params, text string) (PHC, error) {
 	if !p.computable() {
-		return "", errParams
+		return PHC{}, errParams
 	}
-	out := phc{params: p}
+	out := decoded{params: p}
 	if _, err := io.ReadFull(rand, out.salt[:]); err != nil {
-		return "", fmt.Errorf("read salt: %w", err)
+		return PHC{}, fmt.Errorf("read salt: %w", err)
 	}
 	hash, err := h.slots.do(ctx, h.newRun(l, id, out, text))
 	if err != nil {
-		return "", err
+		return PHC{}, err
 	}
 	copy(out.hash[:], hash)
-	return out.encode(), nil
+	return Stored(out.encode()), nil
 }
 
 // Match reports whether the text is the one that was hashed. The id of the
@@ -72,7 +72,7 @@ func (h *Hasher) sum(ctx context.Context, l lane, id string, rand io.Reader, p P
 // that cannot be read, ErrBusy under overload, ctx's error when ctx ends
 // first. Calls with the same hash and the same text at the same time share
 // one computation; a text that differs in one byte has its own.
-func (h *Hasher) Match(ctx context.Context, id, phc, text string) (bool, error) {
+func (h *Hasher) Match(ctx context.Context, id string, phc PHC, text string) (bool, error) {
 	return h.match(ctx, check, id, phc, text)
 }
 
@@ -91,17 +91,17 @@ func (h *Hasher) Changes() Lane { return Lane{h, change} }
 
 // Match is Hasher.Match in this lane. It joins no computation of another lane,
 // which may have to wait for longer.
-func (l Lane) Match(ctx context.Context, id, phc, text string) (bool, error) {
+func (l Lane) Match(ctx context.Context, id string, phc PHC, text string) (bool, error) {
 	return l.hasher.match(ctx, l.lane, id, phc, text)
 }
 
 // Sum is Hasher.Sum in this lane, for a version of the key with this id.
-func (l Lane) Sum(ctx context.Context, id string, rand io.Reader, p Params, text string) (string, error) {
+func (l Lane) Sum(ctx context.Context, id string, rand io.Reader, p Params, text string) (PHC, error) {
 	return l.hasher.sum(ctx, l.lane, id, rand, p, text)
 }
 
-func (h *Hasher) match(ctx context.Context, l lane, id, phc, text string) (bool, error) {
-	want, err := decode(phc)
+func (h *Hasher) match(ctx context.Context, l lane, id string, phc PHC, text string) (bool, error) {
+	want, err := decode(phc.Reveal())
 	if err != nil {
 		return false, err
 	}
@@ -109,7 +109,7 @@ func (h *Hasher) match(ctx context.Context, l lane, id, phc, text string) (bool,
 	// A digest, not the text itself: what waits here must not be worth
 	// reading. A PHC string holds no NUL, so no two pairs run together.
 	r.shared = true
-	r.same = sha256.Sum256(append([]byte{byte(l)}, phc+"\x00"+text...))
+	r.same = sha256.Sum256(append([]byte{byte(l)}, phc.Reveal()+"\x00"+text...))
 	got, err := h.slots.do(ctx, r)
 	if err != nil {
 		return false, err
@@ -117,7 +117,7 @@ func (h *Hasher) match(ctx context.Context, l lane, id, phc, text string) (bool,
 	return subtle.ConstantTimeCompare(got, want.hash[:]) == 1, nil
 }
 
-func (h *Hasher) newRun(l lane, id string, p phc, text string) *run {
+func (h *Hasher) newRun(l lane, id string, p decoded, text string) *run {
 	return &run{
 		lane:      l,
 		id:        id,

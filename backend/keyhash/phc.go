@@ -1,6 +1,7 @@
 package keyhash
 
 import (
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"strconv"
@@ -23,23 +24,72 @@ const (
 // several texts.
 var phcBase64 = base64.RawStdEncoding.Strict()
 
-// A phc is a hash as it is stored.
-type phc struct {
+// A PHC is a hash as it is stored; the zero PHC is none. It is not compared with
+// ==, on purpose: equality of secrets is for constant-time code.
+type PHC struct {
+	// text is a function because neither fmt, nor an encoder, nor reflection can
+	// read what a closure holds.
+	text func() string
+}
+
+// Stored returns the hash with this text. Whether it is one shows where it is used.
+func Stored(text string) PHC {
+	if text == "" {
+		return PHC{}
+	}
+	return PHC{func() string { return text }}
+}
+
+// Reveal returns the text. It is the way out to storage, and for nothing else.
+func (p PHC) Reveal() string {
+	if p.text == nil {
+		return ""
+	}
+	return p.text()
+}
+
+// None tells whether there is no hash.
+func (p PHC) None() bool { return p.text == nil }
+
+// Equal tells whether both are the same hash.
+func (p PHC) Equal(other PHC) bool {
+	a, b := p.Reveal(), other.Reveal()
+	return len(a) == len(b) && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+}
+
+// String tells whether there is a hash, and nothing of it.
+func (p PHC) String() string {
+	if p.None() {
+		return ""
+	}
+	return "[hash]"
+}
+
+// GoString keeps %#v to that, too.
+func (p PHC) GoString() string { return "keyhash.PHC(" + p.String() + ")" }
+
+// MarshalText fails: a hash that was stored as something else would be lost.
+func (PHC) MarshalText() ([]byte, error) {
+	return nil, errors.New("a hash is not encoded but by the record that it belongs to")
+}
+
+// decoded is what the text of a hash says.
+type decoded struct {
 	params Params
 	salt   [saltLength]byte
 	hash   [hashLength]byte
 }
 
 // decode reads what encode writes, byte for byte, and nothing else.
-func decode(text string) (phc, error) {
+func decode(text string) (decoded, error) {
 	params, rest, ok := cutParams(text)
 	if !ok {
-		return phc{}, ErrMalformed
+		return decoded{}, ErrMalformed
 	}
-	h := phc{params: params}
+	h := decoded{params: params}
 	salt, hash, ok := strings.Cut(rest, "$")
 	if !ok || !decodeExactly(h.salt[:], salt) || !decodeExactly(h.hash[:], hash) {
-		return phc{}, ErrMalformed
+		return decoded{}, ErrMalformed
 	}
 	return h, nil
 }
@@ -95,7 +145,7 @@ func cutNumber(text, name string, end byte) (n uint32, rest string, ok bool) {
 	return 0, "", false
 }
 
-func (h phc) encode() string {
+func (h decoded) encode() string {
 	b := make([]byte, 0, 128)
 	b = append(b, phcHead...)
 	b = strconv.AppendUint(append(b, "m="...), uint64(h.params.MemoryKiB), 10)
@@ -108,8 +158,8 @@ func (h phc) encode() string {
 
 // Check returns ErrMalformed for a hash that Match could not read, without
 // computing anything: what a check of the storage asks.
-func Check(phc string) error {
-	_, err := decode(phc)
+func Check(phc PHC) error {
+	_, err := decode(phc.Reveal())
 	return err
 }
 
@@ -118,7 +168,7 @@ func Check(phc string) error {
 // that a lowered configuration weakens no key. A malformed hash needs none,
 // since nothing can match it. It is called on every verification, and does
 // not allocate.
-func NeedsRehash(phc string, want Params) bool {
-	have, _, ok := cutParams(phc)
+func NeedsRehash(phc PHC, want Params) bool {
+	have, _, ok := cutParams(phc.Reveal())
 	return ok && have != want && want.Cost() >= have.Cost()
 }

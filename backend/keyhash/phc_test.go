@@ -23,20 +23,20 @@ func TestHashesOfTheReferenceImplementationMatch(t *testing.T) {
 	h := NewHasher(2)
 	for _, v := range vectors {
 		for text, want := range map[string]bool{v.text: true, v.text + "x": false, "sassword": false} {
-			if got, err := h.Match(t.Context(), "id", v.phc, text); err != nil || got != want {
+			if got, err := h.Match(t.Context(), "id", Stored(v.phc), text); err != nil || got != want {
 				t.Errorf("%s: got %v, %v", v.phc, got, err)
 			}
 		}
 		if d, err := decode(v.phc); err != nil || d.params != v.params {
 			t.Errorf("%s: got %v, %v", v.phc, d.params, err)
 		}
-		if err := Check(v.phc); err != nil {
+		if err := Check(Stored(v.phc)); err != nil {
 			t.Errorf("%s: checked with %v", v.phc, err)
 		}
 		// Made again from the same salt, it is the same text.
 		d, _ := decode(v.phc)
-		if got, err := h.Sum(t.Context(), bytes.NewReader(d.salt[:]), v.params, v.text); err != nil || got != v.phc {
-			t.Errorf("%s: made %s, %v", v.phc, got, err)
+		if got, err := h.Sum(t.Context(), bytes.NewReader(d.salt[:]), v.params, v.text); err != nil || got.Reveal() != v.phc {
+			t.Errorf("%s: made %s, %v", v.phc, got.Reveal(), err)
 		}
 	}
 }
@@ -44,13 +44,13 @@ func TestHashesOfTheReferenceImplementationMatch(t *testing.T) {
 func TestASumMatchesItsOwnTextOnly(t *testing.T) {
 	t.Parallel()
 	h, p := NewHasher(2), Params{MemoryKiB: 8, Iterations: 1, Parallelism: 1}
-	for name, sum := range map[string]func() (string, error){
-		"sum":    func() (string, error) { return h.Sum(t.Context(), rand.Reader, p, "text") },
-		"rehash": func() (string, error) { return h.Rehash(t.Context(), rand.Reader, p, "text") },
+	for name, sum := range map[string]func() (PHC, error){
+		"sum":    func() (PHC, error) { return h.Sum(t.Context(), rand.Reader, p, "text") },
+		"rehash": func() (PHC, error) { return h.Rehash(t.Context(), rand.Reader, p, "text") },
 	} {
 		a, errA := sum()
 		b, errB := sum()
-		if errA != nil || errB != nil || a == b {
+		if errA != nil || errB != nil || a.Equal(b) {
 			t.Fatalf("%s: two hashes of one text are equal, or %v, %v", name, errA, errB)
 		}
 		for text, want := range map[string]bool{"text": true, "text ": false, "Text": false, "": false} {
@@ -99,10 +99,10 @@ func TestWhatIsNotOurFormIsAnErrorAndNeverFalse(t *testing.T) {
 		return nil
 	}
 	for _, s := range changed() {
-		if ok, err := h.Match(t.Context(), "id", s, "password"); ok || err != ErrMalformed {
+		if ok, err := h.Match(t.Context(), "id", Stored(s), "password"); ok || err != ErrMalformed {
 			t.Errorf("%q: got %v, %v", s, ok, err)
 		}
-		if err := Check(s); err != ErrMalformed {
+		if err := Check(Stored(s)); err != ErrMalformed {
 			t.Errorf("%q: checked with %v", s, err)
 		}
 	}
@@ -111,7 +111,7 @@ func TestWhatIsNotOurFormIsAnErrorAndNeverFalse(t *testing.T) {
 func TestTheBoundsThemselvesAreRead(t *testing.T) {
 	t.Parallel()
 	for _, p := range []Params{{8, 1, 1}, {32, 1, 4}, {MaxMemoryKiB, MaxIterations, MaxParallelism}} {
-		in := phc{params: p}
+		in := decoded{params: p}
 		if out, err := decode(in.encode()); err != nil || out != in {
 			t.Errorf("%v: got %v, %v", p, out.params, err)
 		}
@@ -133,7 +133,7 @@ func TestSumRefusesCostsThatNoHashMayHave(t *testing.T) {
 
 func TestARehashNeverCostsLessThanTheHashHas(t *testing.T) {
 	t.Parallel()
-	have := phc{params: Params{19456, 2, 1}}.encode()
+	have := decoded{params: Params{19456, 2, 1}}.encode()
 	for _, c := range []struct {
 		want Params
 		need bool
@@ -149,19 +149,20 @@ func TestARehashNeverCostsLessThanTheHashHas(t *testing.T) {
 		{Params{7168, 5, 1}, false},
 		{Params{}, false},
 	} {
-		if got := NeedsRehash(have, c.want); got != c.need {
+		if got := NeedsRehash(Stored(have), c.want); got != c.need {
 			t.Errorf("to %v: %v", c.want, got)
 		}
 	}
 	for _, s := range []string{"", "$argon2id$v=19$m=1,t=1,p=1$", "$argon2id$v=19$m=9999999,t=1,p=1$"} {
-		if NeedsRehash(s, DefaultParams()) {
+		if NeedsRehash(Stored(s), DefaultParams()) {
 			t.Errorf("%q needs a rehash", s)
 		}
 	}
 }
 
 func TestNeedsRehashAllocatesNothing(t *testing.T) {
-	if n := testing.AllocsPerRun(100, func() { NeedsRehash(vectors[0].phc, DefaultParams()) }); n != 0 {
+	hash := Stored(vectors[0].phc)
+	if n := testing.AllocsPerRun(100, func() { NeedsRehash(hash, DefaultParams()) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -176,7 +177,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		h, err := decode(s)
 		if err != nil {
-			if err != ErrMalformed || h != (phc{}) {
+			if err != ErrMalformed || h != (decoded{}) {
 				t.Fatalf("refused with %v", err)
 			}
 			return
@@ -190,7 +191,7 @@ func FuzzDecode(f *testing.F) {
 func FuzzEncode(f *testing.F) {
 	f.Add(uint32(19456), uint32(2), uint8(1), []byte("somesaltsomesaltsomehashsomehash"))
 	f.Fuzz(func(t *testing.T, m, iterations uint32, p uint8, random []byte) {
-		in := phc{params: Params{m % (MaxMemoryKiB + 2), iterations % (MaxIterations + 2), p % (MaxParallelism + 2)}}
+		in := decoded{params: Params{m % (MaxMemoryKiB + 2), iterations % (MaxIterations + 2), p % (MaxParallelism + 2)}}
 		copy(in.salt[:], random)
 		copy(in.hash[:], random[min(len(random), saltLength):])
 		out, err := decode(in.encode())

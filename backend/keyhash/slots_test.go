@@ -136,7 +136,7 @@ func TestAnEndedContextComputesNothing(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), second)
 		defer cancel()
 		time.Sleep(2 * second)
-		if _, err := b.Match(ctx, "x", vectors[0].phc, "k"); err != context.DeadlineExceeded {
+		if _, err := b.Match(ctx, "x", Stored(vectors[0].phc), "k"); err != context.DeadlineExceeded {
 			t.Errorf("got %v", err)
 		}
 		b.wantStarts("")
@@ -195,7 +195,7 @@ func TestAnythingGoesAndNothingIsLeft(t *testing.T) {
 		mu.Unlock()
 		return []byte(fmt.Sprintf("%-*s", length, text))
 	}
-	stored := phc{params: small(64)}
+	stored := decoded{params: small(64)}
 	copy(stored.hash[:], fmt.Sprintf("%-32s", "key 1"))
 	var wg sync.WaitGroup
 	for i := range 400 {
@@ -210,7 +210,7 @@ func TestAnythingGoesAndNothingIsLeft(t *testing.T) {
 				_, err = h.Rehash(ctx, rand.Reader, small(8), "old")
 			default:
 				var ok bool
-				ok, err = h.Match(ctx, fmt.Sprint(i%7), stored.encode(), fmt.Sprint("key ", i%3))
+				ok, err = h.Match(ctx, fmt.Sprint(i%7), Stored(stored.encode()), fmt.Sprint("key ", i%3))
 				if err == nil && ok != (i%3 == 1) {
 					t.Errorf("key %d is %v", i%3, ok)
 				}

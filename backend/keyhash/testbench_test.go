@@ -98,32 +98,32 @@ func small(memoryKiB uint32) Params {
 func (b *bench) mint(text string, memoryKiB uint32) *call {
 	return b.start(func(ctx context.Context) (bool, error) {
 		phc, err := b.Sum(ctx, rand.Reader, small(memoryKiB), text)
-		return phc != "", err
+		return !phc.None(), err
 	})
 }
 
 func (b *bench) rehash(text string) *call {
 	return b.start(func(ctx context.Context) (bool, error) {
 		phc, err := b.Rehash(ctx, rand.Reader, small(8), text)
-		return phc != "", err
+		return !phc.None(), err
 	})
 }
 
 // check presents text as a key of id whose hash is that of right.
 func (b *bench) check(id, text, right string) *call {
-	h := phc{params: small(8)}
+	h := decoded{params: small(8)}
 	copy(h.hash[:], fmt.Sprintf("%-32s", right))
 	return b.start(func(ctx context.Context) (bool, error) {
-		return b.Match(ctx, id, h.encode(), text)
+		return b.Match(ctx, id, Stored(h.encode()), text)
 	})
 }
 
 // apart presents text, which is right, in a lane apart.
 func (b *bench) apart(l Lane, id, text string) *call {
-	h := phc{params: small(8)}
+	h := decoded{params: small(8)}
 	copy(h.hash[:], fmt.Sprintf("%-32s", text))
 	return b.start(func(ctx context.Context) (bool, error) {
-		return l.Match(ctx, id, h.encode(), text)
+		return l.Match(ctx, id, Stored(h.encode()), text)
 	})
 }
 

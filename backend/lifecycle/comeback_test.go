@@ -113,7 +113,7 @@ func TestAHashBehindOneThatPanickedIsRenewed(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		broken.Store(false)
-		if w.hashOf(second) == before {
+		if w.hashOf(second).Equal(before) {
 			t.Error("it is as it was")
 		}
 	})

@@ -81,18 +81,18 @@ type Minted struct {
 
 // mint makes the text and the hash of one version. It holds no lock: a hash
 // takes long.
-func (e *Engine) mint(ctx context.Context, prefix, id string, version int) (apikey.Key, string, error) {
+func (e *Engine) mint(ctx context.Context, prefix, id string, version int) (apikey.Key, keyhash.PHC, error) {
 	tagKey, err := e.Store.TagKey(ctx)
 	if err != nil {
-		return apikey.Key{}, "", err
+		return apikey.Key{}, keyhash.PHC{}, err
 	}
 	config, err := e.Store.Config(ctx)
 	if err != nil {
-		return apikey.Key{}, "", err
+		return apikey.Key{}, keyhash.PHC{}, err
 	}
 	text, err := apikey.Generate(e.Random, tagKey, prefix, id, version)
 	if err != nil {
-		return apikey.Key{}, "", fmt.Errorf("generate a key: %w", err)
+		return apikey.Key{}, keyhash.PHC{}, fmt.Errorf("generate a key: %w", err)
 	}
 	if version == 1 {
 		phc, err := e.Hasher.Sum(ctx, e.Random, config.Argon2(), text.HashInput())
@@ -119,7 +119,7 @@ type term struct {
 // A lifetime of nothing is refused before anything is written: a version that is
 // born dead would end the key that it replaces. Vault's settings read as 0 when
 // they cannot be asked for.
-func version(number int, phc string, role record.Role, t term, now record.Time) (v record.Version, warnings []string, err error) {
+func version(number int, phc keyhash.PHC, role record.Role, t term, now record.Time) (v record.Version, warnings []string, err error) {
 	lifetime, capped := role.Lifetime(t.ttl, t.caps)
 	if t.parentEnds != 0 && lifetime > t.parentEnds.Sub(now) {
 		lifetime = t.parentEnds.Sub(now)

@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -33,7 +34,7 @@ const errOvertaken record.Conflict = "the role or the owner was changed at the s
 // like any other, and once it is stored place looks again. Only if nothing has
 // changed it answers with the key: no key is answered after a stop's answer that
 // this stop has ended, nor one that a changed role would not have issued.
-func (e *Engine) place(ctx context.Context, text apikey.Key, phc string, t term, look func() (born, error)) (Minted, error) {
+func (e *Engine) place(ctx context.Context, text apikey.Key, phc keyhash.PHC, t term, look func() (born, error)) (Minted, error) {
 	b, err := look()
 	if err != nil {
 		return Minted{}, err
@@ -52,7 +53,7 @@ func (e *Engine) place(ctx context.Context, text apikey.Key, phc string, t term,
 }
 
 // tryPlace is one try, after a first look.
-func (e *Engine) tryPlace(ctx context.Context, first born, text apikey.Key, phc string, t term, look func() (born, error)) (m Minted, placed bool, err error) {
+func (e *Engine) tryPlace(ctx context.Context, first born, text apikey.Key, phc keyhash.PHC, t term, look func() (born, error)) (m Minted, placed bool, err error) {
 	counted := first.role.MaxKeysPerOwner > 0
 	defer e.Store.HoldOwner(first.key.Owner, counted)()
 	// Here many may have waited for each other.
@@ -86,7 +87,7 @@ func (e *Engine) look(ctx context.Context, look func() (born, error)) (born, err
 
 // create stores the key. The caller holds the role, and the owner as its limit
 // asks for.
-func (e *Engine) create(ctx context.Context, b born, text apikey.Key, phc string, t term) (Minted, error) {
+func (e *Engine) create(ctx context.Context, b born, text apikey.Key, phc keyhash.PHC, t term) (Minted, error) {
 	key, now := b.key, e.Clock.Now()
 	t.parentEnds = b.parentEnds
 	first, warnings, err := version(1, phc, b.role, t, now)

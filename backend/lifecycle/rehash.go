@@ -25,30 +25,38 @@ type Rehasher struct {
 	Engine *Engine
 	// Remember keeps a proof of the new hash, so that a re-hash makes no key
 	// cold.
-	Remember func(text, phc string)
+	Remember func(text string, phc keyhash.PHC)
 	// Writable tells whether this node may write.
 	Writable func() bool
 
 	mu      sync.Mutex
-	pending map[string]bool
+	pending map[offer]bool
 	queue   chan rehash
 	worker  worker
 }
 
 type rehash struct {
 	text apikey.Key
-	phc  string
+	phc  keyhash.PHC
 }
 
+// offer is a version whose hash waits to be renewed.
+type offer struct {
+	id      string
+	version int
+}
+
+func offerOf(text apikey.Key) offer { return offer{text.ID, text.Version} }
+
 // Offer queues a key that verified, or drops the offer. It never blocks.
-func (r *Rehasher) Offer(text apikey.Key, phc string) {
+func (r *Rehasher) Offer(text apikey.Key, phc keyhash.PHC) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.pending == nil {
-		r.pending = make(map[string]bool)
+		r.pending = make(map[offer]bool)
 		r.queue = make(chan rehash, rehashQueue)
 	}
-	if r.pending[phc] {
+	if r.pending[offerOf(text)] {
 		return
 	}
 	if !r.worker.start(r.Engine.Logger, "re-hash", r.run) {
@@ -56,7 +64,7 @@ func (r *Rehasher) Offer(text apikey.Key, phc string) {
 	}
 	select {
 	case r.queue <- rehash{text, phc}:
-		r.pending[phc] = true
+		r.pending[offerOf(text)] = true
 	default:
 	}
 }
@@ -86,7 +94,7 @@ func (r *Rehasher) work(ctx context.Context, job rehash) {
 	defer func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		delete(r.pending, job.phc)
+		delete(r.pending, offerOf(job.text))
 	}()
 	if err := r.rehash(ctx, job); err != nil && ctx.Err() == nil {
 		r.Engine.Logger.Warn("a key was not re-hashed", "key_id", job.text.ID, "error", err)
@@ -112,7 +120,7 @@ func (r *Rehasher) rehash(ctx context.Context, job rehash) error {
 	r.Remember(job.text.Reveal(), phc)
 	_, err = e.Store.UpdateKey(ctx, job.text.ID, func(k *record.Key) error {
 		v := k.Find(job.text.Version)
-		if v == nil || v.Hash != job.phc || k.RevokedAt != 0 || e.Clock.Now() >= k.Newest().ExpiresAt {
+		if v == nil || !v.Hash.Equal(job.phc) || k.RevokedAt != 0 || e.Clock.Now() >= k.Newest().ExpiresAt {
 			return record.ErrUnchanged
 		}
 		v.Hash = phc

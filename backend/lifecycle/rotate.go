@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -62,7 +63,7 @@ func (e *Engine) rotate(ctx context.Context, t Target, presented int, r RotateRe
 }
 
 // replace makes the minted version the newest, unless something came between.
-func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateRequest, text apikey.Key, phc string) (Minted, error) {
+func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateRequest, text apikey.Key, phc keyhash.PHC) (Minted, error) {
 	config, err := e.Store.Config(ctx)
 	if err != nil {
 		return Minted{}, err

@@ -93,7 +93,7 @@ func TestTidyForgetsHashesAndMendsHints(t *testing.T) {
 	if s := w.tidied(NewTidier(w.Engine)); s.EntriesRepaired != 0 {
 		t.Errorf("it is %+v", s)
 	}
-	if w.code(old) != verify.Invalid || w.code(next) != verify.Valid || w.key(old.Key.ID).Versions[1].Hash != "" {
+	if w.code(old) != verify.Invalid || w.code(next) != verify.Valid || !w.key(old.Key.ID).Versions[1].Hash.None() {
 		t.Errorf("then they are %s and %s", w.code(old), w.code(next))
 	}
 	w.quiet(func() { w.tidied(NewTidier(w.Engine)) })

@@ -167,7 +167,7 @@ func newWorld(t *testing.T) *world {
 	w.verify = &verify.Verifier{
 		Resolver: w.Resolver, Reader: records, Matcher: w.Hasher, Proofs: w.proofs, Limiter: w.meter, Used: w.used,
 		Idle:     func(id string, _, _ record.Time) { w.ends.NoteIdle(id) },
-		Outdated: func(apikey.Key, string) {},
+		Outdated: func(apikey.Key, keyhash.PHC) {},
 	}
 	w.Prover, w.Revoker = w.verify, w.verify
 	w.setCost(8, 1)

@@ -1,9 +1,11 @@
 package record
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/network"
 )
 
@@ -49,19 +51,46 @@ type Creator struct {
 
 // Version is one secret of a key.
 type Version struct {
-	Number       int     `json:"number"`
-	Hash         string  `json:"hash"` // PHC form; "" once it was forgotten
-	CreatedAt    Time    `json:"created_at"`
-	ExpiresAt    Time    `json:"expires_at"`
-	Until        Time    `json:"until"`         // the latest to which renewals can move ExpiresAt; what the hints say
-	Lifetime     Seconds `json:"lifetime"`      // granted when it was made; what a renewal without an increment asks for
-	SupersededAt Time    `json:"superseded_at"` // 0 for the newest version
-	ValidUntil   Time    `json:"valid_until"`   // the end of its grace; 0 for the newest version
-	Leased       bool    `json:"leased"`
-	Holder       string  `json:"holder"` // fingerprint of the token that holds the lease; "" without one
+	Number       int         `json:"number"`
+	Hash         keyhash.PHC `json:"hash"` // none once it was forgotten
+	CreatedAt    Time        `json:"created_at"`
+	ExpiresAt    Time        `json:"expires_at"`
+	Until        Time        `json:"until"`         // the latest to which renewals can move ExpiresAt; what the hints say
+	Lifetime     Seconds     `json:"lifetime"`      // granted when it was made; what a renewal without an increment asks for
+	SupersededAt Time        `json:"superseded_at"` // 0 for the newest version
+	ValidUntil   Time        `json:"valid_until"`   // the end of its grace; 0 for the newest version
+	Leased       bool        `json:"leased"`
+	Holder       string      `json:"holder"` // fingerprint of the token that holds the lease; "" without one
 	// Request is Vault's id of the request that made the version. Only the newest
 	// has it: no other can be made again.
 	Request string `json:"request,omitempty"`
+}
+
+// storedVersion is a version as it is stored: the one place where a hash is
+// written out.
+type storedVersion struct {
+	Number int    `json:"number"`
+	Hash   string `json:"hash"` // PHC form
+	fields
+}
+
+// fields are those of a version; its hash is hidden by storedVersion's.
+type fields Version
+
+// MarshalJSON is for storage.
+func (v Version) MarshalJSON() ([]byte, error) {
+	return json.Marshal(storedVersion{v.Number, v.Hash.Reveal(), fields(v)})
+}
+
+// UnmarshalJSON reads what was stored.
+func (v *Version) UnmarshalJSON(raw []byte) error {
+	var s storedVersion
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return err
+	}
+	*v = Version(s.fields)
+	v.Number, v.Hash = s.Number, keyhash.Stored(s.Hash)
+	return nil
 }
 
 // Intact tells whether k has the parts that every stored key has.

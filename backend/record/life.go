@@ -1,6 +1,10 @@
 package record
 
-import "errors"
+import (
+	"errors"
+
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+)
 
 // Caps are the mount's lease settings, as they are now.
 type Caps struct {
@@ -100,8 +104,8 @@ func (k *Key) Forget(retention Seconds, now Time) bool {
 	forgot := false
 	for i := range k.Versions[1:] {
 		v := &k.Versions[i+1]
-		if v.Hash != "" && now >= v.ValidUntil.Add(retention) {
-			v.Hash = ""
+		if !v.Hash.None() && now >= v.ValidUntil.Add(retention) {
+			v.Hash = keyhash.PHC{}
 			forgot = true
 		}
 	}

@@ -32,7 +32,7 @@ func (k *Key) Weight() int {
 	bytes := keySize + policyBytes(k.Metadata, k.BoundCIDRs, k.Scopes) +
 		textBytes(k.ID, k.Prefix, k.Role, k.RoleUID, k.Owner, k.Parent, k.Name, k.RevokeReason, k.CreatedBy.DisplayName, k.CreatedBy.EntityID)
 	for i := range k.Versions {
-		bytes += versionSize + textBytes(k.Versions[i].Hash, k.Versions[i].Holder)
+		bytes += versionSize + textBytes(k.Versions[i].Hash.Reveal(), k.Versions[i].Holder)
 	}
 	return max(1, bytes/weightUnit)
 }

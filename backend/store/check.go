@@ -129,7 +129,7 @@ func (c *checker) key(ctx context.Context, path string) error {
 		if i > 0 && (v.Number >= k.Versions[i-1].Number || v.SupersededAt == 0 || v.ValidUntil > v.ExpiresAt) {
 			return fmt.Errorf("version %d does not follow from the one after it", v.Number)
 		}
-		if v.Hash != "" && keyhash.Check(v.Hash) != nil {
+		if !v.Hash.None() && keyhash.Check(v.Hash) != nil {
 			return fmt.Errorf("version %d has a damaged hash", v.Number)
 		}
 		if i == 0 || v.ValidUntil > k.Newest().CreatedAt {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 )
@@ -53,7 +54,7 @@ func TestCheckFindsEveryKindOfDamage(t *testing.T) {
 		}},
 		"a grace beyond its version":    {change: func(k *record.Key) { k.Versions[0].Number = 2; older(k, was(1, 4901)) }},
 		"three versions that work":      {change: func(k *record.Key) { k.Versions[0].Number = 3; older(k, was(2, 2000), was(1, 1500)) }},
-		"a hash that cannot be matched": {change: func(k *record.Key) { k.Versions[0].Hash = phc[:40] }},
+		"a hash that cannot be matched": {change: func(k *record.Key) { k.Versions[0].Hash = keyhash.Stored(phc[:40]) }},
 		"a role's hint that is missing": {change: func(k *record.Key) { k.RoleGeneration = 1 }, at: "role-key/web/u1-1/aa/" + one},
 		"an owner's that is missing":    {change: func(k *record.Key) { k.Owner = "eve" }, at: "owner-key/eve/aa/" + one},
 	} {
@@ -98,7 +99,7 @@ func TestCheckFindsNothingInAMountThatLived(t *testing.T) {
 	for i, id := range randomIDs(10) {
 		_, err := s.UpdateKey(t.Context(), id, func(k *record.Key) error {
 			for n := 2; n < 2+i; n++ {
-				k.Supersede(record.Version{Number: n, Hash: phc, CreatedAt: now, ExpiresAt: 6000, Until: 7000}, 100, now)
+				k.Supersede(record.Version{Number: n, Hash: keyhash.Stored(phc), CreatedAt: now, ExpiresAt: 6000, Until: 7000}, 100, now)
 			}
 			if i%3 == 0 {
 				return k.Revoke("", now)

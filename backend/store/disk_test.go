@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 )
@@ -132,7 +133,7 @@ func idIn(shard string, n int) string { return fmt.Sprintf("%s%014d", shard, n) 
 func keyOf(id, owner string) record.Key {
 	return record.Key{
 		ID: id, Prefix: "vak", Role: "web", RoleUID: "u1", Owner: owner, CreatedAt: 1000,
-		Versions: []record.Version{{Number: 1, Hash: phc, CreatedAt: 1000, ExpiresAt: 5000, Until: 5000, Lifetime: 4000}},
+		Versions: []record.Version{{Number: 1, Hash: keyhash.Stored(phc), CreatedAt: 1000, ExpiresAt: 5000, Until: 5000, Lifetime: 4000}},
 	}
 }
 

@@ -50,7 +50,7 @@ func (c *counting) Delete(ctx context.Context, path string) error {
 	return c.InmemStorage.Delete(ctx, path)
 }
 
-func (c *counting) Match(ctx context.Context, id, phc, text string) (bool, error) {
+func (c *counting) Match(ctx context.Context, id string, phc keyhash.PHC, text string) (bool, error) {
 	c.hashes.Add(1)
 	return c.hasher.Match(ctx, id, phc, text)
 }
@@ -69,7 +69,7 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 		Reader:   s,
 		Matcher:  c, Proofs: proof.New(1000), Limiter: limit.NewMeter(s), Used: uses.Touch,
 		Idle:     func(string, record.Time, record.Time) { t.Error("idle") },
-		Outdated: func(apikey.Key, string) { t.Error("outdated") },
+		Outdated: func(apikey.Key, keyhash.PHC) { t.Error("outdated") },
 	}
 	_, err := s.UpdateRole(ctx, "web", func(*record.Role) (record.Role, error) {
 		return record.Role{UID: "u1", AllowedScopes: []string{"read:*", "write"}}, nil

@@ -12,6 +12,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/ends"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/network"
@@ -86,8 +87,8 @@ func newBench(t testing.TB) *bench {
 		ID: keyID, Prefix: "vak", Role: "web", RoleUID: "u1", Owner: "acme", Scopes: []string{"read:users"},
 		Metadata: map[string]string{"team": "a"}, CreatedAt: 1000,
 		Versions: []record.Version{
-			{Number: 2, Hash: newHash, CreatedAt: 2000, ExpiresAt: 5600},
-			{Number: 1, Hash: oldHash, CreatedAt: 1000, ExpiresAt: 4600, SupersededAt: 2000, ValidUntil: 2600},
+			{Number: 2, Hash: keyhash.Stored(newHash), CreatedAt: 2000, ExpiresAt: 5600},
+			{Number: 1, Hash: keyhash.Stored(oldHash), CreatedAt: 1000, ExpiresAt: 4600, SupersededAt: 2000, ValidUntil: 2600},
 		},
 	}}
 	return b
@@ -154,17 +155,17 @@ func (b *bench) Peek(_ context.Context, line limit.Line, _ record.Time) (limit.R
 
 func (b *bench) Config(context.Context) (record.Config, error) { return b.config, b.read("config") }
 
-func (b *bench) Match(_ context.Context, id, phc, text string) (bool, error) {
+func (b *bench) Match(_ context.Context, id string, phc keyhash.PHC, text string) (bool, error) {
 	b.matches++
 	if b.during != nil {
 		b.during()
 	}
-	return b.matchErr == nil && id == keyID && b.matching[phc] == text, b.matchErr
+	return b.matchErr == nil && id == keyID && b.matching[phc.Reveal()] == text, b.matchErr
 }
 
-func (b *bench) Has(text, phc string) bool { return b.proofs[text+"\x00"+phc] }
-func (b *bench) Add(text, phc string)      { b.proofs[text+"\x00"+phc] = true }
-func (b *bench) Now() record.Time          { return b.now }
+func (b *bench) Has(text string, phc keyhash.PHC) bool { return b.proofs[text+"\x00"+phc.Reveal()] }
+func (b *bench) Add(text string, phc keyhash.PHC)      { b.proofs[text+"\x00"+phc.Reveal()] = true }
+func (b *bench) Now() record.Time                      { return b.now }
 
 func (b *bench) verifier() *verify.Verifier {
 	return &verify.Verifier{
@@ -175,7 +176,7 @@ func (b *bench) verifier() *verify.Verifier {
 		Idle: func(id string, at, active record.Time) {
 			b.idle = append(b.idle, fmt.Sprint(id, " ", int(at), " ", int(active)))
 		},
-		Outdated: func(k apikey.Key, phc string) { b.outdated = append(b.outdated, k.ID+" "+phc) },
+		Outdated: func(k apikey.Key, phc keyhash.PHC) { b.outdated = append(b.outdated, k.ID+" "+phc.Reveal()) },
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -32,12 +33,12 @@ func (v *Verifier) Prove(ctx context.Context, text, role string) (p Proven, ok b
 	if !tagKey.Genuine(key) {
 		return Proven{}, false, nil
 	}
-	for matched := ""; ; {
+	for matched := (keyhash.PHC{}); ; {
 		p, ok, err = v.find(ctx, key, role)
 		if err != nil || !ok {
 			return Proven{}, false, err
 		}
-		if p.Version.Hash == matched || v.Proofs.Has(text, p.Version.Hash) {
+		if p.Version.Hash.Equal(matched) || v.Proofs.Has(text, p.Version.Hash) {
 			return p, true, nil
 		}
 		ok, err = v.Matcher.Match(ctx, key.ID, p.Version.Hash, key.HashInput())
@@ -59,7 +60,7 @@ func (v *Verifier) find(ctx context.Context, key apikey.Key, role string) (Prove
 		return Proven{}, false, err
 	}
 	version := k.Find(key.Version)
-	if version == nil || version.Hash == "" {
+	if version == nil || version.Hash.None() {
 		return Proven{}, false, nil
 	}
 	return Proven{Text: key, Record: k, Version: *version}, true, nil

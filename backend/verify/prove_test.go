@@ -33,7 +33,7 @@ func TestWhatIsNotProvenIsTheSameForEveryReason(t *testing.T) {
 		"a version that is unknown": {func(b *bench, _ *verify.Request) { b.change(func(k *record.Key) { k.Versions = k.Versions[1:] }) }, 0, 1},
 		"a version that was forgotten": {func(b *bench, r *verify.Request) {
 			r.Key = b.old.Reveal()
-			b.change(func(k *record.Key) { k.Versions[1].Hash = "" })
+			b.change(func(k *record.Key) { k.Versions[1].Hash = keyhash.PHC{} })
 		}, 0, 1},
 		"a wrong secret":             {func(b *bench, _ *verify.Request) { clear(b.matching) }, 1, 1},
 		"another version's secret":   {func(b *bench, _ *verify.Request) { b.matching[newHash] = b.old.HashInput() }, 1, 1},
@@ -83,7 +83,7 @@ func TestAProofIsVoidWhenTheHashChanges(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.ask(t, verify.Request{})
-	b.change(func(k *record.Key) { k.Versions[0].Hash = oldHash })
+	b.change(func(k *record.Key) { k.Versions[0].Hash = keyhash.Stored(oldHash) })
 	if d := b.ask(t, verify.Request{}); d.Code != verify.Invalid || b.matches != 2 {
 		t.Errorf("it decided %s after %d hashes", d.Code, b.matches)
 	}
@@ -103,14 +103,14 @@ func TestWhatIsDecidedDuringTheHashCounts(t *testing.T) {
 		}, verify.Superseded, 1},
 		"the end of the role":   {func(b *bench) { clear(b.roles) }, verify.Revoked, 1},
 		"the end of its life":   {func(b *bench) { b.now = 5600 }, verify.Expired, 1},
-		"another secret's hash": {func(b *bench) { b.change(func(k *record.Key) { k.Versions[0].Hash = oldHash }) }, verify.Invalid, 2},
+		"another secret's hash": {func(b *bench) { b.change(func(k *record.Key) { k.Versions[0].Hash = keyhash.Stored(oldHash) }) }, verify.Invalid, 2},
 		"a re-hash of its own": {func(b *bench) {
 			b.matching["other"] = b.newest.HashInput()
-			b.change(func(k *record.Key) { k.Versions[0].Hash = "other" })
+			b.change(func(k *record.Key) { k.Versions[0].Hash = keyhash.Stored("other") })
 		}, verify.Valid, 2},
 		"a re-hash with a proof": {func(b *bench) {
-			b.Add(b.newest.Reveal(), "other")
-			b.change(func(k *record.Key) { k.Versions[0].Hash = "other" })
+			b.Add(b.newest.Reveal(), keyhash.Stored("other"))
+			b.change(func(k *record.Key) { k.Versions[0].Hash = keyhash.Stored("other") })
 		}, verify.Valid, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,8 +137,8 @@ func TestACacheThatForgetsAtOnceStillProves(t *testing.T) {
 
 type noProofs struct{}
 
-func (noProofs) Has(string, string) bool { return false }
-func (noProofs) Add(string, string)      {}
+func (noProofs) Has(string, keyhash.PHC) bool { return false }
+func (noProofs) Add(string, keyhash.PHC)      {}
 
 func TestTroubleIsAnErrorAndNeverADecision(t *testing.T) {
 	t.Parallel()

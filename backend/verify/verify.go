@@ -30,13 +30,13 @@ type Reader interface {
 
 // Matcher runs Argon2 in one of the process's slots.
 type Matcher interface {
-	Match(ctx context.Context, id, phc, text string) (bool, error)
+	Match(ctx context.Context, id string, phc keyhash.PHC, text string) (bool, error)
 }
 
 // Proofs remembers which text matched which hash.
 type Proofs interface {
-	Has(text, phc string) bool
-	Add(text, phc string)
+	Has(text string, phc keyhash.PHC) bool
+	Add(text string, phc keyhash.PHC)
 }
 
 // Limiter spends rate and quota, of all keys of a chain or of none. The chain
@@ -61,7 +61,7 @@ type Verifier struct {
 	Idle func(id string, at, active record.Time)
 	// Outdated takes a key that verified and whose hash has another cost than
 	// is configured. It must not block.
-	Outdated func(key apikey.Key, phc string)
+	Outdated func(key apikey.Key, phc keyhash.PHC)
 }
 
 // Request is one question.
