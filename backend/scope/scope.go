@@ -131,9 +131,9 @@ func Within(grants, allowed []string) bool {
 
 // Intersect returns what grants and allowed have in common: each grant that
 // allowed covers, and in the place of a wider grant those of allowed that it
-// covers. Grants that are all covered, the usual case, come back as the very same
-// slice; otherwise the order is that of bytes, and nothing comes twice or is
-// covered by another.
+// covers, in the order of allowed. Grants that are all covered, the usual case,
+// come back as the very same slice; otherwise they keep their order, and nothing
+// comes twice or is covered by another.
 //
 // It takes about as long as sorting both: a chain of delegation is narrowed at
 // each verify, and whoever writes the lists must not choose how long that takes.
