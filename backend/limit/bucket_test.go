@@ -169,7 +169,7 @@ func TestAChangedRateCountsAtOnce(t *testing.T) {
 		spent         int64
 		remaining     Remaining
 	}{
-		"lowered below what was spent": {rated(100, 100), rated(10, 100), 50, Remaining{RateResets: 500}},
+		"lowered below what was spent": {rated(100, 100), rated(10, 100), 50, Remaining{RateResets: 180}},
 		"lowered, in a shorter period": {rated(100, 100), rated(1, 1), 100, Remaining{RateResets: 100}},
 		"raised":                       {rated(10, 10), rated(100, 10), 10, Remaining{Rate: 90, RateResets: 1}},
 		"slower":                       {rated(10, 10), rated(10, 100), 10, Remaining{RateResets: 100}},
@@ -184,6 +184,64 @@ func TestAChangedRateCountsAtOnce(t *testing.T) {
 					t.Errorf("it is %+v", v.Remaining)
 				}
 			})
+		})
+	}
+}
+
+// Units beyond a lowered limit come back within a period, not each at the new
+// limit's pace: a customer whose million a day becomes ten a day waits for days,
+// not for centuries.
+func TestALoweredRateRefusesForTwoPeriodsAtMost(t *testing.T) {
+	t.Parallel()
+	day := rated(1, 86400).RateLimitPeriod
+	for name, tc := range map[string]struct{ before, after record.Limits }{
+		"a million a day, ten a day":     {rated(1_000_000, day), rated(10, day)},
+		"a thousand a second, one a day": {rated(1000, 1), rated(1, day)},
+		"hourly, half of it":             {rated(100, 3600), rated(50, 3600)},
+		"the most, the least":            {rated(record.MaxRateLimit, 1), rated(1, record.MaxSeconds)},
+	} {
+		for _, asks := range []int{1, 50} {
+			t.Run(fmt.Sprint(name, ", asked ", asks, " times"), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					m, line := NewMeter(newDisk()), lineOf("a", tc.after)
+					take(t, m, tc.before.RateLimit, created, lineOf("a", tc.before))
+					v := take(t, m, 1, created, line)
+					if v.Outcome != RateLimited || v.RetryAfter > 2*tc.after.RateLimitPeriod {
+						t.Fatalf("right after it is %+v", v)
+					}
+					for range asks {
+						if v := take(t, m, 1, created, line); v.Outcome == Allowed {
+							t.Fatal("one passes before retry_after")
+						}
+						time.Sleep(v.RetryAfter.Std() / time.Duration(asks))
+					}
+					time.Sleep(time.Duration(asks)) // what the division lost
+					if v := take(t, m, 1, created, line); v.Outcome != Allowed {
+						t.Errorf("after retry_after of %d s it is %+v", v.RetryAfter, v)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Nor does a limit that is lowered and raised again give anything back.
+func TestARateThatIsLoweredForAMomentGivesNothingBack(t *testing.T) {
+	t.Parallel()
+	for _, between := range []record.Limits{rated(10, 86400), rated(1, 86400), rated(10, 1), rated(1, record.MaxSeconds)} {
+		synctest.Test(t, func(t *testing.T) {
+			m, line := NewMeter(newDisk()), lineOf("a", rated(1_000_000, 86400))
+			take(t, m, 1_000_000, created, line)
+			for range 100 {
+				take(t, m, 0, created, lineOf("a", between))
+				time.Sleep(100 * time.Millisecond)
+				take(t, m, 0, created, lineOf("a", between))
+				take(t, m, 0, created, line)
+			}
+			if got := take(t, m, 0, created, line).Remaining.Rate; got > 10_000/86 {
+				t.Errorf("%d came back in ten seconds by way of %+v", got, between)
+			}
 		})
 	}
 }

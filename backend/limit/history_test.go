@@ -16,6 +16,7 @@ type naive struct {
 	spent float64 // of the rate
 	at    time.Duration
 	rate  record.Limits
+	pace  float64 // seconds until a unit is back
 }
 
 type spending struct {
@@ -24,14 +25,27 @@ type spending struct {
 }
 
 // refill takes back what has come back of the rate. A changed one counts from the
-// request that meets it, and before it the slower of the two.
+// request that meets it, and before it the slower of the two. What is spent beyond
+// a lowered one is back within its period, and no sooner than before.
 func (n *naive) refill(l record.Limits, at time.Duration) {
 	if l.RateLimit == 0 {
 		return
 	}
-	speed := func(l record.Limits) float64 { return float64(l.RateLimit) / l.RateLimitPeriod.Std().Seconds() }
-	n.spent = max(0, n.spent-min(speed(l), speed(n.rate))*(at-n.at).Seconds())
-	n.at, n.rate = at, l
+	limit, period := float64(l.RateLimit), l.RateLimitPeriod.Std().Seconds()
+	own := period / limit
+	pace := n.pace
+	if l.RateLimit != n.rate.RateLimit || l.RateLimitPeriod != n.rate.RateLimitPeriod {
+		pace = min(own, max(n.pace, period/max(limit, n.spent)))
+	}
+	seconds := (at - n.at).Seconds()
+	if beyond := n.spent - limit; beyond > 0 {
+		back := min(beyond, seconds/max(n.pace, pace))
+		n.spent, seconds = n.spent-back, seconds-back*max(n.pace, pace)
+	}
+	if n.spent <= limit+1e-9 {
+		n.spent, pace = max(0, n.spent-seconds/max(n.pace, own)), own
+	}
+	n.at, n.rate, n.pace = at, l, pace
 }
 
 // forget drops a bucket that is full by the rate that its last request met.
