@@ -190,9 +190,18 @@ func TestAWrongClockThatIsBelievedHasChangedNothingOnceItIsRight(t *testing.T) {
 					c.code(c.live.str("key"))
 					c.want("a key of ten minutes", c.short, "expired")
 					made, brief := c.must("issue/web", nil), c.must("issue/web", map[string]any{"ttl": 2})
+					rotated := c.must("issue/web", nil)
+					c.must("rotate/"+rotated.str("key_id"), map[string]any{"grace_period": 2})
 					c.pass(time.Minute)
 					c.want("a key of two seconds", brief, "expired")
+					c.want("a grace of two seconds", rotated, "superseded")
 					c.wrong.Store(0)
+					c.code(c.live.str("key"))
+					time.Sleep(clock.Patience) // and the clock is believed before tidy runs
+					c.want("a key of two seconds", brief, "expired")
+					if step > 0 { // else all that was made meanwhile has ended long ago
+						c.want("a grace of two seconds", rotated, "superseded")
+					}
 					c.pass(10 * time.Minute)
 					c.want("a live key", c.live, "valid")
 					c.want("the next version", c.next, "valid")
@@ -202,8 +211,8 @@ func TestAWrongClockThatIsBelievedHasChangedNothingOnceItIsRight(t *testing.T) {
 					if step > 0 {
 						c.want("a key that was made meanwhile", made, "valid")
 						created, _ := time.Parse(time.RFC3339, c.read("keys/"+made.str("key_id")).str("created_at"))
-						if ago := time.Since(created); ago.Round(time.Minute) != 11*time.Minute {
-							t.Errorf("a key made 11 minutes ago is dated %s ago", ago)
+						if ago := time.Since(created); ago.Round(time.Minute) != 16*time.Minute {
+							t.Errorf("a key made 16 minutes ago is dated %s ago", ago)
 						}
 					}
 				}

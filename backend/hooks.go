@@ -97,7 +97,7 @@ func (m *mount) clean(context.Context) {
 // idle notes a key that is refused as idle: in memory before verify answers, and
 // in its record soon.
 func (m *mount) idle(id string, at, active record.Time) {
-	m.ends.NoteIdle(id)
+	m.ends.NoteIdle(id, active)
 	m.idleEnds.Note(id, at, active)
 }
 

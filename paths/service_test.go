@@ -34,7 +34,7 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 	resolver := lineage.Resolver{Reader: s, Uses: uses, Ends: seen, Clock: ticks}
 	verifier := &verify.Verifier{
 		Resolver: resolver, Reader: s, Matcher: hasher, Proofs: proof.New(100), Limiter: meter, Used: uses.Touch,
-		Idle:     func(id string, _, _ record.Time) { seen.NoteIdle(id) },
+		Idle:     func(id string, _, active record.Time) { seen.NoteIdle(id, active) },
 		Outdated: func(apikey.Key, keyhash.PHC) {},
 	}
 	engine := &lifecycle.Engine{

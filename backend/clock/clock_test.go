@@ -198,7 +198,7 @@ func TestWhatWasWrittenUnderAWrongClockIsDatedRight(t *testing.T) {
 			m.runs(Patience - time.Second)
 			time.Sleep(time.Second)
 			wrote, at, seen := m.Now(), record.At(time.Now()), m.Elapsed()
-			if m.Undone(seen) || m.Dated(wrote) != wrote {
+			if m.Undone(0, seen) || m.Dated(wrote) != wrote {
 				t.Error("a believed clock is called wrong")
 			}
 			m.runs(time.Hour)
@@ -209,7 +209,7 @@ func TestWhatWasWrittenUnderAWrongClockIsDatedRight(t *testing.T) {
 			if got := m.Dated(wrote); got != at {
 				t.Errorf("what was written at %s is dated %s", at, got)
 			}
-			if !m.Undone(seen) || m.Undone(0) {
+			if !m.Undone(0, seen) || m.Undone(0, 0) {
 				t.Error("what was seen under the wrong clock counts, or what was seen before does not")
 			}
 			if !m.Settled(record.MaxSeconds) {
@@ -221,7 +221,10 @@ func TestWhatWasWrittenUnderAWrongClockIsDatedRight(t *testing.T) {
 				}
 			}
 			m.runs(time.Minute)
-			if m.Undone(m.Elapsed()) {
+			if m.Undone(seen, seen) {
+				t.Error("what began and ended under the wrong clock has not ended")
+			}
+			if m.Undone(0, m.Elapsed()) {
 				t.Error("what is seen now does not count")
 			}
 		}
@@ -237,7 +240,7 @@ func TestWhatWasSeenCountsWhereNobodyKnowsWhichClockWasWrong(t *testing.T) {
 		m.runs(Patience - time.Second)
 		time.Sleep(time.Second)
 		m.wantOff(-time.Hour)
-		if m.Undone(seen) || m.Dated(wrote) != wrote {
+		if m.Undone(0, seen) || m.Dated(wrote) != wrote {
 			t.Error("it took the past for wrong")
 		}
 	})

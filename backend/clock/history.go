@@ -90,13 +90,14 @@ func (c *Clock) Settled(ago record.Seconds) bool {
 	return c.doubt == nil && (!c.ahead || machine-c.aheadLast >= ago.Std())
 }
 
-// Undone tells whether a moment of the machine's clock lies in a line that began
-// with a jump forward which was taken back whole: the wall clock was wrong then,
-// and so was what was seen to end by it.
-func (c *Clock) Undone(at time.Duration) bool {
+// Undone tells whether what began and was seen to end at these moments of the
+// machine's clock was seen by a time that never was: the end lies in a line that
+// began with a jump forward which was taken back whole, and the beginning before
+// it. What also began there has ended all the same.
+func (c *Clock) Undone(began, seen time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.ContainsFunc(c.undone, func(s span) bool { return at >= s.from && at <= s.to })
+	return slices.ContainsFunc(c.undone, func(s span) bool { return began < s.from && seen >= s.from && seen <= s.to })
 }
 
 // TakenBack counts how often the mount's time went back.

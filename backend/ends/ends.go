@@ -18,18 +18,19 @@ import (
 // size bounds how many ends are remembered.
 const size = 65536
 
-// Clock counts what never jumps, and knows which stretches of it the mount
-// lived through under a wrong time.
+// Clock counts what never jumps beside the mount's time, and knows which stretches
+// of it the mount lived through under a wrong time.
 type Clock interface {
+	Now() record.Time
 	Elapsed() time.Duration
-	Undone(at time.Duration) bool
+	Undone(began, seen time.Duration) bool
 }
 
 // Seen are the ends of one mount. It is safe for concurrent use; make one with
 // New.
 type Seen struct {
 	clock Clock
-	ends  *cache.Cache[end, time.Duration] // when they were seen
+	ends  *cache.Cache[end, lived]
 	any   atomic.Bool
 }
 
@@ -41,26 +42,32 @@ type end struct {
 	at      record.Time
 }
 
+// lived is a life or a grace from its beginning to when its end was seen, as the
+// clock counts what never jumps. One that lies within a wrong time is over whatever
+// time it is: as much has passed.
+type lived struct{ began, seen time.Duration }
+
 // New remembers nothing yet.
 func New(clock Clock) *Seen {
-	return &Seen{clock: clock, ends: cache.New[end, time.Duration](size)}
+	return &Seen{clock: clock, ends: cache.New[end, lived](size)}
 }
 
 // Note takes down what of a key has ended by now.
 func (s *Seen) Note(k *record.Key, now record.Time) {
 	if newest := k.Newest(); now >= newest.ExpiresAt {
-		s.mark(end{k.ID, newest.Number, newest.ExpiresAt})
+		s.mark(end{k.ID, newest.Number, newest.ExpiresAt}, newest.CreatedAt)
 	}
 	for i := range k.Versions[1:] {
 		// What has no hash any more can be presented to nobody.
 		if v := &k.Versions[i+1]; !v.Hash.None() && now >= v.ValidUntil {
-			s.mark(end{k.ID, v.Number, v.ValidUntil})
+			s.mark(end{k.ID, v.Number, v.ValidUntil}, v.SupersededAt)
 		}
 	}
 }
 
-// NoteIdle takes down that a key was refused as idle.
-func (s *Seen) NoteIdle(id string) { s.mark(end{id: id}) }
+// NoteIdle takes down that a key was refused as idle, and the last use from which
+// that was counted.
+func (s *Seen) NoteIdle(id string, active record.Time) { s.mark(end{id: id}, active) }
 
 // Used takes a note of idleness back: a request that came in time was decided
 // later than one that found the key idle.
@@ -90,15 +97,16 @@ func (s *Seen) Of(k *record.Key) (seen record.Seen) {
 // Forget drops what is remembered of a key that is gone.
 func (s *Seen) Forget(id string) { s.ends.Drop(end{id: id}) }
 
-func (s *Seen) mark(e end) {
+func (s *Seen) mark(e end, began record.Time) {
 	if s.has(e) {
 		return
 	}
-	s.ends.Put(e, s.clock.Elapsed())
+	seen := s.clock.Elapsed()
+	s.ends.Put(e, lived{seen - s.clock.Now().Sub(began).Std(), seen})
 	s.any.Store(true)
 }
 
 func (s *Seen) has(e end) bool {
-	at, marked, _ := s.ends.Get(e)
-	return marked && !s.clock.Undone(at)
+	l, marked, _ := s.ends.Get(e)
+	return marked && !s.clock.Undone(l.began, l.seen)
 }

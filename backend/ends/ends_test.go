@@ -9,12 +9,12 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// wrong is a clock on which everything up to a moment was seen under a wrong
-// time.
-type wrong struct{ now, until time.Duration }
+// wrong is a clock that was wrong between two moments, and always says 500.
+type wrong struct{ now, from, until time.Duration }
 
-func (w *wrong) Elapsed() time.Duration         { return w.now }
-func (w *wrong) Undone(seen time.Duration) bool { return seen < w.until }
+func (w *wrong) Now() record.Time                      { return 500 }
+func (w *wrong) Elapsed() time.Duration                { return w.now }
+func (w *wrong) Undone(began, seen time.Duration) bool { return began < w.from && seen < w.until }
 
 // key has a newest version that expires at 500, one in its grace until 300, and
 // one whose hash was forgotten.
@@ -59,7 +59,7 @@ func TestWhatWasSeenByATimeThatNeverWasDoesNotCount(t *testing.T) {
 	clock := &wrong{now: 10}
 	s := New(clock)
 	s.Note(key(), 500)
-	s.NoteIdle("a")
+	s.NoteIdle("a", 0)
 	if got := s.Of(key()); !got.Expired || !got.Idle || len(got.Superseded) != 1 {
 		t.Fatalf("it saw %+v", got)
 	}
@@ -73,6 +73,19 @@ func TestWhatWasSeenByATimeThatNeverWasDoesNotCount(t *testing.T) {
 	}
 }
 
+// A life that began and ended under the same wrong time has passed.
+func TestWhatBeganAndEndedByAWrongTimeHasEnded(t *testing.T) {
+	t.Parallel()
+	clock := &wrong{now: time.Hour, from: time.Hour - 501*time.Second}
+	s := New(clock)
+	s.Note(key(), 500)
+	s.NoteIdle("a", 0)
+	clock.until = 2 * time.Hour
+	if got := s.Of(key()); !got.Expired || !got.Idle || len(got.Superseded) != 1 {
+		t.Errorf("it counts %+v", got)
+	}
+}
+
 func TestIdleMarksStayUntilTheKeyIsUsedOrGone(t *testing.T) {
 	t.Parallel()
 	s := New(&wrong{})
@@ -80,8 +93,8 @@ func TestIdleMarksStayUntilTheKeyIsUsedOrGone(t *testing.T) {
 	if idle("a") {
 		t.Error("marked from the start")
 	}
-	s.NoteIdle("a")
-	s.NoteIdle("b")
+	s.NoteIdle("a", 0)
+	s.NoteIdle("b", 0)
 	if !idle("a") || !idle("b") || idle("c") {
 		t.Error("the marks are others")
 	}

@@ -17,7 +17,7 @@ func idling(t *testing.T) (*world, *IdleEnds) {
 	w.uses.Recover(nil)
 	ends := &IdleEnds{Engine: w.Engine, Writable: func() bool { return true }, Uses: w.uses.Uses}
 	w.verify.Idle = func(id string, at, active record.Time) {
-		w.ends.NoteIdle(id)
+		w.ends.NoteIdle(id, active)
 		ends.Note(id, at, active)
 	}
 	return w, ends

@@ -84,7 +84,7 @@ func TestTidyWritesDownWhatNobodyUsed(t *testing.T) {
 	w.role("web", func(r *record.Role) { r.IdleTimeout = 2 * hour })
 	w.clock.move(hour)
 	w.uses.Touch(used.Key.ID, 1, w.clock.Now())
-	w.ends.NoteIdle(marked.Key.ID) // under a shorter timeout than today's
+	w.ends.NoteIdle(marked.Key.ID, 0) // under a shorter timeout than today's
 	w.clock.move(hour)
 	w.tidied(NewTidier(w.Engine))
 	for m, want := range map[string]record.Time{idle.Key.ID: start.Add(2 * hour), marked.Key.ID: start.Add(2 * hour), used.Key.ID: start.Add(10 * hour)} {

@@ -98,7 +98,7 @@ func (c *ticks) move(s record.Seconds)  { c.now.Add(int64(s)) }
 func (c *ticks) Elapsed() time.Duration { return time.Duration(c.now.Load()) * time.Second }
 func (c *ticks) TakenBack() int         { return c.backs }
 
-func (*ticks) Undone(time.Duration) bool { return false }
+func (*ticks) Undone(_, _ time.Duration) bool { return false }
 
 func (c *ticks) Settled(ago record.Seconds) bool { return c.certain == nil || c.certain(ago) }
 
@@ -166,7 +166,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.verify = &verify.Verifier{
 		Resolver: w.Resolver, Reader: records, Matcher: w.Hasher, Proofs: w.proofs, Limiter: w.meter, Used: w.used,
-		Idle:     func(id string, _, _ record.Time) { w.ends.NoteIdle(id) },
+		Idle:     func(id string, _, active record.Time) { w.ends.NoteIdle(id, active) },
 		Outdated: func(apikey.Key, keyhash.PHC) {},
 	}
 	w.Prover, w.Revoker = w.verify, w.verify

@@ -32,7 +32,7 @@ func (m *mount) ActiveUntil(_ context.Context, _ string, created record.Time, _ 
 
 func (*mount) Now() record.Time          { return 2000 }
 func (*mount) Elapsed() time.Duration    { return 0 }
-func (*mount) Undone(time.Duration) bool { return false }
+func (*mount) Undone(_, _ time.Duration) bool { return false }
 
 func newMount() *mount {
 	m := &mount{keys: map[string]record.Key{}, role: record.Role{

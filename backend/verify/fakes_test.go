@@ -141,7 +141,7 @@ func (b *bench) ActiveUntil(_ context.Context, id string, created record.Time, _
 
 func (b *bench) Elapsed() time.Duration { return b.now.Std().Sub(time.Time{}) }
 
-func (*bench) Undone(time.Duration) bool { return false }
+func (*bench) Undone(_, _ time.Duration) bool { return false }
 
 func (b *bench) Take(_ context.Context, chain []limit.Line, cost int64, _ record.Time) (limit.Verdict, error) {
 	b.taken = append(b.taken, take{slices.Clone(chain), cost})

@@ -61,7 +61,7 @@ func TestAChildVerifiesAsLongAsAllAboveItDo(t *testing.T) {
 			b.lastUsed["parent"] = 2099
 			b.lastUsed[id] = 1600
 		}, verify.ParentEnded},
-		"marked as idle": {func(b *bench, id string) { b.ends.NoteIdle(id) }, verify.ParentEnded},
+		"marked as idle": {func(b *bench, id string) { b.ends.NoteIdle(id, 0) }, verify.ParentEnded},
 		"rotated, unaffected": {func(b *bench, id string) {
 			b.edit(id, func(k *record.Key) { k.Supersede(record.Version{Number: 4, ExpiresAt: 9000}, 0, 2050) })
 		}, verify.Valid},
@@ -92,7 +92,7 @@ func TestTroublesOfItsOwnComeBeforeThoseOfAParent(t *testing.T) {
 		"its role stopped":    {func(b *bench) { b.roles["web"].Generation = 1 }, verify.Revoked},
 		"expired":             {func(b *bench) { b.change(func(k *record.Key) { k.Versions[0].ExpiresAt = 2100 }) }, verify.Expired},
 		"idle":                {func(b *bench) { b.roles["web"].IdleTimeout = 1100 }, verify.Expired},
-		"marked as idle":      {func(b *bench) { b.ends.NoteIdle(keyID) }, verify.Expired},
+		"marked as idle":      {func(b *bench) { b.ends.NoteIdle(keyID, 0) }, verify.Expired},
 		"disabled":            {func(b *bench) { b.change(func(k *record.Key) { k.Disabled = true }) }, verify.Disabled},
 		"of a disabled role":  {func(b *bench) { b.roles["web"].Disabled = true }, verify.Disabled},
 		"outside its network": {func(b *bench) { b.change(func(k *record.Key) { k.BoundCIDRs = networks("10.9.0.0/16") }) }, verify.ParentEnded},

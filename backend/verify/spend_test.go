@@ -170,7 +170,7 @@ func TestAKeyThatNobodyUsedIsToldUntilItIsNoted(t *testing.T) {
 		if d := b.ask(t, verify.Request{}); d.Code != verify.Expired {
 			t.Errorf("it is %s", d.Code)
 		}
-		b.ends.NoteIdle(keyID) // as who is told must note before it returns
+		b.ends.NoteIdle(keyID, 0) // as who is told must note before it returns
 	}
 	if want := []string{keyID + " 2100 1600"}; !slices.Equal(b.idle, want) {
 		t.Errorf("told were %q", b.idle)
