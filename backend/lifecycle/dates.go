@@ -21,10 +21,10 @@ func (s *sweep) settled() bool {
 // Where the clock is known to have been wrong, they move back to what they should
 // have been. Where it is not, they stay, and are ended in time: see record.Key's
 // AheadSince.
-func (s *sweep) date(ctx context.Context, k *record.Key, seen record.Seen) error {
+func (s *sweep) date(ctx context.Context, k *record.Key) error {
 	ticks := s.engine.Clock
-	if !ticks.Settled(0) || seen.Expired {
-		return nil // by which clock? and what was seen to end is written down as such
+	if !ticks.Settled(0) {
+		return nil // by which clock?
 	}
 	change := func(k *record.Key) error {
 		moved := k.Date(ticks.Dated)

@@ -103,6 +103,58 @@ func TestTidyMendsWhatWasDatedByAWrongClock(t *testing.T) {
 	}
 }
 
+func TestARenewalBeforeTheDatesAreMendedCounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.role("web", func(r *record.Role) { r.GenerateLease, r.MaxTTL = true, 50*hour })
+	w.clock.move(50_000 * hour)
+	m := w.issue()
+	w.clock.move(-50_000 * hour)
+	w.clock.dated = func(at record.Time) record.Time {
+		if at > start.Add(1000*hour) {
+			return at.Add(-50_000 * hour)
+		}
+		return at
+	}
+	w.clock.move(hour)
+	got, err := w.Renew(t.Context(), RenewRequest{ID: m.Key.ID, Version: 1, Grant: granting(0)})
+	if err != nil || got.Until != start.Add(11*hour) {
+		t.Fatalf("it was renewed to %+d, %v", got.Until.Sub(start), err)
+	}
+	w.tidied(NewTidier(w.Engine))
+	if v := w.key(m.Key.ID).Versions[0]; v.CreatedAt != start || v.ExpiresAt != got.Until {
+		t.Errorf("it was made at %+d and ends at %+d", v.CreatedAt.Sub(start), v.ExpiresAt.Sub(start))
+	}
+}
+
+// It ends when it ended, and is kept for as long as any.
+func TestWhatWasSeenToEndByAWrongClockIsDatedToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.retention(3 * hour)
+	w.clock.move(50_000 * hour)
+	m := w.issue()
+	w.clock.move(10 * hour)
+	if got := w.code(m); got != verify.Expired {
+		t.Fatal(got)
+	}
+	w.clock.move(-50_000 * hour)
+	w.clock.dated = func(at record.Time) record.Time {
+		if at > w.clock.Now().Add(300) {
+			return at.Add(-50_000 * hour)
+		}
+		return at
+	}
+	tidier := NewTidier(w.Engine)
+	for range 3 {
+		w.tidied(tidier)
+		if end := w.key(m.Key.ID).Versions[0].ExpiresAt; end != start.Add(10*hour) {
+			t.Errorf("it ended at %+d", end.Sub(start))
+		}
+		w.clock.move(hour)
+	}
+}
+
 // Of a process that is gone nobody knows by how much its clock was ahead.
 func TestAKeyDatedAheadDoesNotLiveForYears(t *testing.T) {
 	t.Parallel()

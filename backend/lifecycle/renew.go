@@ -38,6 +38,7 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 		if err != nil {
 			return err
 		}
+		k.Date(e.Clock.Dated) // else tidy would move what is renewed here with the rest
 		now := e.Clock.Now()
 		v := k.Find(r.Version)
 		if v == nil {

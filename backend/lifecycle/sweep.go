@@ -90,7 +90,7 @@ func (s *sweep) key(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.date(ctx, &k, l.Standing.Seen); err != nil {
+	if err := s.date(ctx, &k); err != nil {
 		return err
 	}
 	if !s.settled() {

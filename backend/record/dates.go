@@ -26,6 +26,7 @@ func (k *Key) Date(dated func(Time) Time) (moved bool) {
 		v := &k.Versions[i]
 		move(shift(v.CreatedAt), &v.CreatedAt, &v.ExpiresAt, &v.Until)
 		move(shift(v.SupersededAt), &v.SupersededAt, &v.ValidUntil)
+		v.ValidUntil = min(v.ValidUntil, v.ExpiresAt) // it may have been replaced by today's clock
 	}
 	return moved
 }
@@ -40,19 +41,23 @@ func (k *Key) Date(dated func(Time) Time) (moved bool) {
 // nothing has changed.
 func (k *Key) FindAhead(now Time, by Seconds) (changed bool) {
 	newest, ahead := k.Newest(), false
-	end := func(began Time, ends *Time) {
+	end := func(began Time, ends *Time, life Seconds) {
 		if began <= now.Add(by) || *ends <= now {
 			return
 		}
 		ahead = true
-		if k.AheadSince != 0 && now >= k.AheadSince.Add(ends.Sub(began)) {
+		if k.AheadSince != 0 && now >= k.AheadSince.Add(life) {
 			*ends, changed = now, true
 		}
 	}
-	end(newest.CreatedAt, &newest.ExpiresAt)
+	life := newest.ExpiresAt.Sub(newest.CreatedAt)
+	if life < newest.Lifetime { // renewed by today's clock, which ends it unless it is renewed
+		life = newest.Until.Sub(newest.CreatedAt)
+	}
+	end(newest.CreatedAt, &newest.ExpiresAt, life)
 	for i := range k.Versions[1:] {
 		v := &k.Versions[i+1]
-		end(v.SupersededAt, &v.ValidUntil)
+		end(v.SupersededAt, &v.ValidUntil, v.ValidUntil.Sub(v.SupersededAt))
 	}
 	switch {
 	case ahead && k.AheadSince == 0:

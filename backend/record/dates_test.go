@@ -67,6 +67,41 @@ func TestAKeyThatIsDatedAheadEndsAfterItsLifetime(t *testing.T) {
 	}
 }
 
+// What was replaced since has a grace by today's clock, which ends with it.
+func TestNoGraceIsLongerThanALifeThatMoved(t *testing.T) {
+	t.Parallel()
+	k := record.Key{CreatedAt: 5100, Versions: []record.Version{
+		{Number: 2, CreatedAt: 1200, ExpiresAt: 1700, Until: 1700},
+		{Number: 1, CreatedAt: 5100, ExpiresAt: 5400, Until: 5400, SupersededAt: 1200, ValidUntil: 4800},
+	}}
+	k.Date(func(at record.Time) record.Time {
+		if at >= 5000 {
+			return at - 4000
+		}
+		return at
+	})
+	if v := k.Versions[1]; v.ExpiresAt != 1400 || v.ValidUntil != 1400 {
+		t.Errorf("it expires at %d, its grace ends at %d", v.ExpiresAt, v.ValidUntil)
+	}
+}
+
+// A renewal sets an end by today's clock. What it may be moved to is counted from
+// when the key was found.
+func TestAKeyThatIsDatedAheadAndRenewedLivesToItsEnd(t *testing.T) {
+	t.Parallel()
+	k := record.Key{Versions: []record.Version{{Number: 1, CreatedAt: 90_000, ExpiresAt: 90_500, Until: 90_900, Lifetime: 500}}}
+	k.FindAhead(1000, 300)
+	for now := record.Time(1100); now < 1900; now += 100 {
+		k.Versions[0].ExpiresAt = now + 500
+		if k.FindAhead(now+10, 300) {
+			t.Fatalf("at %d it is %+v", now, k.Versions)
+		}
+	}
+	if !k.FindAhead(1900, 300) || k.Versions[0].ExpiresAt != 1900 {
+		t.Errorf("after all that it may live it is %+v", k.Versions)
+	}
+}
+
 // A clock that was behind and is right again finds the keys as they were.
 func TestAKeyThatLiesAheadNoMoreIsAsItWas(t *testing.T) {
 	t.Parallel()
