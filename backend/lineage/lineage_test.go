@@ -30,8 +30,8 @@ func (m *mount) ActiveUntil(_ context.Context, _ string, created record.Time, _ 
 	return created, nil
 }
 
-func (*mount) Now() record.Time          { return 2000 }
-func (*mount) Elapsed() time.Duration    { return 0 }
+func (*mount) Now() record.Time               { return 2000 }
+func (*mount) Elapsed() time.Duration         { return 0 }
 func (*mount) Undone(_, _ time.Duration) bool { return false }
 
 func newMount() *mount {
