@@ -128,8 +128,9 @@ func (s *Store) hasLiveKey(ctx context.Context, name string, role record.Role, n
 	return live, err
 }
 
-// lives tells whether there is a record of this id whose key has not ended. One
-// that cannot be read counts as alive: nobody can tell.
+// lives tells whether there is a record of this id whose key has not ended. Where
+// it, or what its end depends on, cannot be read it counts as alive: nobody can
+// tell.
 func (s *Store) lives(ctx context.Context, id string, ended func(record.Key) (bool, error)) (bool, error) {
 	k, found, err := s.keys.peek(ctx, id)
 	if errors.Is(err, ErrUnreadable) {
@@ -139,6 +140,9 @@ func (s *Store) lives(ctx context.Context, id string, ended func(record.Key) (bo
 		return false, err
 	}
 	over, err := ended(k)
+	if errors.Is(err, ErrUnreadable) {
+		return true, nil
+	}
 	return err == nil && !over, err
 }
 

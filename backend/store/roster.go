@@ -19,6 +19,9 @@ type roster struct {
 	// nothing is entered, so a limit that is set again begins another count.
 	Count string   `json:"count"`
 	Keys  []string `json:"keys"`
+	// Struck is the latest time by which keys were struck off. Where that lies ahead
+	// the clock was wrong, and they may live again.
+	Struck record.Time `json:"struck"`
 	// More tells that there were more keys than any limit can be when the roster
 	// was begun, of which these are some.
 	More bool `json:"more"`
@@ -36,7 +39,8 @@ func (s *Store) Enrol(ctx context.Context, k record.Key, role record.Role, now r
 	if err != nil && !errors.Is(err, ErrUnreadable) {
 		return err
 	}
-	begun, live := err == nil && r.Count == role.Count(), len(r.Keys)
+	named := len(r.Keys)
+	begun, live := err == nil && r.Count == role.Count() && now >= r.Struck, named
 	if begun && live >= role.MaxKeysPerOwner {
 		if live, err = s.cross(ctx, &r, role.MaxKeysPerOwner, now, judge); err != nil {
 			return err
@@ -49,9 +53,12 @@ func (s *Store) Enrol(ctx context.Context, k record.Key, role record.Role, now r
 		if r, live, err = s.begin(ctx, k, now, judge); err != nil {
 			return err
 		}
-		r.Count = role.Count()
+		r.Count, r.Struck = role.Count(), now
 	}
 	full := live >= role.MaxKeysPerOwner
+	if full && begun && len(r.Keys) == named {
+		return record.ErrOwnerFull // as it was: a refusal that is repeated writes nothing
+	}
 	if !full && !slices.Contains(r.Keys, k.ID) { // as after a try that was undone
 		r.Keys = append(r.Keys, k.ID)
 	}
@@ -84,7 +91,9 @@ func (s *Store) cross(ctx context.Context, r *roster, enough int, now record.Tim
 			break
 		}
 	}
-	r.Keys = kept
+	if len(kept) < len(r.Keys) {
+		r.Keys, r.Struck = kept, now
+	}
 	return live, nil
 }
 
@@ -119,8 +128,8 @@ func (s *Store) begin(ctx context.Context, k record.Key, now record.Time, judge 
 
 // counts tells whether a key lives, and whether it stays on the roster: one that
 // nobody used stays until that is written down, since until then a change of the
-// role can undo it. A record that cannot be read is that of a key that lives:
-// nobody can tell.
+// role can undo it. Where its record, or what its state depends on, cannot be read
+// it counts as one that lives: nobody can tell.
 func (s *Store) counts(ctx context.Context, id string, now record.Time, judge Judge) (lives, stays bool, err error) {
 	k, found, err := s.keys.peek(ctx, id)
 	if errors.Is(err, ErrUnreadable) {
@@ -130,6 +139,9 @@ func (s *Store) counts(ctx context.Context, id string, now record.Time, judge Ju
 		return false, false, err
 	}
 	standing, err := judge(k)
+	if errors.Is(err, ErrUnreadable) {
+		return true, true, nil
+	}
 	return !k.Ended(standing, now), k.EndedAt(standing, now) == 0, err
 }
 
@@ -182,7 +194,8 @@ func (c *checker) roster(ctx context.Context, path string) (err error) {
 	return err
 }
 
-// checkRosters holds the rosters against the keys that live: one may lack none.
+// checkRosters holds the rosters against the keys that live: one may lack none,
+// unless it is begun anew with the next key.
 func (c *checker) checkRosters(ctx context.Context) error {
 	for path, r := range c.rosters {
 		owner, name, _ := strings.Cut(strings.TrimPrefix(path, rosterFolder), "/")
@@ -198,7 +211,7 @@ func (c *checker) checkRosters(ctx context.Context) error {
 			continue
 		}
 		for _, id := range c.counted[path] {
-			if !r.More && !slices.Contains(r.Keys, id) {
+			if !r.More && c.now >= r.Struck && !slices.Contains(r.Keys, id) {
 				c.problem(path, "a key that lives is not on its owner's roster", false)
 			}
 		}

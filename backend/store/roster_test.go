@@ -174,6 +174,53 @@ func TestADamagedRosterIsBegunAnewAndADamagedKeyCounts(t *testing.T) {
 	}
 }
 
+// A clock that was ahead has struck off what lives again when it is right.
+func TestKeysThatAWrongClockStruckOffCountAgain(t *testing.T) {
+	t.Parallel()
+	c := counted(t, 2)
+	c.want(nil, idIn("aa", 1), idIn("aa", 2))
+	ahead, later := keyOf(idIn("aa", 3), "acme"), now.Add(record.MaxSeconds)
+	ahead.Versions[0].ExpiresAt, ahead.Versions[0].Until = later+100, later+100
+	if err := c.Enrol(t.Context(), ahead, c.role(), later, judge); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CreateKey(t.Context(), ahead); err != nil {
+		t.Fatal(err)
+	}
+	c.want(record.ErrOwnerFull, idIn("aa", 4))
+	revoke(t, c.Store, ahead.ID)
+	c.want(record.ErrOwnerFull, idIn("aa", 4))
+	revoke(t, c.Store, idIn("aa", 1))
+	c.want(nil, idIn("aa", 4))
+}
+
+func TestARefusalThatIsRepeatedWritesNothing(t *testing.T) {
+	t.Parallel()
+	c := counted(t, 1)
+	c.want(nil, idIn("aa", 1))
+	c.counted()
+	c.want(record.ErrOwnerFull, idIn("aa", 2), idIn("aa", 3))
+	if got := c.counted("put", "delete"); len(got) > 0 {
+		t.Errorf("it wrote %q", got)
+	}
+}
+
+// What a key's state depends on may be damaged: its parent, or its
+// last uses.
+func TestAKeyWhoseStandingCannotBeReadCounts(t *testing.T) {
+	t.Parallel()
+	c := counted(t, 1, one)
+	unreadable := fmt.Errorf("load last use: %w", store.ErrUnreadable)
+	err := c.Enrol(t.Context(), keyOf(idIn("aa", 2), "acme"), c.role(), now, func(record.Key) (record.Standing, error) { return record.Standing{}, unreadable })
+	if !errors.Is(err, record.ErrOwnerFull) {
+		t.Errorf("a new key: %v", err)
+	}
+	err = c.DeleteRole(t.Context(), "web", now, func(record.Key) (bool, error) { return false, unreadable })
+	if !errors.Is(err, record.ErrRoleInUse) {
+		t.Errorf("the role's deletion: %v", err)
+	}
+}
+
 func TestTroubleWithARosterIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, hook := range []func(op, path string) error{
