@@ -169,8 +169,12 @@ func (b *block) reserve(ctx context.Context, l ledger, id string, quota, cost in
 // when the quota was written: by what that says, units may still be spent in any
 // window until then, and every process that reads it would refuse anew.
 func (b *block) correct(ctx context.Context, l ledger, id string, w window, now record.Time) error {
-	if b.stored.Until <= now.Add(1+blockLife) {
+	if !b.ahead(now) {
 		return nil
+	}
+	// Another node may have reserved since, as in reserve.
+	if err := b.read(ctx, l, id, w, now); err != nil || !b.ahead(now) {
+		return err
 	}
 	mark := record.Mark{At: b.settled, Total: b.stored.Total - b.left}
 	next := record.Quota{Total: b.stored.Total, By: l.by, Until: b.settled, Marks: b.stored.Marked(mark, w.start)}
@@ -181,6 +185,8 @@ func (b *block) correct(ctx context.Context, l ledger, id string, w window, now 
 	b.known, b.stored = true, next
 	return nil
 }
+
+func (b *block) ahead(now record.Time) bool { return b.stored.Until > now.Add(1+blockLife) }
 
 // spend takes cost, which was reserved, from the block.
 func (b *block) spend(cost int64, now record.Time) {

@@ -220,3 +220,17 @@ func TestWhatWasReservedIsGivenBackOnce(t *testing.T) {
 		})
 	}
 }
+
+// A refusal that corrects what a wrong clock wrote goes by what is stored now, and
+// not by what this process knew.
+func TestACorrectionUndoesNoReservationOfAnother(t *testing.T) {
+	t.Parallel()
+	d, ahead := newDisk(), created+3650*day
+	first, second := NewMeter(d), NewMeter(d)
+	spendAll(t, first, ahead, lineOf("a", quotaOf(10, 0)))
+	take(t, second, 5, created+1, lineOf("a", quotaOf(20, 0)))
+	take(t, first, 1, created+1, lineOf("a", quotaOf(10, 0)))
+	if got := spendAll(t, NewMeter(d), created+2, lineOf("a", quotaOf(20, 0))); got != 5 {
+		t.Errorf("15 of 20 are spent, and %d more pass", got)
+	}
+}
