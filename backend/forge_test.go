@@ -34,7 +34,7 @@ func (m *mount) tagKey() *apikey.TagKey {
 // a genuine tag: it gets as far as Argon2.
 func (m *mount) sibling(text string) string {
 	m.t.Helper()
-	k, err := apikey.Parse(text)
+	k, err := apikey.Parse(apikey.Present(text))
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/proof"
@@ -94,7 +95,7 @@ func TestWhatIsHeldOfKeysIsBoundedInBytes(t *testing.T) {
 				for _, v := range k.Versions {
 					uses.Touch(k.ID, v.Number, 100)
 				}
-				proofs.Add(k.ID, k.Versions[0].Hash)
+				proofs.Add(apikey.Present(k.ID), k.Versions[0].Hash)
 			}
 			grown := float64(heap()-before) / size
 			asked := 0

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verdict"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -68,7 +69,7 @@ func (sv *Services) authorize(ctx context.Context, r request) (*logical.Response
 	if !ok {
 		return statusAnswer(&verify.Decision{Code: verify.Invalid}), nil
 	}
-	q, err := question(r.in, r.in.word("key"), r.in.word("role"))
+	q, err := question(r.in, get[apikey.Presented](r.in, "key"), r.in.word("role"))
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func mergeHeaders(r request) (ok bool, err error) {
 			return false, err
 		}
 	}
-	return r.in.word("key") != "", nil
+	return !get[apikey.Presented](r.in, "key").None(), nil
 }
 
 // statusAnswer puts a decision into the HTTP status and headers.

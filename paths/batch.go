@@ -65,7 +65,7 @@ func (sv *Services) verifyItem(ctx context.Context, item any, role string, room 
 	if err != nil {
 		return d, false, err
 	}
-	key, err := in.required("key")
+	key, err := in.key()
 	if err != nil {
 		return d, false, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -86,6 +87,9 @@ func (f field) decode(name string, value any) (any, error) {
 		}
 		if s == "" && f.kind == word {
 			return nil, record.Mistakef("%s must not be empty", name)
+		}
+		if f.secret {
+			return apikey.Present(s), nil
 		}
 		return s, nil
 	case duration:

@@ -3,6 +3,7 @@ package paths
 import (
 	"strings"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -46,13 +47,21 @@ func (in input) required(name string) (string, error) {
 	return in.word(name), nil
 }
 
+// key is the key that is presented, which must have been sent.
+func (in input) key() (apikey.Presented, error) {
+	if !in.has("key") {
+		return apikey.Presented{}, record.Mistakef("missing parameter %q", "key")
+	}
+	return get[apikey.Presented](in, "key"), nil
+}
+
 // presented is the key at a holder's door. White space around it, as a file's
 // last line has it, is a mistake that says so: 'key not found' would send away
 // whoever found a leaked key and wants to end it. It is not trimmed either: one
 // text is one key, at every door.
-func (in input) presented() (string, error) {
-	key, err := in.required("key")
-	if err == nil && strings.TrimSpace(key) != key {
+func (in input) presented() (apikey.Presented, error) {
+	key, err := in.key()
+	if text := key.Reveal(); strings.TrimSpace(text) != text {
 		err = record.Mistake("key has white space around it, like the line break at the end of a file: send the key without")
 	}
 	return key, err

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/scope"
@@ -59,7 +60,7 @@ func (sv *Services) verifyBody(ctx context.Context, r request) (*logical.Respons
 	if r.in.has("batch_input") {
 		return sv.verifyBatch(ctx, r)
 	}
-	key, err := r.in.required("key")
+	key, err := r.in.key()
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func (sv *Services) verifyHeader(ctx context.Context, r request) (*logical.Respo
 		if len(inHeader) > 0 {
 			return nil, record.Mistake("the key stands in the query and in the header X-API-Key")
 		}
-		return sv.verify(ctx, r, r.in.word("key"))
+		return sv.verify(ctx, r, get[apikey.Presented](r.in, "key"))
 	}
 	switch {
 	case len(inHeader) == 0:
@@ -89,7 +90,7 @@ func (sv *Services) verifyHeader(ctx context.Context, r request) (*logical.Respo
 	case inHeader[0] == "":
 		return nil, record.Mistake("the header X-API-Key is empty")
 	}
-	return sv.verify(ctx, r, inHeader[0])
+	return sv.verify(ctx, r, apikey.Present(inHeader[0]))
 }
 
 // header are the values of one request header. Vault passes on what the mount
@@ -103,7 +104,7 @@ func header(r *logical.Request, name string) (values []string) {
 	return values
 }
 
-func (sv *Services) verify(ctx context.Context, r request, key string) (*logical.Response, error) {
+func (sv *Services) verify(ctx context.Context, r request, key apikey.Presented) (*logical.Response, error) {
 	q, err := question(r.in, key, r.in.word("role"))
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func (sv *Services) verify(ctx context.Context, r request, key string) (*logical
 }
 
 // question is what a gateway asks about a key.
-func question(in input, key, role string) (verify.Request, error) {
+func question(in input, key apikey.Presented, role string) (verify.Request, error) {
 	q := verify.Request{
 		Key:         key,
 		Role:        role,

@@ -46,7 +46,7 @@ func TestWhatGenerateMakesParseReads(t *testing.T) {
 	for _, prefix := range []string{"a", "vak", "acme_live", "a_1_b2_3", "x" + strings.Repeat("9", 31), strings.Repeat("a_", 15) + "aa"} {
 		for _, version := range []int{1, 2, 61, 62, 3844, MaxVersion - 1, MaxVersion} {
 			k := mustGenerate(t, tk, prefix, version)
-			got, err := Parse(k.Reveal())
+			got, err := Parse(Present(k.Reveal()))
 			if err != nil {
 				t.Fatalf("%s version %d: %v", prefix, version, err)
 			}

@@ -10,7 +10,7 @@ func BenchmarkParse(b *testing.B) {
 	text := mustGenerate(b, testTagKey(b, 1), "acme_live", 1).Reveal()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Parse(text); err != nil {
+		if _, err := Parse(Present(text)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -21,7 +21,7 @@ func BenchmarkParseRefusesWrongCRC(b *testing.B) {
 	text = replaceAt(text, len(text)-CRCLength, "zzzzzz")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Parse(text); err == nil {
+		if _, err := Parse(Present(text)); err == nil {
 			b.Fatal("accepted")
 		}
 	}
@@ -31,7 +31,7 @@ func BenchmarkParseRefusesAMegabyte(b *testing.B) {
 	text := strings.Repeat("a", 1<<20)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Parse(text); err == nil {
+		if _, err := Parse(Present(text)); err == nil {
 			b.Fatal("accepted")
 		}
 	}

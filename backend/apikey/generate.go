@@ -66,5 +66,5 @@ func Generate(rand io.Reader, tk *TagKey, prefix, id string, version int) (Key, 
 	tag, crc := length-tagFromEnd, length-crcFromEnd
 	putNumber(text[tag:crc], tk.sum(string(text[:tag])))
 	putCRC(text[crc:], text[:crc])
-	return newKey(string(text)), nil
+	return newKey(Present(string(text))), nil
 }

@@ -60,7 +60,7 @@ func TestGoldenKeys(t *testing.T) {
 			t.Errorf("key %d: made %s", i, made.Reveal())
 			continue
 		}
-		k, err := Parse(g.text)
+		k, err := Parse(Present(g.text))
 		if err != nil || k.Prefix != g.prefix || k.Version != g.version || !tk.Genuine(k) {
 			t.Errorf("key %d: read as %s version %d, %v", i, k, k.Version, err)
 		}

@@ -44,14 +44,15 @@ type Key struct {
 	text func() string
 }
 
-func newKey(text string) Key {
+func newKey(p Presented) Key {
+	text := p.Reveal()
 	id := len(text) - idFromEnd
 	body := len(text) - bodyFromEnd
 	return Key{
 		Prefix:  text[:id-1],
 		ID:      text[id : body-1],
 		Version: int(number(text[body : body+VersionLength])),
-		text:    func() string { return text },
+		text:    p.text,
 	}
 }
 
@@ -63,6 +64,9 @@ func (k Key) Reveal() string {
 	}
 	return k.text()
 }
+
+// Presented returns the key as it is presented.
+func (k Key) Presented() Presented { return Presented{k.text} }
 
 // HashInput returns the text up to the tag, or "" for the zero Key: what
 // Argon2 hashes. It holds the secret and is to be treated as the key itself.

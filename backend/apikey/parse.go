@@ -11,13 +11,21 @@ var ErrMalformed = errors.New("malformed key")
 
 // Parse reads a key by its exact grammar. Whatever it accepts, Reveal gives
 // back byte for byte. It checks the crc but not the tag: see [TagKey.Genuine].
+func Parse(p Presented) (Key, error) {
+	if !WellFormed(p.Reveal()) {
+		return Key{}, ErrMalformed
+	}
+	return newKey(p), nil
+}
+
+// WellFormed tells whether Parse accepts a text.
 //
 // It works from the right, where all lengths are fixed, because the prefix may
 // hold any number of underscores.
-func Parse(text string) (Key, error) {
+func WellFormed(text string) bool {
 	n := len(text)
 	if n > MaxLength || n < minLength {
-		return Key{}, ErrMalformed
+		return false
 	}
 	body := text[n-bodyFromEnd:]
 	switch {
@@ -28,14 +36,11 @@ func Parse(text string) (Key, error) {
 		!allSymbols(body),
 		body[:VersionLength] == "000",
 		text[n-tagFromEnd:n-crcFromEnd] > maxTag:
-		return Key{}, ErrMalformed
+		return false
 	}
 	var crc [CRCLength]byte
 	putCRC(crc[:], []byte(text[:n-crcFromEnd]))
-	if string(crc[:]) != text[n-crcFromEnd:] {
-		return Key{}, ErrMalformed
-	}
-	return newKey(text), nil
+	return string(crc[:]) == text[n-crcFromEnd:]
 }
 
 // putCRC writes the crc of everything before it.

@@ -97,7 +97,7 @@ func TestMutationsOfALiveKeyAreMalformed(t *testing.T) {
 		"id and body exchanged":     withCRC(prefix + "_" + text[body:] + "_" + text[id:id+IDLength]),
 	}
 	for name, mutant := range mutations {
-		k, err := Parse(mutant)
+		k, err := Parse(Present(mutant))
 		if err != ErrMalformed { // the bare sentinel: wrapping could say where
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -126,7 +126,7 @@ func TestEveryChangedByteIsNoticed(t *testing.T) {
 			if byte(c) == text[at] {
 				continue
 			}
-			if _, err := Parse(replaceAt(text, at, string([]byte{byte(c)}))); err == nil {
+			if _, err := Parse(Present(replaceAt(text, at, string([]byte{byte(c)})))); err == nil {
 				t.Fatalf("byte %d may be %#x", at, c)
 			}
 		}
@@ -137,7 +137,7 @@ func TestALargestTagIsStillATag(t *testing.T) {
 	t.Parallel()
 	text := mustGenerate(t, testTagKey(t, 1), "acme", 1).Reveal()
 	largest := withCRC(replaceAt(text, len(text)-CRCLength-TagLength, maxTag))
-	if k, err := Parse(largest); err != nil || k.Reveal() != largest {
+	if k, err := Parse(Present(largest)); err != nil || k.Reveal() != largest {
 		t.Errorf("got %v", err)
 	}
 }
@@ -162,7 +162,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func fuzzParse(t *testing.T, text string) {
-	k, err := Parse(text)
+	k, err := Parse(Present(text))
 	if err != nil {
 		if err != ErrMalformed || k.text != nil {
 			t.Fatalf("refused with %v", err)

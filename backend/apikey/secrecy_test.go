@@ -77,6 +77,28 @@ func TestNoPrinterSeesTheBodyOfAKey(t *testing.T) {
 	}
 }
 
+func TestNoPrinterSeesWhatIsPresented(t *testing.T) {
+	t.Parallel()
+	text := mustGenerate(t, testTagKey(t, 1), "acme_live", 1).Reveal()
+	p := Present(text)
+	type holder struct {
+		Key  Presented
+		Ptr  *Presented
+		keys []Presented
+	}
+	for how, out := range allOutputs(t, p, &p, holder{p, &p, []Presented{p}}, []Presented{p}, map[string]any{"key": p}) {
+		if leaks(out, text) {
+			t.Errorf("%s shows the text", how)
+		}
+	}
+	if p.String() != "[presented]" || (Presented{}).String() != "" || !Present("").None() || p.Reveal() != text {
+		t.Errorf("it prints as %q, nothing as %q", p, Presented{})
+	}
+	if raw, err := json.Marshal(p); err == nil {
+		t.Errorf("it was encoded as %s", raw)
+	}
+}
+
 func TestNoPrinterSeesATagKey(t *testing.T) {
 	t.Parallel()
 	secret := "0123456789abcdefghijklmnopqrstuv"

@@ -52,7 +52,7 @@ func TestAKeyWithRightCRCAndWrongTagIsNotGenuine(t *testing.T) {
 		if text[at] == c {
 			c = '1'
 		}
-		k, err := Parse(withCRC(replaceAt(text, at, string(c))))
+		k, err := Parse(Present(withCRC(replaceAt(text, at, string(c)))))
 		if err != nil {
 			continue // a rule of the grammar was faster
 		}
@@ -73,7 +73,7 @@ func TestTheTagCoversPrefixAndVersion(t *testing.T) {
 		"shorter": withCRC("acme" + text[9:]),
 		"version": withCRC(replaceAt(text, len(text)-BodyLength, "002")),
 	} {
-		k, err := Parse(forged)
+		k, err := Parse(Present(forged))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/scope"
@@ -12,7 +13,7 @@ import (
 // DelegateRequest asks for a child of the key that is presented. Role and owner
 // are the parent's.
 type DelegateRequest struct {
-	Key  string
+	Key  apikey.Presented
 	Want record.Request
 	By   record.Creator
 	Asker

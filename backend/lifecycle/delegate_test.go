@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -23,7 +24,7 @@ func delegating(t *testing.T) (*world, Minted) {
 
 func (w *world) delegate(parent Minted, want record.Request) Minted {
 	w.Helper()
-	m, err := w.Delegate(w.Context(), DelegateRequest{Key: parent.Text.Reveal(), Want: want})
+	m, err := w.Delegate(w.Context(), DelegateRequest{Key: parent.Text.Presented(), Want: want})
 	w.must(err)
 	return m
 }
@@ -39,7 +40,7 @@ func TestAChildIsOfItsParentAndWithinIt(t *testing.T) {
 	w.role("web", func(r *record.Role) { r.GenerateLease, r.Prefix = true, "later" })
 	w.clock.move(hour)
 	m, err := w.Delegate(t.Context(), DelegateRequest{
-		Key:  parent.Text.Reveal(),
+		Key:  parent.Text.Presented(),
 		Want: record.Request{Name: "child", Metadata: map[string]string{"a": "b"}, Scopes: &[]string{"read:users"}, TTL: hour},
 		By:   record.Creator{DisplayName: "gateway"},
 	})
@@ -100,7 +101,7 @@ func TestWhatDelegateRefuses(t *testing.T) {
 		do   func(w *world, parent Minted, r *DelegateRequest)
 		want func(error) bool
 	}{
-		"what is no key":       {func(_ *world, _ Minted, r *DelegateRequest) { r.Key = "vak_no" }, is(record.ErrKeyNotFound)},
+		"what is no key":       {func(_ *world, _ Minted, r *DelegateRequest) { r.Key = apikey.Present("vak_no") }, is(record.ErrKeyNotFound)},
 		"a key that is gone":   {func(w *world, p Minted, _ *DelegateRequest) { w.must(w.Delete(w.Context(), Target{ID: p.Key.ID})) }, is(record.ErrKeyNotFound)},
 		"a superseded version": {func(w *world, p Minted, _ *DelegateRequest) { w.rotateNow(p) }, is(record.ErrNotNewest)},
 		"a revoked key":        {func(w *world, p Minted, _ *DelegateRequest) { w.revokeNow(p) }, is(record.ErrKeyNotActive)},
@@ -154,7 +155,7 @@ func TestWhatDelegateRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, parent := delegating(t)
-			r := DelegateRequest{Key: parent.Text.Reveal()}
+			r := DelegateRequest{Key: parent.Text.Presented()}
 			tc.do(w, parent, &r)
 			m, err := w.Delegate(t.Context(), r)
 			if !tc.want(err) || m.Text.Reveal() != "" {
@@ -194,12 +195,12 @@ func TestAGrandchildIsWithinAllAboveIt(t *testing.T) {
 		"a scope of the root's": {Scopes: &[]string{"write"}},
 		"more than the root's":  {Limits: record.LimitsChange{Quota: new(int64(6))}},
 	} {
-		if _, err := w.Delegate(t.Context(), DelegateRequest{Key: child.Text.Reveal(), Want: want}); !isMistake(err) {
+		if _, err := w.Delegate(t.Context(), DelegateRequest{Key: child.Text.Presented(), Want: want}); !isMistake(err) {
 			t.Errorf("%s answered %v", name, err)
 		}
 	}
 	grandchild := w.delegate(child, record.Request{Limits: record.LimitsChange{Quota: new(int64(5))}})
-	if _, err := w.Delegate(t.Context(), DelegateRequest{Key: grandchild.Text.Reveal()}); !errors.Is(err, ErrTooDeep) {
+	if _, err := w.Delegate(t.Context(), DelegateRequest{Key: grandchild.Text.Presented()}); !errors.Is(err, ErrTooDeep) {
 		t.Errorf("a third generation answered %v", err)
 	}
 	for name, change := range map[string]record.Change{
@@ -213,7 +214,7 @@ func TestAGrandchildIsWithinAllAboveIt(t *testing.T) {
 	// When the root is narrowed, what is below it is, at once.
 	_, err := w.Update(t.Context(), Target{ID: root.Key.ID}, record.Change{Scopes: &[]string{"write"}})
 	w.must(err)
-	d, err := w.verify.Verify(t.Context(), verify.Request{Key: grandchild.Text.Reveal()})
+	d, err := w.verify.Verify(t.Context(), verify.Request{Key: grandchild.Text.Presented()})
 	if err != nil || len(d.Scopes) != 0 || !d.Valid() {
 		t.Errorf("then it holds %q, %v", d.Scopes, err)
 	}

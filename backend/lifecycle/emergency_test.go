@@ -69,7 +69,7 @@ func TestAnEmergencyWaitsForNobodyElse(t *testing.T) {
 			return err
 		},
 		"a revocation by key": func(w *world, m Minted) error {
-			_, err := w.RevokeByKey(w.Context(), m.Text.Reveal(), "")
+			_, err := w.RevokeByKey(w.Context(), m.Text.Presented(), "")
 			return err
 		},
 		"the end of a lease": func(w *world, m Minted) error { return w.EndLease(w.Context(), m.Key.ID, 1) },
@@ -90,7 +90,7 @@ func TestAnEmergencyWaitsForNobodyElse(t *testing.T) {
 				}
 				m, other := w.issue(), w.issue()
 				w.role("web", func(r *record.Role) { r.MaxKeysPerOwner = 10 })
-				w.proofs.Add(m.Text.Reveal(), m.Key.Newest().Hash)
+				w.proofs.Add(m.Text.Presented(), m.Key.Newest().Hash)
 				for _, k := range []Minted{m, other} {
 					w.Store.Invalidate("key/" + k.Key.ID[:2] + "/" + k.Key.ID)
 				}

@@ -19,7 +19,7 @@ import (
 
 // Prover finds out whether a text is a key of this mount.
 type Prover interface {
-	Prove(ctx context.Context, text, role string) (verify.Proven, bool, error)
+	Prove(ctx context.Context, text apikey.Presented, role string) (verify.Proven, bool, error)
 }
 
 // Clock tells the mount's time, and how far it can be relied on.

@@ -25,7 +25,7 @@ type Rehasher struct {
 	Engine *Engine
 	// Remember keeps a proof of the new hash, so that a re-hash makes no key
 	// cold.
-	Remember func(text string, phc keyhash.PHC)
+	Remember func(text apikey.Presented, phc keyhash.PHC)
 	// Writable tells whether this node may write.
 	Writable func() bool
 
@@ -117,7 +117,7 @@ func (r *Rehasher) rehash(ctx context.Context, job rehash) error {
 		return err
 	}
 	// Before the record shows it: no verify shall find the new hash unproven.
-	r.Remember(job.text.Reveal(), phc)
+	r.Remember(job.text.Presented(), phc)
 	_, err = e.Store.UpdateKey(ctx, job.text.ID, func(k *record.Key) error {
 		v := k.Find(job.text.Version)
 		if v == nil || !v.Hash.Equal(job.phc) || k.RevokedAt != 0 || e.Clock.Now() >= k.Newest().ExpiresAt {

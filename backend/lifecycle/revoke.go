@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 )
@@ -34,7 +35,7 @@ func (e *Engine) Revoke(ctx context.Context, t Target, reason string) (record.Ke
 // RevokeByKey is the holder's door. It takes any version that has not ended by
 // itself: who finds a leaked key may end it. A version whose grace is over may
 // not, so that an old leak is no lever on the key that replaced it.
-func (e *Engine) RevokeByKey(ctx context.Context, text, reason string) (record.Key, error) {
+func (e *Engine) RevokeByKey(ctx context.Context, text apikey.Presented, reason string) (record.Key, error) {
 	p, ok, err := e.Revoker.Prove(ctx, text, "")
 	if err != nil {
 		return record.Key{}, err

@@ -33,8 +33,8 @@ func TestARevocationIsFinalAndOfAllVersions(t *testing.T) {
 	w.quiet(func() {
 		for _, again := range []func() (record.Key, error){
 			func() (record.Key, error) { return w.Revoke(t.Context(), Target{ID: k.ID}, "again") },
-			func() (record.Key, error) { return w.RevokeByKey(t.Context(), next.Text.Reveal(), "again") },
-			func() (record.Key, error) { return w.RevokeByKey(t.Context(), old.Text.Reveal(), "again") },
+			func() (record.Key, error) { return w.RevokeByKey(t.Context(), next.Text.Presented(), "again") },
+			func() (record.Key, error) { return w.RevokeByKey(t.Context(), old.Text.Presented(), "again") },
 		} {
 			if k, err := again(); err != nil || k.RevokedAt != start || k.RevokeReason != "leaked" {
 				t.Errorf("repeated it answered %d %q, %v", k.RevokedAt, k.RevokeReason, err)
@@ -69,7 +69,7 @@ func TestTheHolderRevokesByAnyVersionThatWorks(t *testing.T) {
 			if tc.old {
 				presented = old
 			}
-			k, err := w.RevokeByKey(t.Context(), presented.Text.Reveal(), "mine")
+			k, err := w.RevokeByKey(t.Context(), presented.Text.Presented(), "mine")
 			if !errors.Is(err, tc.want) || err == nil && k.RevokeReason != "mine" {
 				t.Errorf("it answered %q, %v", k.RevokeReason, err)
 			}

@@ -26,7 +26,7 @@ func (e *Engine) Rotate(ctx context.Context, t Target, r RotateRequest) (Minted,
 // RotateByKey is the holder's door: possession of the newest version is proof
 // enough. Who holds a superseded one may use it in its grace, but not make
 // itself the newest again.
-func (e *Engine) RotateByKey(ctx context.Context, text string, r RotateRequest) (Minted, error) {
+func (e *Engine) RotateByKey(ctx context.Context, text apikey.Presented, r RotateRequest) (Minted, error) {
 	p, ok, err := e.Prover.Prove(ctx, text, "")
 	if err != nil {
 		return Minted{}, err

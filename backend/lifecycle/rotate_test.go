@@ -15,7 +15,7 @@ func TestARotationCarriesEverythingOnButTheSecret(t *testing.T) {
 	w := newWorld(t)
 	old := w.issue()
 	w.clock.move(hour)
-	m, err := w.RotateByKey(t.Context(), old.Text.Reveal(), RotateRequest{Asker: Asker{Holder: "t2"}})
+	m, err := w.RotateByKey(t.Context(), old.Text.Presented(), RotateRequest{Asker: Asker{Holder: "t2"}})
 	w.must(err)
 	k := w.key(old.Key.ID)
 	if m.Text.ID != k.ID || m.Text.Version != 2 || m.Text.Prefix != "vak" || k.Owner != "acme" || k.CreatedAt != start || len(k.Versions) != 2 {
@@ -154,7 +154,7 @@ func TestOnlyAnActiveKeyIsRotated(t *testing.T) {
 				}
 				var err error
 				if tc.byKey {
-					_, err = w.RotateByKey(t.Context(), m.Text.Reveal(), r)
+					_, err = w.RotateByKey(t.Context(), m.Text.Presented(), r)
 				} else {
 					_, err = w.Rotate(t.Context(), target, r)
 				}
@@ -202,8 +202,8 @@ func TestAKeyThatIsNotProvenIsNotFound(t *testing.T) {
 	w.must(err)
 	changed := []byte(m.Text.Reveal())
 	changed[len(changed)-1] ^= 1 // of a letter or digit, always another character
-	for name, key := range map[string]string{
-		"another mount's": other.Text.Reveal(), "a text": "hello", "nothing": "", "a changed one": string(changed), "a forgotten one": forgotten.Text.Reveal(),
+	for name, key := range map[string]apikey.Presented{
+		"another mount's": other.Text.Presented(), "a text": apikey.Present("hello"), "nothing": {}, "a changed one": apikey.Present(string(changed)), "a forgotten one": forgotten.Text.Presented(),
 	} {
 		w.quiet(func() {
 			if _, err := w.RotateByKey(t.Context(), key, RotateRequest{}); err != record.ErrKeyNotFound {

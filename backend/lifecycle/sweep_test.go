@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
@@ -26,7 +27,7 @@ func TestTidyRemovesWhatAStopEnded(t *testing.T) {
 		t.Errorf("after it, it is %+v", s)
 	}
 	for m, want := range map[string]verify.Code{old.Text.Reveal(): verify.Invalid, child.Text.Reveal(): verify.Invalid, next.Text.Reveal(): verify.Valid} {
-		if d, err := w.verify.Verify(t.Context(), verify.Request{Key: m}); err != nil || d.Code != want {
+		if d, err := w.verify.Verify(t.Context(), verify.Request{Key: apikey.Present(m)}); err != nil || d.Code != want {
 			t.Errorf("a key is %s, want %s, %v", d.Code, want, err)
 		}
 	}
@@ -110,7 +111,7 @@ func TestTidyRemovesQuotasAndUsesWithTheirKeys(t *testing.T) {
 	w.role("web", func(r *record.Role) { r.Quota = 640 })
 	m, left := w.issue(), w.issue()
 	for _, key := range []Minted{m, left} {
-		if d, err := w.verify.Verify(t.Context(), verify.Request{Key: key.Text.Reveal(), Cost: 1}); err != nil || !d.Valid() {
+		if d, err := w.verify.Verify(t.Context(), verify.Request{Key: key.Text.Presented(), Cost: 1}); err != nil || !d.Valid() {
 			t.Fatal(d.Code, err)
 		}
 	}

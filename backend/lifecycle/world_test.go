@@ -240,7 +240,7 @@ func (w *world) key(id string) record.Key {
 // code is what verify answers.
 func (w *world) code(m Minted) verify.Code {
 	w.Helper()
-	d, err := w.verify.Verify(w.Context(), verify.Request{Key: m.Text.Reveal()})
+	d, err := w.verify.Verify(w.Context(), verify.Request{Key: m.Text.Presented()})
 	w.must(err)
 	return d.Code
 }

@@ -14,6 +14,7 @@ import (
 	"hash"
 	"sync"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/cache"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 )
@@ -36,14 +37,16 @@ func New(size int) *Cache {
 }
 
 // Has tells whether text was seen to match phc.
-func (c *Cache) Has(text string, phc keyhash.PHC) bool {
+func (c *Cache) Has(text apikey.Presented, phc keyhash.PHC) bool {
 	_, ok, _ := c.proofs.Get(c.mac(text, phc))
 	return ok
 }
 
 // Add remembers that text matches phc. Only what a hash run has shown may be
 // added.
-func (c *Cache) Add(text string, phc keyhash.PHC) { c.proofs.Put(c.mac(text, phc), struct{}{}) }
+func (c *Cache) Add(text apikey.Presented, phc keyhash.PHC) {
+	c.proofs.Put(c.mac(text, phc), struct{}{})
+}
 
 // Resize changes the bound.
 func (c *Cache) Resize(size int) { c.proofs.Resize(size) }
@@ -58,11 +61,11 @@ type maker struct {
 	sum    mac
 }
 
-func (c *Cache) mac(text string, phc keyhash.PHC) (sum mac) {
+func (c *Cache) mac(text apikey.Presented, phc keyhash.PHC) (sum mac) {
 	m := c.macs.Get().(*maker)
 	m.hash.Reset()
 	// Neither part has a NUL, so the join has one reading only.
-	m.buffer = append(append(append(m.buffer[:0], text...), 0), phc.Reveal()...)
+	m.buffer = append(append(append(m.buffer[:0], text.Reveal()...), 0), phc.Reveal()...)
 	m.hash.Write(m.buffer)
 	m.hash.Sum(m.sum[:0])
 	sum = m.sum

@@ -7,15 +7,16 @@ import (
 	"sync"
 	"testing"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 )
 
 const (
-	text    = "acme_live_3kTMd9Xq2LwVb7Rc_001K4cYbT0u3uBvXb1yqzMHHyPZ4V9gQ9qCpeUzJ2WrLnXE7AbCdEfGhIj123456"
-	phcText = "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+	plain  = "acme_live_3kTMd9Xq2LwVb7Rc_001K4cYbT0u3uBvXb1yqzMHHyPZ4V9gQ9qCpeUzJ2WrLnXE7AbCdEfGhIj123456"
+	stored = "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 )
 
-var phc = keyhash.Stored(phcText)
+var text, phc = apikey.Present(plain), keyhash.Stored(stored)
 
 func TestAProofIsOfOneTextAndOneHash(t *testing.T) {
 	t.Parallel()
@@ -25,23 +26,23 @@ func TestAProofIsOfOneTextAndOneHash(t *testing.T) {
 		text, phc string
 		want      bool
 	}{
-		"the very pair":                       {text, phcText, true},
-		"another text":                        {text[:len(text)-1] + "7", phcText, false},
-		"another hash":                        {text, strings.Replace(phcText, "AAEC", "AAED", 1), false},
-		"other costs":                         {text, strings.Replace(phcText, "t=2", "t=3", 1), false},
-		"another case":                        {strings.ToUpper(text), phcText, false},
-		"a longer text":                       {text + " ", phcText, false},
-		"a shorter text":                      {text[1:], phcText, false},
-		"no text":                             {"", phcText, false},
-		"no hash":                             {text, "", false},
+		"the very pair":                       {plain, stored, true},
+		"another text":                        {plain[:len(plain)-1] + "7", stored, false},
+		"another hash":                        {plain, strings.Replace(stored, "AAEC", "AAED", 1), false},
+		"other costs":                         {plain, strings.Replace(stored, "t=2", "t=3", 1), false},
+		"another case":                        {strings.ToUpper(plain), stored, false},
+		"a longer text":                       {plain + " ", stored, false},
+		"a shorter text":                      {plain[1:], stored, false},
+		"no text":                             {"", stored, false},
+		"no hash":                             {plain, "", false},
 		"nothing":                             {"", "", false},
-		"the two in the other order":          {phcText, text, false},
-		"the same bytes, split further left":  {text[:20], text[20:] + phcText, false},
-		"the same bytes, split further right": {text + phcText[:20], phcText[20:], false},
+		"the two in the other order":          {stored, plain, false},
+		"the same bytes, split further left":  {plain[:20], plain[20:] + stored, false},
+		"the same bytes, split further right": {plain + stored[:20], stored[20:], false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := c.Has(tc.text, keyhash.Stored(tc.phc)); got != tc.want {
+			if got := c.Has(apikey.Present(tc.text), keyhash.Stored(tc.phc)); got != tc.want {
 				t.Errorf("proven: %v", got)
 			}
 		})
@@ -75,14 +76,14 @@ func TestTheBoundHolds(t *testing.T) {
 	t.Parallel()
 	c := New(64)
 	for i := range 2000 {
-		c.Add(fmt.Sprint(i), phc)
+		c.Add(apikey.Present(fmt.Sprint(i)), phc)
 	}
 	if c.Len() > 64 {
 		t.Errorf("%d proofs in a cache of 64", c.Len())
 	}
 	c.Resize(640)
 	for i := range 5000 {
-		c.Add(fmt.Sprint(i), phc)
+		c.Add(apikey.Present(fmt.Sprint(i)), phc)
 	}
 	if c.Len() <= 64 || c.Len() > 640 {
 		t.Errorf("%d proofs in a cache of 640", c.Len())
@@ -100,14 +101,14 @@ func TestNoTextStaysInMemory(t *testing.T) {
 	if !c.Has(text, phc) {
 		t.Fatal("not proven")
 	}
-	if cap(m.buffer) < len(text)+len(phcText) {
+	if cap(m.buffer) < len(plain)+len(stored) {
 		t.Fatal("the scratch space was not used, so this test looks at nothing")
 	}
 	if left := bytes.Trim(m.buffer[:cap(m.buffer)], "\x00"); len(left) != 0 {
 		t.Errorf("%d bytes stay in the scratch space", len(left))
 	}
 	// The hash keeps what has not filled a block yet: the end of the PHC.
-	if state := fmt.Sprintf("%q", fmt.Sprint(m.hash)); strings.Contains(state, text[27:60]) {
+	if state := fmt.Sprintf("%q", fmt.Sprint(m.hash)); strings.Contains(state, plain[27:60]) {
 		t.Error("the hash keeps the secret")
 	}
 }
@@ -119,7 +120,7 @@ func TestManyAtOnceDoNotMixTheirProofs(t *testing.T) {
 	for w := range 8 {
 		workers.Go(func() {
 			for i := range 300 {
-				mine, not := fmt.Sprint("text", w, ".", i), fmt.Sprint("wrong", w, ".", i)
+				mine, not := apikey.Present(fmt.Sprint("text", w, ".", i)), apikey.Present(fmt.Sprint("wrong", w, ".", i))
 				c.Add(mine, phc)
 				if !c.Has(mine, phc) || c.Has(not, phc) {
 					t.Errorf("worker %d, text %d", w, i)

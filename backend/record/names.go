@@ -30,7 +30,7 @@ func CheckName(field, s string) error {
 // checkNoKey refuses a key in a place where it would be stored and shown: someone
 // took one field for another.
 func checkNoKey(field, s string) error {
-	if _, err := apikey.Parse(s); err == nil {
+	if apikey.WellFormed(s) {
 		return Mistakef("%s must not be a key", field)
 	}
 	return nil

@@ -88,7 +88,7 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 		Scopes: []string{"read:*", "write"}, BoundCIDRs: networks("10.0.0.0/8"), Metadata: map[string]string{"team": "a"},
 		Versions: []record.Version{{Number: 1, Hash: phc, CreatedAt: now, ExpiresAt: now + 86400, Until: now + 86400}},
 	}))
-	r := verify.Request{Key: key.Reveal(), Role: "web", Scopes: []string{"read:users"}, ClientIP: netip.MustParseAddr("10.1.2.3")}
+	r := verify.Request{Key: key.Presented(), Role: "web", Scopes: []string{"read:users"}, ClientIP: netip.MustParseAddr("10.1.2.3")}
 	decide(t, v, r)
 	return v, r, c
 }
@@ -147,7 +147,7 @@ func BenchmarkForgedKey(b *testing.B) {
 	must(b, err)
 	forged, err := apikey.Generate(rand.Reader, other, "acme_live", keyID, 1)
 	must(b, err)
-	r.Key = forged.Reveal()
+	r.Key = forged.Presented()
 	b.ReportAllocs()
 	for b.Loop() {
 		if d, err := v.Verify(b.Context(), r); err != nil || d.Code != verify.Invalid {

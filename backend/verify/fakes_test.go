@@ -163,9 +163,13 @@ func (b *bench) Match(_ context.Context, id string, phc keyhash.PHC, text string
 	return b.matchErr == nil && id == keyID && b.matching[phc.Reveal()] == text, b.matchErr
 }
 
-func (b *bench) Has(text string, phc keyhash.PHC) bool { return b.proofs[text+"\x00"+phc.Reveal()] }
-func (b *bench) Add(text string, phc keyhash.PHC)      { b.proofs[text+"\x00"+phc.Reveal()] = true }
-func (b *bench) Now() record.Time                      { return b.now }
+func (b *bench) Has(text apikey.Presented, phc keyhash.PHC) bool {
+	return b.proofs[text.Reveal()+"\x00"+phc.Reveal()]
+}
+func (b *bench) Add(text apikey.Presented, phc keyhash.PHC) {
+	b.proofs[text.Reveal()+"\x00"+phc.Reveal()] = true
+}
+func (b *bench) Now() record.Time { return b.now }
 
 func (b *bench) verifier() *verify.Verifier {
 	return &verify.Verifier{
@@ -183,8 +187,8 @@ func (b *bench) verifier() *verify.Verifier {
 // ask decides about the newest version unless the request says otherwise.
 func (b *bench) ask(t testing.TB, r verify.Request) verify.Decision {
 	t.Helper()
-	if r.Key == "" {
-		r.Key = b.newest.Reveal()
+	if r.Key.None() {
+		r.Key = b.newest.Presented()
 	}
 	d, err := b.verifier().Verify(context.Background(), r)
 	if err != nil {

@@ -170,7 +170,7 @@ func TestTroubleWithAnAncestorIsAnError(t *testing.T) {
 		b := family(t)
 		b.roles["web"].IdleTimeout, b.roles["web"].Quota = 5000, 5
 		b.fail = what
-		d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Reveal()})
+		d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Presented()})
 		if !errors.Is(err, errStorage) || !reflect.DeepEqual(d, verify.Decision{}) {
 			t.Errorf("without %s it answered %+v, %v", what, d, err)
 		}
@@ -179,7 +179,7 @@ func TestTroubleWithAnAncestorIsAnError(t *testing.T) {
 	broken := &brokenAncestor{bench: b}
 	v := b.verifier()
 	v.Reader, v.Resolver.Reader = broken, broken
-	if _, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Reveal()}); !errors.Is(err, errStorage) {
+	if _, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Presented()}); !errors.Is(err, errStorage) {
 		t.Errorf("without the root it answered %v", err)
 	}
 }

@@ -21,7 +21,7 @@ type Proven struct {
 //
 // A forged key ends at the tag, before storage and before Argon2: guesses cost
 // a microsecond and an unknown id as much as a known one.
-func (v *Verifier) Prove(ctx context.Context, text, role string) (p Proven, ok bool, err error) {
+func (v *Verifier) Prove(ctx context.Context, text apikey.Presented, role string) (p Proven, ok bool, err error) {
 	key, err := apikey.Parse(text)
 	if err != nil {
 		return Proven{}, false, nil

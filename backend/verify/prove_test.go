@@ -23,16 +23,19 @@ func TestWhatIsNotProvenIsTheSameForEveryReason(t *testing.T) {
 		hashes  int
 		records int // how often a record is read: a guess must not get there
 	}{
-		"nothing":                   {func(_ *bench, r *verify.Request) { r.Key = " " }, 0, 0},
-		"no key":                    {func(_ *bench, r *verify.Request) { r.Key = "hello" }, 0, 0},
-		"a megabyte":                {func(_ *bench, r *verify.Request) { r.Key = strings.Repeat("a", 1<<20) }, 0, 0},
-		"a key with a space":        {func(_ *bench, r *verify.Request) { r.Key += " " }, 0, 0},
-		"a bad crc":                 {func(_ *bench, r *verify.Request) { r.Key = r.Key[:len(r.Key)-6] + "000000" }, 0, 0},
+		"nothing":            {func(_ *bench, r *verify.Request) { r.Key = apikey.Present(" ") }, 0, 0},
+		"no key":             {func(_ *bench, r *verify.Request) { r.Key = apikey.Present("hello") }, 0, 0},
+		"a megabyte":         {func(_ *bench, r *verify.Request) { r.Key = apikey.Present(strings.Repeat("a", 1<<20)) }, 0, 0},
+		"a key with a space": {func(_ *bench, r *verify.Request) { r.Key = apikey.Present(r.Key.Reveal() + " ") }, 0, 0},
+		"a bad crc": {func(_ *bench, r *verify.Request) {
+			text := r.Key.Reveal()
+			r.Key = apikey.Present(text[:len(text)-6] + "000000")
+		}, 0, 0},
 		"a key of another mount":    {func(b *bench, r *verify.Request) { b.tagKey, _ = apikey.NewTagKey([]byte(strings.Repeat("2", 32))) }, 0, 0},
 		"an id that is unknown":     {func(b *bench, _ *verify.Request) { clear(b.keys) }, 0, 1},
 		"a version that is unknown": {func(b *bench, _ *verify.Request) { b.change(func(k *record.Key) { k.Versions = k.Versions[1:] }) }, 0, 1},
 		"a version that was forgotten": {func(b *bench, r *verify.Request) {
-			r.Key = b.old.Reveal()
+			r.Key = b.old.Presented()
 			b.change(func(k *record.Key) { k.Versions[1].Hash = keyhash.PHC{} })
 		}, 0, 1},
 		"a wrong secret":             {func(b *bench, _ *verify.Request) { clear(b.matching) }, 1, 1},
@@ -47,7 +50,7 @@ func TestWhatIsNotProvenIsTheSameForEveryReason(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			r := verify.Request{Key: b.newest.Reveal(), Role: "web", Scopes: []string{"admin"}, ClientIP: netip.MustParseAddr("10.0.0.1")}
+			r := verify.Request{Key: b.newest.Presented(), Role: "web", Scopes: []string{"admin"}, ClientIP: netip.MustParseAddr("10.0.0.1")}
 			tc.do(b, &r)
 			if d := b.ask(t, r); !reflect.DeepEqual(d, denied) {
 				t.Errorf("it decided %+v", d)
@@ -69,7 +72,7 @@ func TestAKeyIsHashedOnce(t *testing.T) {
 	if b.matches != 1 {
 		t.Errorf("three verifies hashed %d times", b.matches)
 	}
-	b.ask(t, verify.Request{Key: b.old.Reveal()})
+	b.ask(t, verify.Request{Key: b.old.Presented()})
 	if b.matches != 2 {
 		t.Errorf("a second version hashed %d times", b.matches-1)
 	}
@@ -109,7 +112,7 @@ func TestWhatIsDecidedDuringTheHashCounts(t *testing.T) {
 			b.change(func(k *record.Key) { k.Versions[0].Hash = keyhash.Stored("other") })
 		}, verify.Valid, 2},
 		"a re-hash with a proof": {func(b *bench) {
-			b.Add(b.newest.Reveal(), keyhash.Stored("other"))
+			b.Add(b.newest.Presented(), keyhash.Stored("other"))
 			b.change(func(k *record.Key) { k.Versions[0].Hash = keyhash.Stored("other") })
 		}, verify.Valid, 1},
 	} {
@@ -129,7 +132,7 @@ func TestACacheThatForgetsAtOnceStillProves(t *testing.T) {
 	b := newBench(t)
 	v := b.verifier()
 	v.Proofs = noProofs{}
-	d, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Reveal()})
+	d, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Presented()})
 	if err != nil || !d.Valid() || b.matches != 1 {
 		t.Errorf("it decided %s, %v after %d hashes", d.Code, err, b.matches)
 	}
@@ -137,8 +140,8 @@ func TestACacheThatForgetsAtOnceStillProves(t *testing.T) {
 
 type noProofs struct{}
 
-func (noProofs) Has(string, keyhash.PHC) bool { return false }
-func (noProofs) Add(string, keyhash.PHC)      {}
+func (noProofs) Has(apikey.Presented, keyhash.PHC) bool { return false }
+func (noProofs) Add(apikey.Presented, keyhash.PHC)      {}
 
 func TestTroubleIsAnErrorAndNeverADecision(t *testing.T) {
 	t.Parallel()
@@ -150,7 +153,7 @@ func TestTroubleIsAnErrorAndNeverADecision(t *testing.T) {
 			if what == "match" {
 				b.matchErr = errStorage
 			}
-			d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Reveal()})
+			d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Presented()})
 			if !errors.Is(err, errStorage) || !reflect.DeepEqual(d, verify.Decision{}) {
 				t.Errorf("it answered %+v, %v", d, err)
 			}
@@ -162,7 +165,7 @@ func TestTroubleIsAnErrorAndNeverADecision(t *testing.T) {
 	for _, what := range []string{"key", "tag key"} {
 		b := newBench(t)
 		b.fail = what
-		if _, ok, err := b.verifier().Prove(t.Context(), b.newest.Reveal(), ""); ok || !errors.Is(err, errStorage) {
+		if _, ok, err := b.verifier().Prove(t.Context(), b.newest.Presented(), ""); ok || !errors.Is(err, errStorage) {
 			t.Errorf("without %s it proved %v, %v", what, ok, err)
 		}
 	}
@@ -172,7 +175,7 @@ func TestTroubleAfterTheHashIsAnError(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.during = func() { b.fail = "key" }
-	d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Reveal()})
+	d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Presented()})
 	if !errors.Is(err, errStorage) || d.Proven() {
 		t.Errorf("it answered %+v, %v", d, err)
 	}
@@ -183,8 +186,8 @@ func TestAForgedKeyCostsNeitherStorageNorAHash(t *testing.T) {
 	b := newBench(t)
 	other := newBench(t)
 	other.tagKey, _ = apikey.NewTagKey([]byte(strings.Repeat("x", 32)))
-	b.ask(t, verify.Request{Key: other.generate(t, 2).Reveal()})
-	b.ask(t, verify.Request{Key: "vak_" + keyID + "_nonsense"})
+	b.ask(t, verify.Request{Key: other.generate(t, 2).Presented()})
+	b.ask(t, verify.Request{Key: apikey.Present("vak_" + keyID + "_nonsense")})
 	if b.matches != 0 || !slices.Equal(b.reads, []string{"tag key"}) {
 		t.Errorf("two forged keys read %q and hashed %d times", b.reads, b.matches)
 	}
@@ -224,7 +227,7 @@ func TestAClientThatGivesUpIsAnError(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.matchErr = context.Canceled
-	if d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Reveal()}); !errors.Is(err, context.Canceled) || d.Code != "" {
+	if d, err := b.verifier().Verify(t.Context(), verify.Request{Key: b.newest.Presented()}); !errors.Is(err, context.Canceled) || d.Code != "" {
 		t.Errorf("it answered %+v, %v", d, err)
 	}
 }

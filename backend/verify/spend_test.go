@@ -154,7 +154,7 @@ func TestWhatEndedWhileItWaitedForItsLimitsIsRefused(t *testing.T) {
 		b := newBench(t).limited()
 		v := b.verifier()
 		v.Limiter = slowLimits{b, tc.during}
-		d, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Reveal(), Cost: 1})
+		d, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Presented(), Cost: 1})
 		if err != nil || d.Code != tc.want || (len(b.used) == 1) != (tc.want == verify.Valid) {
 			t.Errorf("%s: %s, %v, used %q", name, d.Code, err, b.used)
 		}
@@ -199,7 +199,7 @@ func TestANodeThatCannotTellWhetherAKeyIsIdleSaysSo(t *testing.T) {
 	b.roles["web"].IdleTimeout = 500
 	v := b.verifier()
 	v.Uses = elsewhere{b}
-	if _, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Reveal()}); !errors.Is(err, record.ErrElsewhere) {
+	if _, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Presented()}); !errors.Is(err, record.ErrElsewhere) {
 		t.Errorf("it answered %v", err)
 	}
 }

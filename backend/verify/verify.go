@@ -35,8 +35,8 @@ type Matcher interface {
 
 // Proofs remembers which text matched which hash.
 type Proofs interface {
-	Has(text string, phc keyhash.PHC) bool
-	Add(text string, phc keyhash.PHC)
+	Has(text apikey.Presented, phc keyhash.PHC) bool
+	Add(text apikey.Presented, phc keyhash.PHC)
 }
 
 // Limiter spends rate and quota, of all keys of a chain or of none. The chain
@@ -66,7 +66,7 @@ type Verifier struct {
 
 // Request is one question.
 type Request struct {
-	Key    string
+	Key    apikey.Presented
 	Role   string   // when set, a key of any other role is invalid
 	Scopes []string // all of them are needed
 	// ScopesNamed tells that whoever asks said which scopes are needed, be it none,

@@ -22,7 +22,7 @@ var troubles = []struct {
 	{"its role is another of the same name", func(b *bench, _ *verify.Request) { b.roles["web"].UID = "u2" }, verify.Revoked},
 	{"the newest version expired", func(b *bench, _ *verify.Request) { b.change(func(k *record.Key) { k.Versions[0].ExpiresAt = 2100 }) }, verify.Expired},
 	{"the presented version's grace is over", func(b *bench, r *verify.Request) {
-		r.Key = b.old.Reveal()
+		r.Key = b.old.Presented()
 		b.change(func(k *record.Key) { k.Versions[1].ValidUntil = 2100 })
 	}, verify.Superseded},
 	{"the key is disabled", func(b *bench, _ *verify.Request) { b.change(func(k *record.Key) { k.Disabled = true }) }, verify.Disabled},
@@ -50,7 +50,7 @@ func TestAKeyInOrderIsValid(t *testing.T) {
 	if !d.Valid() || !d.Proven() || d.Code != verify.Valid || d.Version.Number != 2 || d.Key.Owner != "acme" {
 		t.Errorf("it decided %+v", d)
 	}
-	if d := b.ask(t, verify.Request{Key: b.old.Reveal()}); !d.Valid() || d.Version.Number != 1 {
+	if d := b.ask(t, verify.Request{Key: b.old.Presented()}); !d.Valid() || d.Version.Number != 1 {
 		t.Errorf("about a version in its grace it decided %+v", d)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -27,7 +28,7 @@ func cached(t *runner, out *table, m *mount, ids []string) {
 	fill := func(ids []string) float64 {
 		for i, id := range ids {
 			m.do(t, logical.ReadOperation, "keys/"+id, nil)
-			proofs.Add(id, keyhash.Stored(strconv.Itoa(i)))
+			proofs.Add(apikey.Present(id), keyhash.Stored(strconv.Itoa(i)))
 		}
 		return heap()
 	}
