@@ -24,18 +24,15 @@ func limitsChange(in input) record.LimitsChange {
 	}
 }
 
-// setLimits writes the limits that were sent to a role.
-func setLimits(in input, l *record.Limits) {
-	set(in, "rate_limit", &l.RateLimit)
-	set(in, "rate_limit_period", &l.RateLimitPeriod)
-	set(in, "quota", &l.Quota)
-	set(in, "quota_period", &l.QuotaPeriod)
-}
-
-// setCount writes a small number that was sent. One that is too large stays too
-// large.
-func setCount(in input, name string, to *int) {
-	if n := optional[int64](in, name); n != nil {
-		*to = int(min(*n, math.MaxInt32))
+// small is a small number. One that is too large stays too large.
+func small[T any](name, help string, place func(*T) *int) row[T] {
+	return row[T]{name, field{kind: count, help: help},
+		func(in input, to *T) error {
+			if n := optional[int64](in, name); n != nil {
+				*place(to) = int(min(*n, math.MaxInt32))
+			}
+			return nil
+		},
+		func(of *T) any { return *place(of) },
 	}
 }

@@ -14,32 +14,44 @@ import (
 
 var roleName = fields{"role": {kind: word, help: "Name of the role."}}
 
-var roleFields = fields{
-	"description":          {kind: text, help: "What the keys of this role are for."},
-	"prefix":               {kind: text, help: "Prefix of its keys, like acme_live; empty for the mount's default_prefix."},
-	"ttl":                  {kind: duration, help: "Life of one version of a key; 0 for the mount's default."},
-	"max_ttl":              {kind: duration, help: "Most that a version may live; 0 for the mount's maximum."},
-	"generate_lease":       {kind: flag, help: "Answer issue and rotate with a lease. A leased key ends with the token that asked for it. Default true."},
-	"grace_period":         {kind: duration, help: "How long the old version works after a rotation. Default 24h."},
-	"max_grace_period":     {kind: duration, help: "Most that a rotation may ask for. Default 168h."},
-	"rotation_period":      {kind: duration, help: "Age from which a version is due for rotation; 0 for never."},
-	"idle_timeout":         {kind: duration, help: "A key that is not verified as valid for this long expires, for good; 0 for never."},
-	"rate_limit":           {kind: count, help: "Verifications per rate_limit_period of each key; 0 for no limit."},
-	"rate_limit_period":    {kind: duration, help: "Period of rate_limit. Default 1s."},
-	"quota":                {kind: count, help: "Verifications of each key in all, or per quota_period; 0 for no limit."},
-	"quota_period":         {kind: duration, help: "Length of a quota window, from the key's creation; 0 for the key's whole life."},
-	"max_keys_per_owner":   {kind: count, help: "Live keys that one owner may have under this role, at most 1000; 0 for any number."},
-	"max_delegation_depth": {kind: count, help: "How many generations of children a key may have, at most 8; 0 for no delegation."},
-	"allowed_scopes":       {kind: list, help: "Scopes that a key may hold."},
-	"default_scopes":       {kind: list, help: "Scopes that a key gets when issue names none."},
-	"bound_cidrs":          {kind: list, help: "Networks that the keys may be used from; none for anywhere."},
-	"metadata":             {kind: pairs, help: "Pairs that verify adds where the key has none of that name."},
-	"owner_template":       {kind: text, help: "Identity template, like {{identity.entity.name}}, that the owner is rendered from; callers then cannot choose one. It can be changed but not taken away."},
-	"require_owner":        {kind: flag, help: "Refuse to issue a key without an owner. Default false."},
-	"require_scopes":       {kind: flag, help: "Refuse to decide about its keys where no scopes are named; [] or - says that none are needed. Default false."},
-	"owner_may_widen":      {kind: list, help: "What the doors of an owner may widen on a key: scopes, bound_cidrs, limits, metadata. They may always narrow."},
-	"disabled":             {kind: flag, help: "All its keys answer disabled until it is lifted. Default false."},
+// roleRows are the fields of a role. What is not sent stays.
+var roleRows = rows[record.Role]{
+	at("description", text, "What the keys of this role are for.", func(r *record.Role) *string { return &r.Description }),
+	at("prefix", text, "Prefix of its keys, like acme_live; empty for the mount's default_prefix.", func(r *record.Role) *string { return &r.Prefix }),
+	at("ttl", duration, "Life of one version of a key; 0 for the mount's default.", func(r *record.Role) *record.Seconds { return &r.TTL }),
+	at("max_ttl", duration, "Most that a version may live; 0 for the mount's maximum.", func(r *record.Role) *record.Seconds { return &r.MaxTTL }),
+	at("generate_lease", flag, "Answer issue and rotate with a lease. A leased key ends with the token that asked for it. Default true.", func(r *record.Role) *bool { return &r.GenerateLease }),
+	at("grace_period", duration, "How long the old version works after a rotation. Default 24h.", func(r *record.Role) *record.Seconds { return &r.GracePeriod }),
+	at("max_grace_period", duration, "Most that a rotation may ask for. Default 168h.", func(r *record.Role) *record.Seconds { return &r.MaxGracePeriod }),
+	at("rotation_period", duration, "Age from which a version is due for rotation; 0 for never.", func(r *record.Role) *record.Seconds { return &r.RotationPeriod }),
+	at("idle_timeout", duration, "A key that is not verified as valid for this long expires, for good; 0 for never.", func(r *record.Role) *record.Seconds { return &r.IdleTimeout }),
+	at("rate_limit", count, "Verifications per rate_limit_period of each key; 0 for no limit.", func(r *record.Role) *int64 { return &r.RateLimit }),
+	at("rate_limit_period", duration, "Period of rate_limit. Default 1s.", func(r *record.Role) *record.Seconds { return &r.RateLimitPeriod }),
+	at("quota", count, "Verifications of each key in all, or per quota_period; 0 for no limit.", func(r *record.Role) *int64 { return &r.Quota }),
+	at("quota_period", duration, "Length of a quota window, from the key's creation; 0 for the key's whole life.", func(r *record.Role) *record.Seconds { return &r.QuotaPeriod }),
+	small("max_keys_per_owner", "Live keys that one owner may have under this role, at most 1000; 0 for any number.", func(r *record.Role) *int { return &r.MaxKeysPerOwner }),
+	small("max_delegation_depth", "How many generations of children a key may have, at most 8; 0 for no delegation.", func(r *record.Role) *int { return &r.MaxDelegationDepth }),
+	at("allowed_scopes", list, "Scopes that a key may hold.", func(r *record.Role) *[]string { return &r.AllowedScopes }),
+	at("default_scopes", list, "Scopes that a key gets when issue names none.", func(r *record.Role) *[]string { return &r.DefaultScopes }),
+	{"bound_cidrs", field{kind: list, help: "Networks that the keys may be used from; none for anywhere."},
+		func(in input, r *record.Role) error {
+			networks, err := in.networks("bound_cidrs")
+			if networks != nil {
+				r.BoundCIDRs = *networks
+			}
+			return err
+		},
+		func(r *record.Role) any { return shown(r.BoundCIDRs) },
+	},
+	at("metadata", pairs, "Pairs that verify adds where the key has none of that name.", func(r *record.Role) *map[string]string { return &r.Metadata }),
+	at("owner_template", text, "Identity template, like {{identity.entity.name}}, that the owner is rendered from; callers then cannot choose one. It can be changed but not taken away.", func(r *record.Role) *string { return &r.OwnerTemplate }),
+	at("require_owner", flag, "Refuse to issue a key without an owner. Default false.", func(r *record.Role) *bool { return &r.RequireOwner }),
+	at("require_scopes", flag, "Refuse to decide about its keys where no scopes are named; [] or - says that none are needed. Default false.", func(r *record.Role) *bool { return &r.RequireScopes }),
+	at("owner_may_widen", list, "What the doors of an owner may widen on a key: scopes, bound_cidrs, limits, metadata. They may always narrow.", func(r *record.Role) *[]string { return &r.OwnerMayWiden }),
+	at("disabled", flag, "All its keys answer disabled until it is lifted. Default false.", func(r *record.Role) *bool { return &r.Disabled }),
 }
+
+var roleFields = roleRows.fields()
 
 var roleAnswer = roleFields.with(fields{
 	"key_pattern": {kind: word, help: "Regular expression that matches this role's keys, and those of its earlier prefixes while such keys live."},
@@ -118,33 +130,9 @@ func changeRole(old *record.Role, in input) (record.Role, error) {
 	} else {
 		role.UID = rand.Text()
 	}
-	networks, err := in.networks("bound_cidrs")
-	if err != nil {
+	if err := roleRows.take(in, &role); err != nil {
 		return role, err
 	}
-	if networks != nil {
-		role.BoundCIDRs = *networks
-	}
-	set(in, "description", &role.Description)
-	set(in, "prefix", &role.Prefix)
-	set(in, "ttl", &role.TTL)
-	set(in, "max_ttl", &role.MaxTTL)
-	set(in, "generate_lease", &role.GenerateLease)
-	set(in, "grace_period", &role.GracePeriod)
-	set(in, "max_grace_period", &role.MaxGracePeriod)
-	set(in, "rotation_period", &role.RotationPeriod)
-	set(in, "idle_timeout", &role.IdleTimeout)
-	setLimits(in, &role.Limits)
-	setCount(in, "max_keys_per_owner", &role.MaxKeysPerOwner)
-	setCount(in, "max_delegation_depth", &role.MaxDelegationDepth)
-	set(in, "allowed_scopes", &role.AllowedScopes)
-	set(in, "default_scopes", &role.DefaultScopes)
-	set(in, "metadata", &role.Metadata)
-	set(in, "owner_template", &role.OwnerTemplate)
-	set(in, "require_owner", &role.RequireOwner)
-	set(in, "require_scopes", &role.RequireScopes)
-	set(in, "owner_may_widen", &role.OwnerMayWiden)
-	set(in, "disabled", &role.Disabled)
 	if in.has("owner_template") {
 		if err := checkTemplate(old, role.OwnerTemplate); err != nil {
 			return role, err
@@ -183,47 +171,7 @@ func (sv *Services) answerRole(ctx context.Context, r record.Role, warnings ...s
 	if err != nil {
 		return nil, fmt.Errorf("answer a role: %w", err)
 	}
-	return answer(map[string]any{
-		"description":          r.Description,
-		"prefix":               r.Prefix,
-		"ttl":                  int64(r.TTL),
-		"max_ttl":              int64(r.MaxTTL),
-		"generate_lease":       r.GenerateLease,
-		"grace_period":         int64(r.GracePeriod),
-		"max_grace_period":     int64(r.MaxGracePeriod),
-		"rotation_period":      int64(r.RotationPeriod),
-		"idle_timeout":         int64(r.IdleTimeout),
-		"rate_limit":           r.RateLimit,
-		"rate_limit_period":    int64(r.RateLimitPeriod),
-		"quota":                r.Quota,
-		"quota_period":         int64(r.QuotaPeriod),
-		"max_keys_per_owner":   r.MaxKeysPerOwner,
-		"max_delegation_depth": r.MaxDelegationDepth,
-		"allowed_scopes":       listOf(r.AllowedScopes),
-		"default_scopes":       listOf(r.DefaultScopes),
-		"bound_cidrs":          r.BoundCIDRs.Strings(),
-		"metadata":             pairsOf(r.Metadata),
-		"owner_template":       r.OwnerTemplate,
-		"require_owner":        r.RequireOwner,
-		"require_scopes":       r.RequireScopes,
-		"owner_may_widen":      listOf(r.OwnerMayWiden),
-		"disabled":             r.Disabled,
-		"key_pattern":          apikey.Pattern(r.Prefixes.With(r.EffectivePrefix(config))...),
-	}, warnings...), nil
-}
-
-// listOf is a list that is never null.
-func listOf(l []string) []string {
-	if l == nil {
-		return []string{}
-	}
-	return l
-}
-
-// pairsOf is a map that is never null.
-func pairsOf(m map[string]string) map[string]string {
-	if m == nil {
-		return map[string]string{}
-	}
-	return m
+	data := roleRows.show(&r)
+	data["key_pattern"] = apikey.Pattern(r.Prefixes.With(r.EffectivePrefix(config))...)
+	return answer(data, warnings...), nil
 }

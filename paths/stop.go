@@ -9,9 +9,9 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-var stopAnswer = fields{
-	"revoked_before": {kind: word, help: "When the keys were ended, for people: what counts is that they were issued before the answer."},
-	"reason":         {kind: text, help: "Why."},
+var stopRows = rows[record.Halt]{
+	at("revoked_before", word, "When the keys were ended, for people: what counts is that they were issued before the answer.", func(h *record.Halt) *record.Time { return &h.At }),
+	at("reason", text, "Why.", func(h *record.Halt) *string { return &h.Reason }),
 }
 
 const stopHelp = "Emergency: one write ends all keys issued so far, and all that were delegated from them, before it answers. Keys issued later are fine; what is stopped cannot be revived. Needs sudo."
@@ -19,14 +19,14 @@ const stopHelp = "Emergency: one write ends all keys issued so far, and all that
 func (sv *Services) stopOwnerPath() *framework.Path {
 	return sv.path("stop/owners/(?P<owner>[^/]+)", "End all keys of an owner at once.", stopHelp, ownerName,
 		map[logical.Operation]operation{
-			logical.UpdateOperation: {summary: "Stop an owner.", takes: revokeFields, answers: stopAnswer, handler: sv.stopOwner, writes: true},
+			logical.UpdateOperation: {summary: "Stop an owner.", takes: revokeFields, answers: stopRows.fields(), handler: sv.stopOwner, writes: true},
 		})
 }
 
 func (sv *Services) stopRolePath() *framework.Path {
 	return sv.path("stop/roles/(?P<role>[^/]+)", "End all keys of a role at once.", stopHelp, roleName,
 		map[logical.Operation]operation{
-			logical.UpdateOperation: {summary: "Stop a role.", takes: revokeFields, answers: stopAnswer, handler: sv.stopRole, writes: true},
+			logical.UpdateOperation: {summary: "Stop a role.", takes: revokeFields, answers: stopRows.fields(), handler: sv.stopRole, writes: true},
 		})
 }
 
@@ -44,5 +44,5 @@ func stopped(stop record.Halt, err error) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(map[string]any{"revoked_before": stop.At.String(), "reason": stop.Reason}), nil
+	return answer(stopRows.show(&stop)), nil
 }

@@ -1,0 +1,119 @@
+package paths
+
+import (
+	"vault-plugin-secrets-apikeys/backend/network"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// row is one field of a T, in one place: what it is declared as, where a parameter
+// of it goes, and what an answer says in it.
+type row[T any] struct {
+	name string
+	field
+	// set takes what a caller sent, if anything; nil of what is only shown.
+	set func(in input, to *T) error
+	// show is what an answer says; nil leaves the field out.
+	show func(of *T) any
+}
+
+// rows are the fields of a T.
+type rows[T any] []row[T]
+
+// fields are the rows as parameters, or as an answer.
+func (rs rows[T]) fields() fields {
+	declared := make(fields, len(rs))
+	for _, r := range rs {
+		declared[r.name] = r.field
+	}
+	return declared
+}
+
+// take writes what a caller sent to where it belongs.
+func (rs rows[T]) take(in input, to *T) error {
+	for _, r := range rs {
+		if err := r.set(in, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// show is what an answer says.
+func (rs rows[T]) show(of *T) map[string]any {
+	data := make(map[string]any, len(rs))
+	rs.add(data, of)
+	return data
+}
+
+// add adds to what an answer says.
+func (rs rows[T]) add(data map[string]any, of *T) {
+	for _, r := range rs {
+		if value := r.show(of); value != nil {
+			data[r.name] = value
+		}
+	}
+}
+
+// at is a field that is kept as it is sent, and shown as it is kept.
+func at[T, V any](name string, k kind, help string, place func(*T) *V) row[T] {
+	return row[T]{name, field{kind: k, help: help},
+		func(in input, to *T) error {
+			set(in, name, place(to))
+			return nil
+		},
+		func(of *T) any { return shown(*place(of)) },
+	}
+}
+
+// sent is a field of a change, which is nil when it was not sent.
+func sent[T, V any](name string, k kind, help string, place func(*T) **V) row[T] {
+	return row[T]{name: name, field: field{kind: k, help: help}, set: func(in input, to *T) error {
+		*place(to) = optional[V](in, name)
+		return nil
+	}}
+}
+
+// within is a number that must lie within bounds: what does not fit must not become
+// valid by a conversion.
+func within[T any, N uint8 | uint32 | int](name string, most int64, help string, place func(*T) *N) row[T] {
+	return row[T]{name, field{kind: count, help: help},
+		func(in input, to *T) error {
+			if !in.has(name) {
+				return nil
+			}
+			n, err := in.number(name, 1, most)
+			if err == nil {
+				*place(to) = N(n)
+			}
+			return err
+		},
+		func(of *T) any { return int(*place(of)) },
+	}
+}
+
+// says is a field of an answer.
+func says[T any](name string, k kind, help string, show func(of *T) any) row[T] {
+	return row[T]{name: name, field: field{kind: k, help: help}, show: show}
+}
+
+// shown is a value in the form that answers have: seconds are numbers, moments are
+// text, and what is empty is never null.
+func shown(value any) any {
+	switch v := value.(type) {
+	case record.Seconds:
+		return int64(v)
+	case record.Time:
+		return v.String()
+	case network.List:
+		return v.Strings()
+	case []string:
+		if v == nil {
+			return []string{}
+		}
+	case map[string]string:
+		if v == nil {
+			return map[string]string{}
+		}
+	}
+	return value
+}
