@@ -6,15 +6,18 @@
 // one call:
 //
 //	verify     decides about a presented key; it cannot write
+//	lineage    a key with its role, owner and ancestors, as they are now
+//	verdict    a decision as fields and headers
 //	lifecycle  issues, rotates, renews, changes and ends keys, and tidies
 //	store      reads and writes records; the only one that knows the layout
 //
 // Below them are plain rules and values that know nothing of Vault: record
 // (what is stored, and the rules over it), limit and usage (what is counted),
-// proof and cache (what is remembered),
-// clock, and at the bottom apikey, keyhash, scope and network. Imports go
-// downwards only; imports_test.go holds them to it.
+// proof, cache and ends (what is remembered), clock, and at the bottom apikey,
+// keyhash, scope and network. Imports go downwards only; imports_test.go holds
+// them to it.
 //
-// What is stable is the HTTP surface and the stored form. The Go packages carry
-// no promise of compatibility.
+// The promise of the engine is its HTTP surface (paths/README.md) and the form of
+// what it stores (testdata). The Go packages carry none: they may change with
+// every version.
 package backend

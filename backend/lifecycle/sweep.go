@@ -127,9 +127,9 @@ func (s *sweep) over(k *record.Key, standing record.Standing) bool {
 
 // writeDown puts into the record what it does not say yet: that nobody used the
 // key for too long, that its role is gone or an ancestor has ended, so that its
-// retention begins, which graces were seen to end, and which hashes are forgotten.
-// What it saw from afar only tells whether there may be something to write: a use
-// or a longer timeout may have come since.
+// retention begins, and which hashes are forgotten. What it saw from afar only
+// tells whether there may be something to write: a use or a longer timeout may
+// have come since.
 func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.Standing) error {
 	now := s.engine.Clock.Now()
 	seen := k.Clone()
@@ -147,8 +147,7 @@ func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.St
 }
 
 func (s *sweep) note(k *record.Key, standing record.Standing, now record.Time) error {
-	changed := k.EndGraces(standing.Seen.Superseded, now)
-	changed = k.Forget(s.retention, now) || changed
+	forgot := k.Forget(s.retention, now)
 	var err error
 	switch {
 	case k.EndedAt(standing, now) != 0:
@@ -165,7 +164,7 @@ func (s *sweep) note(k *record.Key, standing record.Standing, now record.Time) e
 	default:
 		err = record.ErrUnchanged
 	}
-	if changed {
+	if forgot {
 		return nil
 	}
 	return err

@@ -75,7 +75,7 @@ func (t *Tidier) Start() TidyStatus {
 	t.worker.wait()
 	before := t.status
 	t.status = TidyStatus{State: TidyRunning, StartedAt: t.engine.Clock.Now()}
-	t.last, t.backs = time.Now(), t.engine.Clock.TakenBack()
+	t.last = time.Now()
 	if !t.worker.start(t.engine.Logger, "tidy", t.run) {
 		t.status = before
 	}
@@ -89,8 +89,10 @@ func (t *Tidier) StartWhenDue() {
 	if !t.engine.Clock.Settled(0) {
 		return
 	}
+	backs := t.engine.Clock.TakenBack()
 	t.mu.Lock()
-	due := time.Since(t.last) >= TidyInterval || t.engine.Clock.TakenBack() != t.backs
+	due := time.Since(t.last) >= TidyInterval || backs != t.backs
+	t.backs = backs
 	t.mu.Unlock()
 	if due {
 		t.Start()

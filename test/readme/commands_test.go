@@ -6,55 +6,86 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-const production = "Production"
-
-// TestEveryCommandRunsOnTheServerOfMakeDev runs all commands but those for a production server, in the order of the
-// README and in one shell, and compares the samples with what they print.
+// TestEveryCommandRunsOnTheServerOfMakeDev runs all commands of the README but those for a production server, and compares
+// the samples with what they print: once in its order and in one shell, and then each chapter in a shell of its own, the
+// last one first, as somebody may who comes for one job.
 func TestEveryCommandRunsOnTheServerOfMakeDev(t *testing.T) {
 	d := startDev(t)
 	t.Parallel() // with production's, once this has built the plugin
 	_, blocks := document(t)
+	if n := d.paste(t, ofReadme, blocks); n < 35 {
+		t.Fatalf("found only %d commands", n)
+	}
+	if d.checkHTTP(t, readme, blocks)["json"] == 0 {
+		t.Error("the README shows no request with its answer")
+	}
+	var chapters [][]*block
+	for i, b := range blocks {
+		if i == 0 || b.chapter != blocks[i-1].chapter || b.file != blocks[i-1].file {
+			chapters = append(chapters, nil)
+		}
+		chapters[len(chapters)-1] = append(chapters[len(chapters)-1], b)
+	}
+	for _, chapter := range slices.Backward(chapters) {
+		d.paste(t, ofReadme, chapter)
+	}
+}
+
+// TestEveryCommandOfTheReferenceRunsOnTheServerOfMakeDev does the same, in its order, on a server of its own.
+func TestEveryCommandOfTheReferenceRunsOnTheServerOfMakeDev(t *testing.T) {
+	d := startDev(t)
+	t.Parallel()
+	_, blocks := document(t)
+	if n := d.paste(t, ofReference, blocks); n < 60 {
+		t.Fatalf("found only %d commands", n)
+	}
+	if d.checkHTTP(t, reference, blocks)["http"] == 0 {
+		t.Error("the reference shows no request with its answer")
+	}
+}
+
+// paste runs the commands of the runner in one shell, and checks what each prints. It answers how many there are.
+func (d *dev) paste(t *testing.T, r runner, blocks []*block) int {
+	t.Helper()
 	var commands []*command
 	samples := map[*block]*command{}
 	for _, b := range blocks {
-		if b.chapter == production {
-			continue
-		}
 		switch {
-		case b.language == "shell" && b.text == "make dev\n":
-		case b.language == "shell":
-			b.text = strings.ReplaceAll(b.text, "127.0.0.1:8200", "127.0.0.1:"+strconv.Itoa(d.port))
+		case b.text == "make dev\n": // runs already
+		case len(r.blocks([]*block{b})) > 0:
+			b.text = strings.ReplaceAll(b.text, "127.0.0.1:8200", d.host())
 			commands = append(commands, b.commands(t)...)
-		case b.language == "text" && b.after != nil && b.after.language == "shell":
+		case b.language == "text" && b.after != nil && len(r.blocks([]*block{b.after})) > 0:
 			samples[b] = commands[len(commands)-1]
 		}
 	}
-	if len(commands) < 40 || len(samples) < 8 {
-		t.Fatalf("found %d commands and %d samples", len(commands), len(samples))
-	}
-	run(t, commands)
+	run(t, commands, "VAULT_ADDR=http://"+d.host(), "VAULT_TOKEN=root")
 	for _, c := range commands {
 		c.check(t)
 	}
 	for b, c := range samples {
 		checkSample(t, b, c)
 	}
-	checkHTTP(t, d, blocks)
+	return len(commands)
 }
 
-// checkHTTP sends the requests that the README shows, and compares the answers that it shows with what comes back.
-func checkHTTP(t *testing.T, d *dev, blocks []*block) {
+func (d *dev) host() string { return "127.0.0.1:" + strconv.Itoa(d.port) }
+
+// checkHTTP sends the requests that a file shows, and compares the answers that it shows with what comes back. It answers
+// how many there are in each language.
+func (d *dev) checkHTTP(t *testing.T, file string, blocks []*block) (sent map[string]int) {
 	t.Helper()
 	minted := d.send(t, "POST /v1/apikeys/issue/web HTTP/1.1\n\n{\"owner\": \"acme\"}")
 	key, _ := minted.data(t)["key"].(string)
-	sent := map[string]int{}
+	sent = map[string]int{}
 	for i, b := range blocks {
-		if b.language != "http" || strings.HasPrefix(b.text, "HTTP/") {
+		if b.file != file || b.language != "http" || strings.HasPrefix(b.text, "HTTP/") {
 			continue
 		}
 		got := d.send(t, regexp.MustCompile("<[^>]*key>").ReplaceAllString(b.text, key))
@@ -66,23 +97,21 @@ func checkHTTP(t *testing.T, d *dev, blocks []*block) {
 		}
 		var shown map[string]any
 		if err := json.Unmarshal([]byte(sample.text), &shown); err != nil {
-			t.Fatalf("README.md:%d: %v", sample.line, err)
+			t.Fatalf("%s: %v", sample.at(), err)
 		}
 		data := got.data(t)
 		for name, value := range shown {
 			if fmt.Sprintf("%T", value) != fmt.Sprintf("%T", data[name]) {
-				t.Errorf("README.md:%d shows %s as %T, it comes back as %T", sample.line, name, value, data[name])
+				t.Errorf("%s shows %s as %T, it comes back as %T", sample.at(), name, value, data[name])
 			}
 		}
 		for name := range data {
 			if _, found := shown[name]; !found {
-				t.Errorf("README.md:%d does not show %s", sample.line, name)
+				t.Errorf("%s does not show %s", sample.at(), name)
 			}
 		}
 	}
-	if sent["json"] == 0 || sent["http"] == 0 {
-		t.Errorf("the README shows these answers to requests: %v", sent)
-	}
+	return sent
 }
 
 // checkWholeAnswer compares status, body, and the engine's headers; the key id differs from run to run.
@@ -91,19 +120,19 @@ func checkWholeAnswer(t *testing.T, sample *block, got answer) {
 	head, body, _ := strings.Cut(sample.text, "\n\n")
 	lines := strings.Split(head, "\n")
 	if status := "HTTP/1.1 " + got.status; lines[0] != status || strings.TrimSpace(body) != strings.TrimSpace(string(got.body)) {
-		t.Errorf("README.md:%d shows %s and %s, what comes back is %s and %s", sample.line, lines[0], body, status, got.body)
+		t.Errorf("%s shows %s and %s, what comes back is %s and %s", sample.at(), lines[0], body, status, got.body)
 	}
 	told := map[string]bool{}
 	for _, line := range lines[1:] {
 		name, value, _ := strings.Cut(line, ": ")
 		told[name] = true
 		if back := got.headers.Get(name); back == "" || name != "X-Apikey-Id" && back != value {
-			t.Errorf("README.md:%d shows %s, it comes back as %q", sample.line, line, back)
+			t.Errorf("%s shows %s, it comes back as %q", sample.at(), line, back)
 		}
 	}
 	for name := range got.headers {
 		if strings.HasPrefix(name, "X-Apikey-") && !told[name] {
-			t.Errorf("README.md:%d does not show %s", sample.line, name)
+			t.Errorf("%s does not show %s", sample.at(), name)
 		}
 	}
 }
@@ -125,13 +154,13 @@ func (a answer) data(t *testing.T) map[string]any {
 	return whole.Data
 }
 
-// send sends a request as the README shows it, with the token of the dev server.
+// send sends a request as it is shown, with the token of the dev server.
 func (d *dev) send(t *testing.T, text string) answer {
 	t.Helper()
 	head, body, _ := strings.Cut(text, "\n\n")
 	lines := strings.Split(strings.TrimSpace(head), "\n")
 	words := strings.Fields(lines[0])
-	r, err := http.NewRequest(words[0], fmt.Sprintf("http://127.0.0.1:%d%s", d.port, words[1]), strings.NewReader(body))
+	r, err := http.NewRequest(words[0], "http://"+d.host()+words[1], strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

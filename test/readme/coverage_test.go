@@ -22,10 +22,7 @@ func TestEveryOperationHasASample(t *testing.T) {
 		}
 	}
 	for _, s := range sections {
-		for _, cells := range s.rows() {
-			if len(cells) != 3 || !strings.HasPrefix(cells[1], "`/apikeys/") {
-				continue
-			}
+		for _, cells := range s.operations() {
 			name := unquoted(cells[0] + " " + cells[1])
 			pattern := regexp.MustCompile("^" + regexp.MustCompile(`:\w+`).ReplaceAllString(name, `[^/]+`) + "$")
 			if !slices.ContainsFunc(asked, pattern.MatchString) {
@@ -49,11 +46,12 @@ func TestTheCodesOfVerifyAreThoseOfTheSource(t *testing.T) {
 	}
 	sections, _ := document(t)
 	for _, s := range sections {
-		if s.title != "Verify" {
-			continue
-		}
-		for _, cells := range s.rows() {
-			if code := unquoted(cells[0]); statuses[code] != "" || len(cells[1]) == 3 {
+		for _, g := range s.grids() {
+			if g.head[0] != "code" {
+				continue
+			}
+			for _, cells := range g.rows {
+				code := unquoted(cells[0])
 				told = append(told, code)
 				if cells[1] != statuses[code] {
 					t.Errorf("%s is told to be a %s", code, cells[1])
@@ -62,7 +60,7 @@ func TestTheCodesOfVerifyAreThoseOfTheSource(t *testing.T) {
 		}
 	}
 	if len(inSource) == 0 || !slices.Equal(inSource, told) {
-		t.Errorf("the source has the codes %v, the README tells of %v", inSource, told)
+		t.Errorf("the source has the codes %v, the reference tells of %v", inSource, told)
 	}
 }
 
@@ -73,8 +71,7 @@ func TestTheTargetsOfMakeAreThoseTold(t *testing.T) {
 			targets = append(targets, m[1])
 		}
 	}
-	text := read(t, "README.md")
-	for _, m := range regexp.MustCompile("(?m)^\\| `make ([a-z]+)` \\|").FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `make ([a-z]+)` \\|").FindAllStringSubmatch(read(t, readme), -1) {
 		told = append(told, m[1])
 	}
 	slices.Sort(targets)
@@ -82,9 +79,11 @@ func TestTheTargetsOfMakeAreThoseTold(t *testing.T) {
 	if !slices.Equal(targets, told) {
 		t.Errorf("make has the targets %v, the README tells of %v", targets, told)
 	}
-	for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z]+)").FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(targets, m[1]) {
-			t.Errorf("there is no make %s", m[1])
+	for _, file := range files {
+		for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z]+)").FindAllStringSubmatch(read(t, file), -1) {
+			if !slices.Contains(targets, m[1]) {
+				t.Errorf("%s: there is no make %s", file, m[1])
+			}
 		}
 	}
 }
@@ -102,9 +101,9 @@ func TestTheBenchmarksToldExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := regexp.MustCompile("`(Benchmark\\w+)").FindAllStringSubmatch(read(t, "README.md"), -1)
+	told := regexp.MustCompile("`(Benchmark\\w+)").FindAllStringSubmatch(read(t, figures), -1)
 	if len(told) == 0 {
-		t.Error("the README tells of no benchmark")
+		t.Error("no file tells of no benchmark")
 	}
 	for _, m := range told {
 		if !strings.Contains(source.String(), "func "+m[1]+"(b *testing.B)") {

@@ -74,7 +74,7 @@ func number(value any) int64 {
 	return n
 }
 
-// value is a default as the README tells it, as JSON.
+// value is a default as the reference tells it, as JSON.
 func (d described) value() string {
 	if d.kind == "duration" {
 		if length, err := time.ParseDuration(d.fallback); err == nil {
@@ -93,36 +93,33 @@ func TestEveryDefaultToldIsThatOfTheEngine(t *testing.T) {
 	counted := e.Issue(t, "counted", "acme")
 	sections, _ := document(t)
 	compared := map[string]int{}
-	for _, s := range sections {
-		if s.chapter != pathsChapter {
-			continue
-		}
+	for _, s := range families(sections) {
 		var answer surface.Fields
-		if show := shown[s.title]; show != nil {
+		if show := shown[s.chapter]; show != nil {
 			answer = show(t, e)
 		}
 		for name, d := range s.parameters() {
-			ask := asked[s.title]
+			ask := asked[s.chapter]
 			switch {
 			case strings.HasPrefix(d.fallback, "<"), d.kind == "":
 				continue
 			case answer != nil:
 				if got, _ := json.Marshal(answer[name]); string(got) != d.value() {
-					t.Errorf("%s: %s is %s by default, the README says %s", s.title, name, got, d.fallback)
+					t.Errorf("%s: %s is %s by default, the reference says %s", s.chapter, name, got, d.fallback)
 				}
 			case ask == nil:
-				t.Errorf("%s: nothing compares the default of %s", s.title, name)
+				t.Errorf("%s: nothing compares the default of %s", s.chapter, name)
 			case d.fallback != `""`:
 				var told any
 				if err := json.Unmarshal([]byte(d.value()), &told); err != nil {
-					t.Fatalf("%s: %s: %v", s.title, name, err)
+					t.Fatalf("%s: %s: %v", s.chapter, name, err)
 				}
 				without := ask(t, e, counted, surface.Fields{})
 				if with := ask(t, e, counted, surface.Fields{name: told}); !reflect.DeepEqual(with, without) {
-					t.Errorf("%s: with %s %s the answer is %v, without %v", s.title, name, d.fallback, with, without)
+					t.Errorf("%s: with %s %s the answer is %v, without %v", s.chapter, name, d.fallback, with, without)
 				}
 			}
-			compared[s.title]++
+			compared[s.chapter]++
 		}
 	}
 	for _, title := range []string{"Config", "Roles", "Issue", "Delegate", "Revoke", "Stop", "Verify", "Authorize", "Keys"} {

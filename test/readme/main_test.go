@@ -1,5 +1,6 @@
-// Package readme holds README.md to what it says: it runs every command, compares samples with what comes back, the
-// list of paths with what the engine says of itself, and the configuration files shown with those that are tested.
+// Package readme holds README.md, paths/README.md and test/bench/README.md to what they say: it runs every command,
+// compares samples with what comes back, the list of paths with what the engine says of itself, and the configuration
+// files shown with those that are tested.
 package readme
 
 import (

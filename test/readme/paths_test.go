@@ -9,15 +9,14 @@ import (
 	"vault-plugin-secrets-apikeys/test/surface"
 )
 
-const pathsChapter = "Paths"
-
 // operation is one that the engine has, as its OpenAPI document says.
 type operation struct {
 	capabilities []string
 	parameters   map[string]string // type by name
+	answer       map[string]string // likewise
 }
 
-// documented are the operations by what a table of the README calls them, like "GET /apikeys/config".
+// documented are the operations by what a table of the reference calls them, like "GET /apikeys/config".
 func documented(t testing.TB, e surface.Engine) map[string]operation {
 	t.Helper()
 	document := e.Want(t, 200, "GET", "?help=1", nil).JSON["openapi"].(map[string]any)
@@ -32,11 +31,7 @@ func documented(t testing.TB, e surface.Engine) map[string]operation {
 				continue
 			}
 			takes := parameters(o)
-			if ref, _ := at(o, "requestBody", "content", "application/json", "schema")["$ref"].(string); ref != "" {
-				for name, schema := range at(schemas, ref[strings.LastIndexByte(ref, '/')+1:], "properties") {
-					takes[name] = kind(schema)
-				}
-			}
+			maps.Copy(takes, properties(schemas, at(o, "requestBody")))
 			verb := map[string]string{"get": "GET", "post": "POST", "delete": "DELETE"}[method]
 			capabilities := map[string][]string{"GET": {"read"}, "POST": {"update"}, "DELETE": {"delete"}}[verb]
 			if _, list := takes["list"]; list {
@@ -51,7 +46,7 @@ func documented(t testing.TB, e surface.Engine) map[string]operation {
 			}
 			maps.Copy(takes, captures)
 			name := regexp.MustCompile(`\{(\w+)\}`).ReplaceAllString(strings.TrimSuffix(path, "/"), ":$1")
-			operations[verb+" /apikeys"+name] = operation{capabilities, takes}
+			operations[verb+" /apikeys"+name] = operation{capabilities, takes, properties(schemas, at(o, "responses", "200"))}
 		}
 	}
 	return operations
@@ -65,6 +60,17 @@ func at(m map[string]any, names ...string) map[string]any {
 	return m
 }
 
+// properties are those of a body: types by name.
+func properties(schemas, of map[string]any) map[string]string {
+	found := map[string]string{}
+	if ref, _ := at(of, "content", "application/json", "schema")["$ref"].(string); ref != "" {
+		for name, schema := range at(schemas, ref[strings.LastIndexByte(ref, '/')+1:], "properties") {
+			found[name] = kind(schema)
+		}
+	}
+	return found
+}
+
 func parameters(of map[string]any) map[string]string {
 	found := map[string]string{}
 	list, _ := of["parameters"].([]any)
@@ -74,7 +80,7 @@ func parameters(of map[string]any) map[string]string {
 	return found
 }
 
-// kind is what the README calls a type.
+// kind is what the reference calls a type.
 func kind(schema any) string {
 	s := schema.(map[string]any)
 	if s["format"] == "duration" {
@@ -115,22 +121,16 @@ func TestEveryPathAndParameterIsDescribedAndNothingElse(t *testing.T) {
 	operations := documented(t, e)
 	sections, _ := document(t)
 	told := map[string]bool{}
-	for _, s := range sections {
-		if s.chapter != pathsChapter || s.title == "" {
-			continue
-		}
+	for _, s := range families(sections) {
 		takes := map[string]string{}
-		for _, cells := range s.rows() {
-			if len(cells) != 3 || !strings.HasPrefix(cells[1], "`/apikeys/") {
-				continue
-			}
+		for _, cells := range s.operations() {
 			name := unquoted(cells[0] + " " + cells[1])
 			o, found := operations[name]
 			if !found {
-				t.Errorf("%s: the engine has no %s", s.title, name)
+				t.Errorf("%s: the engine has no %s", s.chapter, name)
 			}
 			if want := strings.Join(o.capabilities, ", "); unquoted(cells[2]) != want {
-				t.Errorf("%s needs %s, the README says %s", name, want, cells[2])
+				t.Errorf("%s needs %s, the reference says %s", name, want, cells[2])
 			}
 			told[name] = true
 			maps.Copy(takes, o.parameters)
@@ -139,7 +139,7 @@ func TestEveryPathAndParameterIsDescribedAndNothingElse(t *testing.T) {
 	}
 	for name := range operations {
 		if !told[name] {
-			t.Errorf("the README does not tell of %s", name)
+			t.Errorf("the reference does not tell of %s", name)
 		}
 	}
 }
@@ -150,14 +150,14 @@ func compareParameters(t *testing.T, s *section, takes map[string]string) {
 	for name, kind := range takes {
 		d, found := says[name]
 		if !found {
-			t.Errorf("%s: the README does not describe %s", s.title, name)
+			t.Errorf("%s: the reference does not describe %s", s.chapter, name)
 		} else if d.kind != "" && d.kind != kind {
-			t.Errorf("%s: %s is of type %s, the README says %s", s.title, name, kind, d.kind)
+			t.Errorf("%s: %s is of type %s, the reference says %s", s.chapter, name, kind, d.kind)
 		}
 	}
 	for name := range says {
 		if _, found := takes[name]; !found {
-			t.Errorf("%s: no path of the section takes %s", s.title, name)
+			t.Errorf("%s: no path of the section takes %s", s.chapter, name)
 		}
 	}
 }

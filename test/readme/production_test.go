@@ -27,10 +27,7 @@ func TestProductionCommandsRegisterAndUpgrade(t *testing.T) {
 	_, blocks := document(t)
 	var commands []*command
 	var upgraded bool
-	for _, b := range blocks {
-		if b.chapter != production || b.language != "shell" {
-			continue
-		}
+	for _, b := range ofProduction.blocks(blocks) {
 		b.text = strings.ReplaceAll(b.text, pluginsOfText, plugins)
 		if b.title == "Upgrade" && !upgraded {
 			upgraded = true

@@ -38,12 +38,12 @@ func TestConfigurationShownIsThatOfTheRecipes(t *testing.T) {
 	}
 	for _, text := range shown {
 		if recipes[text] == "" {
-			t.Errorf("no recipe is this block of the README:\n%s", text)
+			t.Errorf("no recipe is this block:\n%s", text)
 		}
 	}
 	for text, path := range recipes {
 		if !slices.Contains(shown, text) {
-			t.Errorf("the README does not show %s as it is", path)
+			t.Errorf("no file shows %s as it is", path)
 		}
 	}
 }

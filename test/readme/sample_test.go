@@ -25,14 +25,14 @@ func checkSample(t testing.TB, sample *block, c *command) {
 		checkTable(t, sample, table(shown), table(printed))
 	case strings.HasPrefix(shown, "* "):
 		if !strings.Contains(printed, shown) {
-			t.Errorf("README.md:%d shows %q, and the command printed:\n%s", sample.line, shown, printed)
+			t.Errorf("%s shows %q, and the command printed:\n%s", sample.at(), shown, printed)
 		}
 	case shown != printed:
-		t.Errorf("README.md:%d shows %q, and the command printed %q", sample.line, shown, printed)
+		t.Errorf("%s shows %q, and the command printed %q", sample.at(), shown, printed)
 	}
 	for line := range strings.Lines(c.output) {
 		if strings.Contains(line, "WARNING") {
-			t.Errorf("README.md:%d: the command before it printed a warning that is not shown: %s", sample.line, c.output)
+			t.Errorf("%s: the command before it printed a warning that is not shown: %s", sample.at(), c.output)
 		}
 	}
 }
@@ -43,11 +43,11 @@ func checkTable(t testing.TB, sample *block, shown, printed map[string]string) {
 		got, found := printed[name]
 		switch {
 		case !found:
-			t.Errorf("README.md:%d shows %s, which the command did not print", sample.line, name)
+			t.Errorf("%s shows %s, which the command did not print", sample.at(), name)
 		case slices.Contains(telling, name) && value != got:
-			t.Errorf("README.md:%d shows %s %s, and the command printed %s", sample.line, name, value, got)
+			t.Errorf("%s shows %s %s, and the command printed %s", sample.at(), name, value, got)
 		case (value == "n/a") != (got == "n/a"):
-			t.Errorf("README.md:%d shows %s %s, and the command printed %s", sample.line, name, value, got)
+			t.Errorf("%s shows %s %s, and the command printed %s", sample.at(), name, value, got)
 		}
 	}
 	if strings.Contains(sample.text, "\n…\n") {
@@ -55,7 +55,7 @@ func checkTable(t testing.TB, sample *block, shown, printed map[string]string) {
 	}
 	for name := range printed {
 		if _, found := shown[name]; !found {
-			t.Errorf("README.md:%d does not show %s, which the command printed", sample.line, name)
+			t.Errorf("%s does not show %s, which the command printed", sample.at(), name)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (b *block) commands(t testing.TB) (commands []*command) {
 		now = &command{block: b}
 	}
 	if now.text != "" || now.refused != "" {
-		t.Fatalf("README.md:%d: the last command of the block does not end", b.line)
+		t.Fatalf("%s: the last command of the block does not end", b.at())
 	}
 	return commands
 }
@@ -76,10 +76,10 @@ func run(t testing.TB, commands []*command, environment ...string) {
 	}
 }
 
-// check fails the test where a command did other than the README says.
+// check fails the test where a command did other than is told.
 func (c *command) check(t testing.TB) {
 	t.Helper()
-	at := fmt.Sprintf("README.md:%d: %s", c.block.line, strings.TrimSpace(c.text))
+	at := fmt.Sprintf("%s: %s", c.block.at(), strings.TrimSpace(c.text))
 	switch {
 	case c.refused == "" && c.status != 0:
 		t.Errorf("%s\nfailed with exit code %d:\n%s", at, c.status, c.output)
