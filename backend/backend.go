@@ -20,6 +20,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
 	"vault-plugin-secrets-apikeys/paths"
@@ -34,10 +35,10 @@ type mount struct {
 	uses     *usage.Tracker
 	ends     *ends.Seen
 	meter    *limit.Meter
-	tidier   *lifecycle.Tidier
-	rehasher *lifecycle.Rehasher
-	idleEnds *lifecycle.IdleEnds
-	flusher  *lifecycle.Flusher
+	tidier   *upkeep.Tidier
+	rehasher *upkeep.Rehasher
+	idleEnds *upkeep.IdleEnds
+	flusher  *upkeep.Flusher
 	siblings *siblings
 }
 
@@ -49,7 +50,7 @@ func Factory(hasher *keyhash.Hasher) logical.Factory { return factory(hasher, cl
 
 // factory makes mounts with a clock each.
 func factory(hasher *keyhash.Hasher, begin func(told func(clock.Change)) *clock.Clock) logical.Factory {
-	process := &siblings{live: make(map[*lifecycle.Flusher]bool)}
+	process := &siblings{live: make(map[*upkeep.Flusher]bool)}
 	return func(ctx context.Context, config *logical.BackendConfig) (logical.Backend, error) {
 		if config == nil {
 			return nil, errors.New("no configuration was passed to the factory")
@@ -106,13 +107,21 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 		Logger:   logger,
 		Caps:     m.caps,
 		Gone:     m.gone,
-		Redated:  m.uses.Refresh,
 		Notify:   m.notify,
 	}
-	m.tidier = lifecycle.NewTidier(engine)
-	m.rehasher = &lifecycle.Rehasher{Engine: engine, Remember: m.proofs.Add, Writable: m.writable}
-	m.idleEnds = &lifecycle.IdleEnds{Engine: engine, Writable: m.writable, Uses: m.uses.Uses}
-	m.flusher = lifecycle.NewFlusher(engine, m.uses, m.meter)
+	kept := &upkeep.Mount{
+		Store:    m.store,
+		Resolver: resolver,
+		Clock:    m.clock,
+		Logger:   logger,
+		Writable: m.writable,
+		Gone:     m.gone,
+		Redated:  m.uses.Refresh,
+	}
+	m.tidier = upkeep.NewTidier(kept)
+	m.rehasher = upkeep.NewRehasher(kept, hasher, rand.Reader, m.proofs)
+	m.idleEnds = upkeep.NewIdleEnds(kept, m.uses)
+	m.flusher = upkeep.NewFlusher(kept, m.uses, m.meter)
 	verifier.Outdated = m.rehasher.Offer
 	m.Backend = m.framework(&paths.Services{
 		Store:      m.store,

@@ -21,6 +21,7 @@ var ranks = map[string]int{
 	"backend":                          9,
 	"paths":                            8,
 	"backend/lifecycle":                7,
+	"backend/upkeep":                   7,
 	"backend/verdict":                  7,
 	"backend/verify":                   6,
 	"backend/lineage":                  5,

@@ -3,24 +3,24 @@ package backend
 import (
 	"sync"
 
-	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/upkeep"
 )
 
 // siblings are the flushers of the mounts that one process serves. The end of a
 // mount may be that of the process, of which Vault tells the others nothing.
 type siblings struct {
 	mu   sync.Mutex
-	live map[*lifecycle.Flusher]bool
+	live map[*upkeep.Flusher]bool
 }
 
-func (s *siblings) join(f *lifecycle.Flusher) {
+func (s *siblings) join(f *upkeep.Flusher) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live[f] = true
 }
 
 // leave answers those that are left.
-func (s *siblings) leave(f *lifecycle.Flusher) (others []*lifecycle.Flusher) {
+func (s *siblings) leave(f *upkeep.Flusher) (others []*upkeep.Flusher) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.live, f)

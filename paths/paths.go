@@ -12,6 +12,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
@@ -27,7 +28,7 @@ type Services struct {
 	Store    *store.Store
 	Verifier *verify.Verifier
 	Engine   *lifecycle.Engine
-	Tidier   *lifecycle.Tidier
+	Tidier   *upkeep.Tidier
 	Uses     *usage.Tracker
 	Meter    *limit.Meter
 	Clock    Clock

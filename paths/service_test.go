@@ -20,6 +20,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
@@ -46,9 +47,9 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 		Caps: func() record.Caps {
 			return record.Caps{Default: record.InSeconds(system.DefaultLeaseTTL()), Max: record.InSeconds(system.MaxLeaseTTL())}
 		},
-		Redated: uses.Refresh,
-		Notify:  func(context.Context, lifecycle.Event, string) {},
+		Notify: func(context.Context, lifecycle.Event, string) {},
 	}
+	kept := &upkeep.Mount{Store: s, Resolver: resolver, Clock: ticks, Logger: logger, Gone: engine.Gone, Writable: func() bool { return true }, Redated: uses.Refresh}
 	_, err := s.UpdateConfig(t.Context(), func(c *record.Config) error {
 		c.Argon2MemoryKiB, c.Argon2Iterations, c.Argon2Parallelism = 8, 1, 1
 		return nil
@@ -60,7 +61,7 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 		t.Fatal(err)
 	}
 	sv := &Services{
-		Store: s, Verifier: verifier, Engine: engine, Tidier: lifecycle.NewTidier(engine), Uses: uses, Meter: meter, Clock: ticks, Logger: logger,
+		Store: s, Verifier: verifier, Engine: engine, Tidier: upkeep.NewTidier(kept), Uses: uses, Meter: meter, Clock: ticks, Logger: logger,
 		System:     func() logical.SystemView { return system },
 		Configured: func(record.Config) {},
 	}

@@ -6,17 +6,17 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/upkeep"
 )
 
-var tidyRows = rows[lifecycle.TidyStatus]{
-	says("state", word, "never, running, done, failed or cancelled.", func(s *lifecycle.TidyStatus) any { return string(s.State) }),
-	at("started_at", text, "When the last run began.", func(s *lifecycle.TidyStatus) *record.Time { return &s.StartedAt }),
-	at("finished_at", text, "When it ended.", func(s *lifecycle.TidyStatus) *record.Time { return &s.FinishedAt }),
-	at("keys_removed", count, "Records of ended keys that it removed.", func(s *lifecycle.TidyStatus) *int { return &s.KeysRemoved }),
-	at("entries_repaired", count, "Index entries that it wrote or removed.", func(s *lifecycle.TidyStatus) *int { return &s.EntriesRepaired }),
-	at("error", text, "Why it failed.", func(s *lifecycle.TidyStatus) *string { return &s.Error }),
+var tidyRows = rows[upkeep.TidyStatus]{
+	says("state", word, "never, running, done, failed or cancelled.", func(s *upkeep.TidyStatus) any { return string(s.State) }),
+	at("started_at", text, "When the last run began.", func(s *upkeep.TidyStatus) *record.Time { return &s.StartedAt }),
+	at("finished_at", text, "When it ended.", func(s *upkeep.TidyStatus) *record.Time { return &s.FinishedAt }),
+	at("keys_removed", count, "Records of ended keys that it removed.", func(s *upkeep.TidyStatus) *int { return &s.KeysRemoved }),
+	at("entries_repaired", count, "Index entries that it wrote or removed.", func(s *upkeep.TidyStatus) *int { return &s.EntriesRepaired }),
+	at("error", text, "Why it failed.", func(s *upkeep.TidyStatus) *string { return &s.Error }),
 }
 
 func (sv *Services) tidyPath() *framework.Path {

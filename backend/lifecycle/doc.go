@@ -1,5 +1,6 @@
-// Package lifecycle is everything that writes a key's record: issue, rotate,
-// renew, update, revoke, delete, the end of a lease, re-hash and tidy.
+// Package lifecycle is what is done to keys: issue, rotate, renew, update, revoke,
+// delete, delegate, the end of a lease, and the stop of a role or an owner. What a
+// mount does by itself is upkeep.
 //
 // Each operation follows one order: look and refuse early, mint and hash
 // without any lock, then take the locks, look again, and write the record once.

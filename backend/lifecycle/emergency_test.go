@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -122,8 +123,19 @@ func TestAnEmergencyWaitsForNobodyElse(t *testing.T) {
 }
 
 func (w *world) tidyOnce() error {
-	s := &sweep{engine: w.Engine, count: func(int, int) {}}
-	return s.run(w.Context())
+	tidier := upkeep.NewTidier(&upkeep.Mount{
+		Store: w.Store, Resolver: w.Resolver, Clock: w.clock, Logger: w.Logger, Gone: w.Gone,
+		Writable: func() bool { return true },
+		Redated:  w.uses.Refresh,
+	})
+	tidier.Start()
+	for tidier.Status().State == upkeep.TidyRunning {
+		time.Sleep(time.Millisecond)
+	}
+	if s := tidier.Status(); s.State != upkeep.TidyDone {
+		return errors.New(s.Error)
+	}
+	return nil
 }
 
 // What a stop or a change of the role finds half made is made anew, or refused:

@@ -22,15 +22,11 @@ type Prover interface {
 	Prove(ctx context.Context, text apikey.Presented, role string) (verify.Proven, bool, error)
 }
 
-// Clock tells the mount's time, and how far it can be relied on.
+// Clock tells the mount's time.
 type Clock interface {
 	Now() record.Time
-	// Settled tells whether what ended this long ago may be removed for good.
-	Settled(ago record.Seconds) bool
 	// Dated is the moment that was written down as t.
 	Dated(t record.Time) record.Time
-	// TakenBack counts how often the time went back.
-	TakenBack() int
 }
 
 // Engine changes the keys of one mount. All fields are required.
@@ -49,8 +45,6 @@ type Engine struct {
 	Caps func() record.Caps
 	// Gone is told of keys whose record was removed.
 	Gone func(keyID string)
-	// Redated is told that stored last uses were moved to when they were.
-	Redated func()
 	// Notify tells Vault's event system what happened to a key.
 	Notify func(ctx context.Context, what Event, keyID string)
 }

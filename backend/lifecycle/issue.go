@@ -21,6 +21,11 @@ type IssueRequest struct {
 // look at it and the key.
 const ErrTemplateChanged record.Conflict = "the role's owner_template was changed at the same time; try again"
 
+// ErrPrefixChanged is returned when a role's prefix changed while a key with the
+// one before was minted. The key would carry a prefix that tidy may just have
+// taken for one that no key carries.
+const ErrPrefixChanged record.Conflict = "the role's prefix was changed at the same time; try again"
+
 // Issue mints a key of a role. A key that it answered with verifies.
 func (e *Engine) Issue(ctx context.Context, r IssueRequest) (Minted, error) {
 	m, err := e.issue(ctx, r)
@@ -44,7 +49,7 @@ func (e *Engine) issue(ctx context.Context, r IssueRequest) (Minted, error) {
 		return e.rotate(ctx, Target{ID: id}, 0, RotateRequest{TTL: r.Want.TTL, Asker: r.Asker})
 	}
 	prefix := role.EffectivePrefix(config)
-	if err := e.usePrefix(ctx, r.Role, role, prefix); err != nil {
+	if err := e.Store.UsePrefix(ctx, r.Role, role, prefix); err != nil {
 		return Minted{}, err
 	}
 	text, phc, err := e.mint(ctx, prefix, id, 1)

@@ -119,13 +119,5 @@ func (e *Engine) endVersion(ctx context.Context, id string, end func(*record.Key
 	if err == nil && revoked {
 		e.Notify(ctx, Ended, id)
 	}
-	return ignoreNotFound(err)
-}
-
-// ignoreNotFound is for work on a key that may have been removed meanwhile.
-func ignoreNotFound(err error) error {
-	if errors.Is(err, record.ErrKeyNotFound) {
-		return nil
-	}
-	return err
+	return record.Except(err, record.ErrKeyNotFound)
 }

@@ -42,12 +42,7 @@ func (e *Engine) Find(ctx context.Context, t Target) (record.Key, error) {
 // Lineage is the key with what its state depends on, now, for those who act on it or
 // show it.
 func (e *Engine) Lineage(ctx context.Context, k record.Key) (lineage.Lineage, error) {
-	now := e.Clock.Now()
-	l, err := e.Resolver.Resolve(ctx, k)
-	if err == nil {
-		e.Resolver.Witness(&l, now)
-	}
-	return l, err
+	return e.Resolver.Now(ctx, k)
 }
 
 // stopped tells whether a key that was just written has ended meanwhile by what

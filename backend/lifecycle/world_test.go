@@ -157,7 +157,6 @@ func newWorld(t *testing.T) *world {
 			w.ends.Forget(id)
 			w.meter.Forget(id)
 		},
-		Redated: func() { w.uses.Refresh() },
 		Notify: func(_ context.Context, what Event, id string) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -72,6 +72,17 @@ func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
 	return l, nil
 }
 
+// Now is Resolve for those who act on a key or show it: what has ended of it is
+// noted.
+func (r *Resolver) Now(ctx context.Context, k record.Key) (Lineage, error) {
+	now := r.Clock.Now()
+	l, err := r.Resolve(ctx, k)
+	if err == nil {
+		r.Witness(&l, now)
+	}
+	return l, err
+}
+
 // Witness notes what has ended of a key and its ancestors: whoever shows a state
 // to somebody calls it first, so that no clock takes that back.
 func (r *Resolver) Witness(l *Lineage, now record.Time) {

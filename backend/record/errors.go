@@ -13,6 +13,15 @@ var ErrElsewhere = errors.New("only a node that may write can answer")
 // ErrUnchanged is returned by a change to say that there is nothing to write.
 var ErrUnchanged = errors.New("unchanged")
 
+// Except is the error unless it is the expected one, like that of work on a key
+// that may have been removed meanwhile.
+func Except(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
+}
+
 // The kinds of errors that the caller is told of, in their own words. Each knows
 // its HTTP status. Their texts never hold a value that the caller sent, and never
 // anything that only the log should see.

@@ -1,4 +1,4 @@
-package lifecycle
+package upkeep
 
 import (
 	"strings"
@@ -100,7 +100,7 @@ func TestAnIdleEndBehindOneThatPanickedIsWritten(t *testing.T) {
 func TestAHashBehindOneThatPanickedIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := &Rehasher{Engine: w.Engine, Remember: w.proofs.Add, Writable: func() bool { return true }}
+		r := NewRehasher(w.kept, w.Hasher, w, w.proofs)
 		defer r.Stop()
 		first, second := w.issue(), w.issue()
 		hash, before := w.hashOf(first), w.hashOf(second)

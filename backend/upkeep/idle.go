@@ -1,10 +1,10 @@
-package lifecycle
+package upkeep
 
 import (
 	"context"
-	"sync"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/usage"
 )
 
 // idleQueue bounds how many idle ends wait to be written down. What does not fit
@@ -15,15 +15,15 @@ const idleQueue = 1024
 // such a key for good, so a later change of the role's idle_timeout must not
 // revive it; but verify itself writes nothing.
 type IdleEnds struct {
-	Engine *Engine
-	// Writable tells whether this node may write.
-	Writable func() bool
-	// Uses are the last uses of a key.
-	Uses func(ctx context.Context, id string) (record.Uses, error)
-
-	once   sync.Once
+	mount  *Mount
+	uses   *usage.Tracker
 	queue  chan idleEnd
 	worker worker
+}
+
+// NewIdleEnds makes what writes down the idle ends of a mount.
+func NewIdleEnds(m *Mount, uses *usage.Tracker) *IdleEnds {
+	return &IdleEnds{mount: m, uses: uses, queue: make(chan idleEnd, idleQueue)}
 }
 
 type idleEnd struct {
@@ -35,8 +35,7 @@ type idleEnd struct {
 // Note takes an idle end, and the last use that it was counted from. It never
 // blocks.
 func (i *IdleEnds) Note(id string, at, active record.Time) {
-	i.once.Do(func() { i.queue = make(chan idleEnd, idleQueue) })
-	if !i.worker.start(i.Engine.Logger, "idle ends", i.run) {
+	if !i.worker.start(i.mount.Logger, "idle ends", i.run) {
 		return
 	}
 	select {
@@ -56,7 +55,7 @@ func (i *IdleEnds) run(ctx context.Context) {
 			return
 		case end := <-i.queue:
 			// What was taken from the queue is written also when the mount goes away.
-			survive(i.Engine.Logger, "idle ends", func() { i.write(context.WithoutCancel(ctx), end) })
+			survive(i.mount.Logger, "idle ends", func() { i.write(context.WithoutCancel(ctx), end) })
 		}
 	}
 }
@@ -68,7 +67,7 @@ func (i *IdleEnds) drain() {
 	for ctx.Err() == nil {
 		select {
 		case end := <-i.queue:
-			survive(i.Engine.Logger, "idle ends", func() { i.write(ctx, end) })
+			survive(i.mount.Logger, "idle ends", func() { i.write(ctx, end) })
 		default:
 			return
 		}
@@ -78,11 +77,11 @@ func (i *IdleEnds) drain() {
 // write puts one end into the record, unless the key was used after all: by a
 // request that was decided in time and was slower.
 func (i *IdleEnds) write(ctx context.Context, end idleEnd) {
-	if !i.Writable() || !i.Engine.Clock.Settled(record.InSeconds(TidyInterval)) {
+	if !i.mount.Writable() || !i.mount.Clock.Settled(record.InSeconds(TidyInterval)) {
 		return // what a wrong clock called idle is not when it is right again
 	}
-	_, err := i.Engine.Store.UpdateKey(ctx, end.id, func(k *record.Key) error {
-		uses, err := i.Uses(ctx, k.ID)
+	_, err := i.mount.Store.UpdateKey(ctx, end.id, func(k *record.Key) error {
+		uses, err := i.uses.Uses(ctx, k.ID)
 		if err != nil {
 			return err
 		}
@@ -91,7 +90,7 @@ func (i *IdleEnds) write(ctx context.Context, end idleEnd) {
 		}
 		return k.Expire(end.at)
 	})
-	if ignoreNotFound(err) != nil {
-		i.Engine.Logger.Warn("an idle end was not written down", "key_id", end.id, "error", err)
+	if record.Except(err, record.ErrKeyNotFound) != nil {
+		i.mount.Logger.Warn("an idle end was not written down", "key_id", end.id, "error", err)
 	}
 }

@@ -1,4 +1,4 @@
-package lifecycle
+package upkeep
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // retention, as the machine counts, and for an interval at least: what a wrong
 // clock ended lives again when it is right.
 func (s *sweep) settled() bool {
-	return s.engine.Clock.Settled(max(s.retention, record.InSeconds(TidyInterval)))
+	return s.mount.Clock.Settled(max(s.retention, record.InSeconds(TidyInterval)))
 }
 
 // date mends the dates of a key that was made or changed under a clock that was
@@ -22,7 +22,7 @@ func (s *sweep) settled() bool {
 // have been. Where it is not, they stay, and are ended in time: see record.Key's
 // AheadSince.
 func (s *sweep) date(ctx context.Context, k *record.Key) error {
-	ticks := s.engine.Clock
+	ticks := s.mount.Clock
 	if !ticks.Settled(0) {
 		return nil // by which clock?
 	}
@@ -38,9 +38,9 @@ func (s *sweep) date(ctx context.Context, k *record.Key) error {
 	if change(&mended) != nil {
 		return nil
 	}
-	mended, err := s.engine.Store.UpdateKey(ctx, k.ID, change)
+	mended, err := s.mount.Store.UpdateKey(ctx, k.ID, change)
 	if err == nil {
 		*k = mended
 	}
-	return ignoreNotFound(err)
+	return record.Except(err, record.ErrKeyNotFound)
 }

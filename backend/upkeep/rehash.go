@@ -1,12 +1,14 @@
-package lifecycle
+package upkeep
 
 import (
 	"context"
+	"io"
 	"sync"
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -22,12 +24,11 @@ const (
 // Rehasher renews hashes of another cost than is configured, in the background,
 // one at a time.
 type Rehasher struct {
-	Engine *Engine
-	// Remember keeps a proof of the new hash, so that a re-hash makes no key
-	// cold.
-	Remember func(text apikey.Presented, phc keyhash.PHC)
-	// Writable tells whether this node may write.
-	Writable func() bool
+	mount  *Mount
+	hasher *keyhash.Hasher
+	random io.Reader
+	// proofs get one of the new hash, so that a re-hash makes no key cold.
+	proofs *proof.Cache
 
 	mu      sync.Mutex
 	pending map[offer]bool
@@ -48,18 +49,22 @@ type offer struct {
 
 func offerOf(text apikey.Key) offer { return offer{text.ID, text.Version} }
 
+// NewRehasher makes the rehasher of a mount.
+func NewRehasher(m *Mount, hasher *keyhash.Hasher, random io.Reader, proofs *proof.Cache) *Rehasher {
+	return &Rehasher{
+		mount: m, hasher: hasher, random: random, proofs: proofs,
+		pending: make(map[offer]bool), queue: make(chan rehash, rehashQueue),
+	}
+}
+
 // Offer queues a key that verified, or drops the offer. It never blocks.
 func (r *Rehasher) Offer(text apikey.Key, phc keyhash.PHC) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.pending == nil {
-		r.pending = make(map[offer]bool)
-		r.queue = make(chan rehash, rehashQueue)
-	}
 	if r.pending[offerOf(text)] {
 		return
 	}
-	if !r.worker.start(r.Engine.Logger, "re-hash", r.run) {
+	if !r.worker.start(r.mount.Logger, "re-hash", r.run) {
 		return
 	}
 	select {
@@ -78,7 +83,7 @@ func (r *Rehasher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case job := <-r.queue:
-			survive(r.Engine.Logger, "re-hash", func() { r.work(ctx, job) })
+			survive(r.mount.Logger, "re-hash", func() { r.work(ctx, job) })
 		}
 		select {
 		case <-ctx.Done():
@@ -97,30 +102,29 @@ func (r *Rehasher) work(ctx context.Context, job rehash) {
 		delete(r.pending, offerOf(job.text))
 	}()
 	if err := r.rehash(ctx, job); err != nil && ctx.Err() == nil {
-		r.Engine.Logger.Warn("a key was not re-hashed", "key_id", job.text.ID, "error", err)
+		r.mount.Logger.Warn("a key was not re-hashed", "key_id", job.text.ID, "error", err)
 	}
 }
 
 // rehash replaces one hash, if it still is the one that was seen and its key
 // still lives.
 func (r *Rehasher) rehash(ctx context.Context, job rehash) error {
-	e := r.Engine
-	config, err := e.Store.Config(ctx)
+	config, err := r.mount.Store.Config(ctx)
 	if err != nil {
 		return err
 	}
-	if !keyhash.NeedsRehash(job.phc, config.Argon2()) || !r.Writable() {
+	if !keyhash.NeedsRehash(job.phc, config.Argon2()) || !r.mount.Writable() {
 		return nil
 	}
-	phc, err := e.Hasher.Rehash(ctx, e.Random, config.Argon2(), job.text.HashInput())
+	phc, err := r.hasher.Rehash(ctx, r.random, config.Argon2(), job.text.HashInput())
 	if err != nil {
 		return err
 	}
 	// Before the record shows it: no verify shall find the new hash unproven.
-	r.Remember(job.text.Presented(), phc)
-	_, err = e.Store.UpdateKey(ctx, job.text.ID, func(k *record.Key) error {
+	r.proofs.Add(job.text.Presented(), phc)
+	_, err = r.mount.Store.UpdateKey(ctx, job.text.ID, func(k *record.Key) error {
 		v := k.Find(job.text.Version)
-		if v == nil || !v.Hash.Equal(job.phc) || k.RevokedAt != 0 || e.Clock.Now() >= k.Newest().ExpiresAt {
+		if v == nil || !v.Hash.Equal(job.phc) || k.RevokedAt != 0 || r.mount.Clock.Now() >= k.Newest().ExpiresAt {
 			return record.ErrUnchanged
 		}
 		v.Hash = phc

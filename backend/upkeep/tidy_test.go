@@ -1,4 +1,4 @@
-package lifecycle
+package upkeep
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
@@ -21,12 +22,6 @@ func (w *world) tidied(tidier *Tidier) TidyStatus {
 	return tidier.Status()
 }
 
-func (w *world) retention(s record.Seconds) {
-	w.Helper()
-	_, err := w.Store.UpdateConfig(w.Context(), func(c *record.Config) error { c.RevokedRetention = s; return nil })
-	w.must(err)
-}
-
 func TestTidyRemovesWhatEndedLongAgo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -35,19 +30,19 @@ func TestTidyRemovesWhatEndedLongAgo(t *testing.T) {
 	_, err := w.Store.UpdateKey(t.Context(), short.Key.ID, func(k *record.Key) error { k.Versions[0].ExpiresAt = start.Add(hour); return nil })
 	w.must(err)
 	w.revokeNow(revoked)
-	tidier := NewTidier(w.Engine)
+	tidier := NewTidier(w.kept)
 	if got := tidier.Status(); got != (TidyStatus{State: TidyNever}) {
 		t.Errorf("before it is %+v", got)
 	}
 	for _, step := range []struct {
 		move    record.Seconds
 		removed int
-		left    []Minted
+		left    []lifecycle.Minted
 	}{
-		{2*hour - 1, 0, []Minted{revoked, expiring, short}},
-		{1, 1, []Minted{expiring, short}},
-		{hour, 1, []Minted{expiring}},
-		{8 * hour, 0, []Minted{expiring}}, // expired an hour ago
+		{2*hour - 1, 0, []lifecycle.Minted{revoked, expiring, short}},
+		{1, 1, []lifecycle.Minted{expiring, short}},
+		{hour, 1, []lifecycle.Minted{expiring}},
+		{8 * hour, 0, []lifecycle.Minted{expiring}}, // expired an hour ago
 		{hour, 1, nil},
 	} {
 		w.clock.move(step.move)
@@ -76,27 +71,27 @@ func TestTidyForgetsHashesAndMendsHints(t *testing.T) {
 	w := newWorld(t)
 	w.retention(hour)
 	old := w.issue()
-	next, err := w.Rotate(t.Context(), Target{ID: old.Key.ID}, RotateRequest{Grace: new(hour)})
+	next, err := w.Rotate(t.Context(), lifecycle.Target{ID: old.Key.ID}, lifecycle.RotateRequest{Grace: new(hour)})
 	w.must(err)
 	w.must(w.disk.InmemStorage.Delete(t.Context(), "owner-key/acme/"+old.Key.ID[:2]+"/"+old.Key.ID))
 	w.must(w.Store.CreateKey(t.Context(), record.Key{ID: strings.Repeat("0", 16), Role: "web", RoleUID: "u1", Versions: old.Key.Versions}))
 	w.must(w.disk.InmemStorage.Delete(t.Context(), "key/00/"+strings.Repeat("0", 16)))
 	w.Store.Invalidate("key/00/" + strings.Repeat("0", 16))
 	w.clock.move(2*hour - 1)
-	if s := w.tidied(NewTidier(w.Engine)); s.EntriesRepaired != 2 || s.KeysRemoved != 0 {
+	if s := w.tidied(NewTidier(w.kept)); s.EntriesRepaired != 2 || s.KeysRemoved != 0 {
 		t.Errorf("it is %+v", s)
 	}
 	if got := w.code(old); got != verify.Superseded {
 		t.Errorf("within its retention it is %s", got)
 	}
 	w.clock.move(1)
-	if s := w.tidied(NewTidier(w.Engine)); s.EntriesRepaired != 0 {
+	if s := w.tidied(NewTidier(w.kept)); s.EntriesRepaired != 0 {
 		t.Errorf("it is %+v", s)
 	}
 	if w.code(old) != verify.Invalid || w.code(next) != verify.Valid || !w.key(old.Key.ID).Versions[1].Hash.None() {
 		t.Errorf("then they are %s and %s", w.code(old), w.code(next))
 	}
-	w.quiet(func() { w.tidied(NewTidier(w.Engine)) })
+	w.quiet(func() { w.tidied(NewTidier(w.kept)) })
 }
 
 func TestTheRetentionOfAKeyWithoutARoleBeginsWithTidy(t *testing.T) {
@@ -106,12 +101,12 @@ func TestTheRetentionOfAKeyWithoutARoleBeginsWithTidy(t *testing.T) {
 	m := w.issue()
 	w.role("web", func(r *record.Role) { r.UID = "u2" })
 	w.clock.move(hour)
-	w.tidied(NewTidier(w.Engine))
+	w.tidied(NewTidier(w.kept))
 	if k := w.key(m.Key.ID); k.RevokedAt != start.Add(hour) || k.RevokeReason != RoleGone {
 		t.Errorf("it was revoked at %+d: %q", k.RevokedAt.Sub(start), k.RevokeReason)
 	}
 	w.clock.move(hour)
-	if s := w.tidied(NewTidier(w.Engine)); s.KeysRemoved != 1 {
+	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 1 {
 		t.Errorf("it is %+v", s)
 	}
 }
@@ -125,7 +120,7 @@ func TestTidySaysWhyItFailed(t *testing.T) {
 		w.issue()
 		w.Store.Invalidate("config")
 		w.disk.fail = fail
-		tidier := NewTidier(w.Engine)
+		tidier := NewTidier(w.kept)
 		s := w.tidied(tidier)
 		if w.disk.fail = nil; s.State != TidyFailed || !strings.Contains(s.Error, "disk trouble") || s.FinishedAt == 0 {
 			t.Errorf("%s it is %+v", name, s)
@@ -146,7 +141,7 @@ func TestTidyIsOneRunAtATimeAndEndsWithTheMount(t *testing.T) {
 		}
 		return nil
 	}
-	tidier := NewTidier(w.Engine)
+	tidier := NewTidier(w.kept)
 	first := tidier.Start()
 	w.clock.move(60)
 	if again := tidier.Start(); again != first {
@@ -171,7 +166,7 @@ func TestARunThatPanicsHasFailed(t *testing.T) {
 		}
 		return nil
 	}
-	tidier := NewTidier(w.Engine)
+	tidier := NewTidier(w.kept)
 	if s := w.tidied(tidier); s.State != TidyFailed || s.Error != "internal error" {
 		t.Errorf("it is %+v", s)
 	}
@@ -184,7 +179,7 @@ func TestARunThatPanicsHasFailed(t *testing.T) {
 func TestARunThatIsStartedAtTheLastOnesEndRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	tidier := NewTidier(w.Engine)
+	tidier := NewTidier(w.kept)
 	for range 60 {
 		if s := w.ended(tidier); s.State != TidyDone {
 			t.Fatalf("it is %+v", s)
@@ -207,7 +202,7 @@ func TestTidyRunsByItselfOnceAnHour(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		tidier := NewTidier(w.Engine)
+		tidier := NewTidier(w.kept)
 		runs := 0
 		for range 3 * 60 {
 			tidier.StartWhenDue()

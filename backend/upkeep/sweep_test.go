@@ -1,10 +1,11 @@
-package lifecycle
+package upkeep
 
 import (
 	"strings"
 	"testing"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
@@ -19,11 +20,11 @@ func TestTidyRemovesWhatAStopEnded(t *testing.T) {
 	w.must(err)
 	next := w.issue()
 	w.clock.move(hour - 1)
-	if s := w.tidied(NewTidier(w.Engine)); s.KeysRemoved != 0 || s.State != TidyDone {
+	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 0 || s.State != TidyDone {
 		t.Errorf("within the retention it is %+v", s)
 	}
 	w.clock.move(1)
-	if s := w.tidied(NewTidier(w.Engine)); s.KeysRemoved != 2 {
+	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 2 {
 		t.Errorf("after it, it is %+v", s)
 	}
 	for m, want := range map[string]verify.Code{old.Text.Reveal(): verify.Invalid, child.Text.Reveal(): verify.Invalid, next.Text.Reveal(): verify.Valid} {
@@ -38,10 +39,10 @@ func TestTidyRemovesWhatAStopEnded(t *testing.T) {
 
 func TestTidyWritesDownThatAKeyIsAnOrphan(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(w *world, parent Minted){
-		"of a revoked key":  func(w *world, p Minted) { w.revokeNow(p) },
-		"of a key gone":     func(w *world, p Minted) { w.must(w.Delete(w.Context(), Target{ID: p.Key.ID})) },
-		"of a disabled key": func(w *world, p Minted) { w.disable(p) },
+	for name, end := range map[string]func(w *world, parent lifecycle.Minted){
+		"of a revoked key":  func(w *world, p lifecycle.Minted) { w.revokeNow(p) },
+		"of a key gone":     func(w *world, p lifecycle.Minted) { w.must(w.Delete(w.Context(), lifecycle.Target{ID: p.Key.ID})) },
+		"of a disabled key": func(w *world, p lifecycle.Minted) { w.disable(p) },
 	} {
 		w, root := delegating(t)
 		w.retention(hour)
@@ -49,12 +50,12 @@ func TestTidyWritesDownThatAKeyIsAnOrphan(t *testing.T) {
 		grandchild := w.delegate(child, record.Request{})
 		end(w, root)
 		w.clock.move(60)
-		w.tidied(NewTidier(w.Engine))
+		w.tidied(NewTidier(w.kept))
 		var want record.Time
 		if name != "of a disabled key" {
 			want = start.Add(60)
 		}
-		for _, m := range []Minted{child, grandchild} {
+		for _, m := range []lifecycle.Minted{child, grandchild} {
 			if got := w.key(m.Key.ID).OrphanedAt; got != want {
 				t.Errorf("%s: orphaned at %d", name, got)
 			}
@@ -63,7 +64,7 @@ func TestTidyWritesDownThatAKeyIsAnOrphan(t *testing.T) {
 			}
 		}
 		w.clock.move(hour)
-		w.tidied(NewTidier(w.Engine))
+		w.tidied(NewTidier(w.kept))
 		left := 0
 		w.each(func(path, _ string) {
 			if strings.HasPrefix(path, "key/") && !strings.HasSuffix(path, root.Key.ID) {
@@ -87,19 +88,19 @@ func TestTidyWritesDownWhatNobodyUsed(t *testing.T) {
 	w.uses.Touch(used.Key.ID, 1, w.clock.Now())
 	w.ends.NoteIdle(marked.Key.ID, 0) // under a shorter timeout than today's
 	w.clock.move(hour)
-	w.tidied(NewTidier(w.Engine))
+	w.tidied(NewTidier(w.kept))
 	for m, want := range map[string]record.Time{idle.Key.ID: start.Add(2 * hour), marked.Key.ID: start.Add(2 * hour), used.Key.ID: start.Add(10 * hour)} {
 		if got := w.key(m).Versions[0].ExpiresAt; got != want {
 			t.Errorf("one expires at %+d, want %+d", got.Sub(start), want.Sub(start))
 		}
 	}
 	w.clock.move(hour - 1)
-	if s := w.tidied(NewTidier(w.Engine)); s.KeysRemoved != 0 {
+	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 0 {
 		t.Errorf("within the retention it is %+v", s)
 	}
 	w.uses.Touch(used.Key.ID, 1, w.clock.Now())
 	w.clock.move(1)
-	if s := w.tidied(NewTidier(w.Engine)); s.KeysRemoved != 2 {
+	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 2 {
 		t.Errorf("after it, it is %+v", s)
 	}
 }
@@ -110,7 +111,7 @@ func TestTidyRemovesQuotasAndUsesWithTheirKeys(t *testing.T) {
 	w.retention(0)
 	w.role("web", func(r *record.Role) { r.Quota = 640 })
 	m, left := w.issue(), w.issue()
-	for _, key := range []Minted{m, left} {
+	for _, key := range []lifecycle.Minted{m, left} {
 		if d, err := w.verify.Verify(t.Context(), verify.Request{Key: key.Text.Presented(), Cost: 1}); err != nil || !d.Valid() {
 			t.Fatal(d.Code, err)
 		}
@@ -118,7 +119,7 @@ func TestTidyRemovesQuotasAndUsesWithTheirKeys(t *testing.T) {
 	w.must(w.uses.Flush(t.Context()))
 	w.revokeNow(m)
 	w.clock.move(1)
-	if s := w.tidied(NewTidier(w.Engine)); s.KeysRemoved != 1 || s.EntriesRepaired != 0 {
+	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 1 || s.EntriesRepaired != 0 {
 		t.Errorf("it is %+v", s)
 	}
 	found := 0
@@ -149,13 +150,13 @@ func TestTidyPassesOverWhatCannotBeRead(t *testing.T) {
 	w.must(w.disk.InmemStorage.Put(t.Context(), entry))
 	w.Store.Invalidate(path)
 	w.clock.move(1)
-	s := w.tidied(NewTidier(w.Engine))
+	s := w.tidied(NewTidier(w.kept))
 	if s.State != TidyDone || s.KeysRemoved != 1 || !strings.HasPrefix(s.Error, "1 keys") || !strings.Contains(w.log.String(), broken.Key.ID) {
 		t.Errorf("it is %+v; the log says %s", s, w.log)
 	}
 	entry.Value = []byte(whole)
 	w.must(w.disk.InmemStorage.Put(t.Context(), entry))
-	if s := w.tidied(NewTidier(w.Engine)); s.State != TidyDone || s.Error != "" {
+	if s := w.tidied(NewTidier(w.kept)); s.State != TidyDone || s.Error != "" {
 		t.Errorf("mended it is %+v", s)
 	}
 	if got := w.code(broken); got != verify.Valid {
@@ -167,10 +168,10 @@ func TestTidyPassesOverWhatCannotBeRead(t *testing.T) {
 // it has the key.
 func TestTidyLooksAgainBeforeItWritesAnEnd(t *testing.T) {
 	t.Parallel()
-	for name, come := range map[string]func(w *world, m Minted){
-		"a longer idle_timeout": func(w *world, _ Minted) { w.role("web", func(r *record.Role) { r.IdleTimeout = 9 * hour }) },
-		"no idle_timeout":       func(w *world, _ Minted) { w.role("web", func(r *record.Role) { r.IdleTimeout = 0 }) },
-		"a use that came late":  func(w *world, m Minted) { w.uses.Touch(m.Key.ID, 1, w.clock.Now()) },
+	for name, come := range map[string]func(w *world, m lifecycle.Minted){
+		"a longer idle_timeout": func(w *world, _ lifecycle.Minted) { w.role("web", func(r *record.Role) { r.IdleTimeout = 9 * hour }) },
+		"no idle_timeout":       func(w *world, _ lifecycle.Minted) { w.role("web", func(r *record.Role) { r.IdleTimeout = 0 }) },
+		"a use that came late":  func(w *world, m lifecycle.Minted) { w.uses.Touch(m.Key.ID, 1, w.clock.Now()) },
 	} {
 		w := newWorld(t)
 		w.role("web", func(r *record.Role) { r.IdleTimeout = hour })

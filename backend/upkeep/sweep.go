@@ -1,4 +1,4 @@
-package lifecycle
+package upkeep
 
 import (
 	"context"
@@ -19,7 +19,7 @@ var ErrUnsettled = errors.New("the clock has jumped: nothing is removed while it
 // decides nothing by what it saw from afar; each change looks again under the
 // key's lock.
 type sweep struct {
-	engine    *Engine
+	mount     *Mount
 	retention record.Seconds
 	count     func(removed, repaired int)
 	// unreadable counts the keys that were passed over.
@@ -31,13 +31,13 @@ type sweep struct {
 }
 
 func (s *sweep) run(ctx context.Context) error {
-	records := s.engine.Store
+	records := s.mount.Store
 	config, err := records.Config(ctx)
 	if err != nil {
 		return err
 	}
 	s.retention = config.RevokedRetention
-	if s.carriers, err = s.engine.carriersNow(ctx, config); err != nil {
+	if s.carriers, err = s.mount.carriersNow(ctx, config); err != nil {
 		return err
 	}
 	step := func() { s.pace.step(ctx) }
@@ -52,7 +52,7 @@ func (s *sweep) run(ctx context.Context) error {
 		return ErrUnsettled
 	}
 	if s.unreadable == 0 { // else nobody knows what they carry
-		if err := s.engine.dropPrefixes(ctx, s.carriers); err != nil {
+		if err := s.mount.dropPrefixes(ctx, s.carriers); err != nil {
 			return err
 		}
 	}
@@ -61,9 +61,9 @@ func (s *sweep) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	moved, err := records.SweepUsage(ctx, step, s.engine.Clock.Dated)
+	moved, err := records.SweepUsage(ctx, step, s.mount.Clock.Dated)
 	if moved {
-		s.engine.Redated()
+		s.mount.Redated()
 	}
 	return err
 }
@@ -73,7 +73,7 @@ func (s *sweep) passOver(id string, err error) error {
 	if !errors.Is(err, store.ErrUnreadable) {
 		return err
 	}
-	s.engine.Logger.Error("tidy passed over a key", "key_id", id, "error", err)
+	s.mount.Logger.Error("tidy passed over a key", "key_id", id, "error", err)
 	s.unreadable++
 	return nil
 }
@@ -81,12 +81,12 @@ func (s *sweep) passOver(id string, err error) error {
 // key tidies one key: removes it when it ended long ago, else forgets what its
 // versions need no longer and mends its hints.
 func (s *sweep) key(ctx context.Context, id string) error {
-	e := s.engine
-	k, found, err := e.Store.PeekKey(ctx, id)
+	m := s.mount
+	k, found, err := m.Store.PeekKey(ctx, id)
 	if err != nil || !found {
 		return err
 	}
-	l, err := e.Resolver.Resolve(ctx, k)
+	l, err := m.Resolver.Resolve(ctx, k)
 	if err != nil {
 		return err
 	}
@@ -98,21 +98,21 @@ func (s *sweep) key(ctx context.Context, id string) error {
 		return nil
 	}
 	if s.over(&k, l.Standing) {
-		removed, err := e.Store.DeleteKey(ctx, id, func(k *record.Key) bool { return k == nil || !s.over(k, l.Standing) })
+		removed, err := m.Store.DeleteKey(ctx, id, func(k *record.Key) bool { return k == nil || !s.over(k, l.Standing) })
 		if removed {
-			e.Gone(id)
+			m.Gone(id)
 			s.count(1, 0)
 		}
 		return err
 	}
-	if !k.Ended(l.Standing, e.Clock.Now()) {
+	if !k.Ended(l.Standing, m.Clock.Now()) {
 		s.carriers.saw(&k)
 	}
 	if err := s.writeDown(ctx, &k, l.Standing); err != nil {
 		return err
 	}
-	repaired, err := e.Store.RepairHints(ctx, id, func(k record.Key) record.Time {
-		return k.EndedAt(l.Standing, e.Clock.Now())
+	repaired, err := m.Store.RepairHints(ctx, id, func(k record.Key) record.Time {
+		return k.EndedAt(l.Standing, m.Clock.Now())
 	})
 	s.count(0, repaired)
 	return err
@@ -120,7 +120,7 @@ func (s *sweep) key(ctx context.Context, id string) error {
 
 // over tells whether a key ended so long ago that its record goes.
 func (s *sweep) over(k *record.Key, standing record.Standing) bool {
-	now := s.engine.Clock.Now()
+	now := s.mount.Clock.Now()
 	ended := k.EndedAt(standing, now)
 	return ended != 0 && now >= ended.Add(s.retention) && s.settled()
 }
@@ -131,19 +131,19 @@ func (s *sweep) over(k *record.Key, standing record.Standing) bool {
 // tells whether there may be something to write: a use or a longer timeout may
 // have come since.
 func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.Standing) error {
-	now := s.engine.Clock.Now()
+	now := s.mount.Clock.Now()
 	seen := k.Clone()
 	if s.note(&seen, standing, now) != nil {
 		return nil
 	}
-	_, err := s.engine.Store.UpdateKey(ctx, k.ID, func(k *record.Key) error {
-		l, err := s.engine.Lineage(ctx, *k)
+	_, err := s.mount.Store.UpdateKey(ctx, k.ID, func(k *record.Key) error {
+		l, err := s.mount.Resolver.Now(ctx, *k)
 		if err != nil {
 			return err
 		}
 		return s.note(k, l.Standing, now)
 	})
-	return ignoreNotFound(err)
+	return record.Except(err, record.ErrKeyNotFound)
 }
 
 func (s *sweep) note(k *record.Key, standing record.Standing, now record.Time) error {

@@ -1,10 +1,11 @@
-package lifecycle
+package upkeep
 
 import (
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
@@ -15,7 +16,7 @@ func idling(t *testing.T) (*world, *IdleEnds) {
 	w := newWorld(t)
 	w.role("web", func(r *record.Role) { r.IdleTimeout = hour })
 	w.uses.Recover(nil)
-	ends := &IdleEnds{Engine: w.Engine, Writable: func() bool { return true }, Uses: w.uses.Uses}
+	ends := NewIdleEnds(w.kept, w.uses)
 	w.verify.Idle = func(id string, at, active record.Time) {
 		w.ends.NoteIdle(id, active)
 		ends.Note(id, at, active)
@@ -45,7 +46,7 @@ func TestAnIdleEndIsForGood(t *testing.T) {
 		if got := w.code(m); got != verify.Expired {
 			t.Errorf("after the timeout was lifted it is %s", got)
 		}
-		if _, err := w.Rotate(t.Context(), Target{ID: m.Key.ID}, RotateRequest{}); err == nil {
+		if _, err := w.Rotate(t.Context(), lifecycle.Target{ID: m.Key.ID}, lifecycle.RotateRequest{}); err == nil {
 			t.Error("a rotation revived it")
 		}
 	})
@@ -53,11 +54,13 @@ func TestAnIdleEndIsForGood(t *testing.T) {
 
 func TestAnIdleEndIsNotWrittenWhereItMustNot(t *testing.T) {
 	t.Parallel()
-	for name, do := range map[string]func(w *world, m Minted, ends *IdleEnds){
-		"on a standby":                        func(_ *world, _ Minted, ends *IdleEnds) { ends.Writable = func() bool { return false } },
-		"after a use that was decided before": func(w *world, m Minted, _ *IdleEnds) { w.uses.Touch(m.Key.ID, 1, start+1) },
-		"of a key that is gone":               func(w *world, m Minted, _ *IdleEnds) { w.must(w.Delete(w.Context(), Target{ID: m.Key.ID})) },
-		"that comes after its expiry":         func(w *world, m Minted, _ *IdleEnds) {},
+	for name, do := range map[string]func(w *world, m lifecycle.Minted, ends *IdleEnds){
+		"on a standby":                        func(w *world, _ lifecycle.Minted, _ *IdleEnds) { w.writable = false },
+		"after a use that was decided before": func(w *world, m lifecycle.Minted, _ *IdleEnds) { w.uses.Touch(m.Key.ID, 1, start+1) },
+		"of a key that is gone": func(w *world, m lifecycle.Minted, _ *IdleEnds) {
+			w.must(w.Delete(w.Context(), lifecycle.Target{ID: m.Key.ID}))
+		},
+		"that comes after its expiry": func(w *world, m lifecycle.Minted, _ *IdleEnds) {},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w, ends := idling(t)
@@ -85,7 +88,7 @@ func TestWhatWaitsIsWrittenAtAnOrderlyEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ends := idling(t)
-		var all []Minted
+		var all []lifecycle.Minted
 		for range 20 {
 			all = append(all, w.issue())
 		}

@@ -1,4 +1,4 @@
-package lifecycle
+package upkeep
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const secureTime = 5 * time.Second
 func (f *Flusher) Secure() {
 	deadline := time.Now().Add(stopTime)
 	var all worker
-	all.start(f.Engine.Logger, "flush before another mount ends", func(context.Context) {
+	all.start(f.mount.Logger, "flush before another mount ends", func(context.Context) {
 		if f.secure() {
 			f.writeAll(deadline)
 		}
@@ -36,7 +36,7 @@ func (f *Flusher) secure() bool {
 		return false
 	}
 	f.until = time.Now().Add(secureTime)
-	f.Meter.Frugal(true)
+	f.meter.Frugal(true)
 	f.Wake()
 	return !f.secured.Swap(true)
 }
@@ -53,22 +53,22 @@ func (f *Flusher) resume(ctx context.Context) (wait time.Duration) {
 	if wait := time.Until(f.until); wait > 0 {
 		return wait
 	}
-	if err := f.Engine.Store.ResumeUsage(ctx, f.gaps); err != nil {
-		f.Engine.Logger.Error("last uses are still written one by one", "error", err)
+	if err := f.mount.Store.ResumeUsage(ctx, f.gaps); err != nil {
+		f.mount.Logger.Error("last uses are still written one by one", "error", err)
 		return flushRetry
 	}
 	f.secured.Store(false)
-	f.Meter.Frugal(false)
+	f.meter.Frugal(false)
 	return 0
 }
 
 // Used notes a use of a version. Its answer waits for it.
 func (f *Flusher) Used(id string, version int, now record.Time) {
-	f.Uses.Touch(id, version, now)
+	f.uses.Touch(id, version, now)
 	if !f.secured.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
-	f.report(f.Uses.Flush(ctx))
+	f.report(f.uses.Flush(ctx))
 }

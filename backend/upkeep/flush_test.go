@@ -1,4 +1,4 @@
-package lifecycle
+package upkeep
 
 import (
 	"strings"
@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/usage"
@@ -18,7 +19,7 @@ func (w *world) flusher() *Flusher {
 	w.Helper()
 	w.uses = usage.New(w.Store, 1000, func() bool { return true }, w.clock.Now())
 	w.meter = limit.NewMeter(w.Store)
-	f := NewFlusher(w.Engine, w.uses, w.meter)
+	f := NewFlusher(w.kept, w.uses, w.meter)
 	w.must(f.Start(w.Context()))
 	return f
 }
@@ -144,7 +145,7 @@ func TestAnOrderlyEndLosesNothingAndACrashAnInterval(t *testing.T) {
 	})
 }
 
-func spend(w *world, m Minted) error {
+func spend(w *world, m lifecycle.Minted) error {
 	line := limit.Line{ID: m.Key.ID, Created: m.Key.CreatedAt, Limits: record.Limits{Quota: 640}}
 	_, err := w.meter.Take(w.Context(), []limit.Line{line}, 1, start)
 	return err
@@ -155,7 +156,7 @@ func TestAFlusherThatCannotTakeOverIsStartedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		for op, id := range map[string]string{"get": "aa00000000000001", "put": "aa00000000000002"} {
-			f := NewFlusher(w.Engine, w.uses, w.meter)
+			f := NewFlusher(w.kept, w.uses, w.meter)
 			w.disk.fail = fails(op, "usage/mark")
 			if err := f.Start(t.Context()); err == nil {
 				t.Errorf("without a %s it started", op)

@@ -1,4 +1,4 @@
-package lifecycle
+package upkeep
 
 import (
 	"strings"
@@ -7,18 +7,19 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 func (w *world) rehasher() *Rehasher {
-	r := &Rehasher{Engine: w.Engine, Remember: w.proofs.Add, Writable: func() bool { return true }}
+	r := NewRehasher(w.kept, w.Hasher, w, w.proofs)
 	w.Cleanup(r.Stop)
 	return r
 }
 
 // hashOf is the stored hash of the newest version.
-func (w *world) hashOf(m Minted) keyhash.PHC {
+func (w *world) hashOf(m lifecycle.Minted) keyhash.PHC {
 	w.Helper()
 	return w.key(m.Key.ID).Versions[0].Hash
 }
@@ -50,21 +51,23 @@ func TestAHashIsRenewedWithTheNewCostAndStaysProven(t *testing.T) {
 func TestARehashNeverWritesWhatItShouldNot(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		do     func(w *world, m Minted, r *Rehasher)
+		do     func(w *world, m lifecycle.Minted, r *Rehasher)
 		during bool
 	}{
-		"to a lower cost":       {do: func(w *world, _ Minted, _ *Rehasher) { w.setCost(8, 1) }},
-		"on a standby":          {do: func(_ *world, _ Minted, r *Rehasher) { r.Writable = func() bool { return false } }},
-		"of a revoked key":      {do: func(w *world, m Minted, _ *Rehasher) { w.revokeNow(m) }, during: true},
-		"of an expired key":     {do: func(w *world, _ Minted, _ *Rehasher) { w.clock.move(10 * hour) }, during: true},
-		"of a key that is gone": {do: func(w *world, m Minted, _ *Rehasher) { w.must(w.Delete(w.Context(), Target{ID: m.Key.ID})) }, during: true},
-		"of a hash that was replaced": {do: func(w *world, m Minted, _ *Rehasher) {
+		"to a lower cost":   {do: func(w *world, _ lifecycle.Minted, _ *Rehasher) { w.setCost(8, 1) }},
+		"on a standby":      {do: func(w *world, _ lifecycle.Minted, _ *Rehasher) { w.writable = false }},
+		"of a revoked key":  {do: func(w *world, m lifecycle.Minted, _ *Rehasher) { w.revokeNow(m) }, during: true},
+		"of an expired key": {do: func(w *world, _ lifecycle.Minted, _ *Rehasher) { w.clock.move(10 * hour) }, during: true},
+		"of a key that is gone": {do: func(w *world, m lifecycle.Minted, _ *Rehasher) {
+			w.must(w.Delete(w.Context(), lifecycle.Target{ID: m.Key.ID}))
+		}, during: true},
+		"of a hash that was replaced": {do: func(w *world, m lifecycle.Minted, _ *Rehasher) {
 			other, err := w.Hasher.Sum(w.Context(), w, keyhash.Params{MemoryKiB: 32, Iterations: 1, Parallelism: 1}, m.Text.HashInput())
 			w.must(err)
 			_, err = w.Store.UpdateKey(w.Context(), m.Key.ID, func(k *record.Key) error { k.Versions[0].Hash = other; return nil })
 			w.must(err)
 		}, during: true},
-		"of a version that was forgotten": {do: func(w *world, m Minted, _ *Rehasher) {
+		"of a version that was forgotten": {do: func(w *world, m lifecycle.Minted, _ *Rehasher) {
 			for range record.MaxVersions {
 				w.rotateNow(m)
 			}
@@ -128,7 +131,7 @@ func TestAnOfferNeverBlocksAndTheQueueIsBounded(t *testing.T) {
 	w := newWorld(t)
 	r := w.rehasher()
 	stuck := make(chan struct{})
-	r.Writable = func() bool { <-stuck; return false }
+	w.kept.Writable = func() bool { <-stuck; return false }
 	w.setCost(16, 1)
 	old := keyhash.Stored("$argon2id$v=19$m=8,t=1,p=1$")
 	for i := range 10 * rehashQueue {

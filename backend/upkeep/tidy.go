@@ -1,4 +1,4 @@
-package lifecycle
+package upkeep
 
 import (
 	"context"
@@ -37,7 +37,7 @@ const TidyInterval = time.Hour
 
 // Tidier removes what has ended, in the background, one run at a time.
 type Tidier struct {
-	engine *Engine
+	mount  *Mount
 	worker worker
 
 	mu     sync.Mutex
@@ -51,9 +51,9 @@ type Tidier struct {
 const firstTidy = 10 * time.Minute
 
 // NewTidier makes the tidier of a mount.
-func NewTidier(e *Engine) *Tidier {
+func NewTidier(m *Mount) *Tidier {
 	now := time.Now()
-	return &Tidier{engine: e, status: TidyStatus{State: TidyNever}, last: now.Add(firstTidy - TidyInterval)}
+	return &Tidier{mount: m, status: TidyStatus{State: TidyNever}, last: now.Add(firstTidy - TidyInterval)}
 }
 
 // Status is that of the present run, or of the last.
@@ -74,9 +74,9 @@ func (t *Tidier) Start() TidyStatus {
 	// the worker would take it for this run.
 	t.worker.wait()
 	before := t.status
-	t.status = TidyStatus{State: TidyRunning, StartedAt: t.engine.Clock.Now()}
+	t.status = TidyStatus{State: TidyRunning, StartedAt: t.mount.Clock.Now()}
 	t.last = time.Now()
-	if !t.worker.start(t.engine.Logger, "tidy", t.run) {
+	if !t.worker.start(t.mount.Logger, "tidy", t.run) {
 		t.status = before
 	}
 	return t.status
@@ -86,10 +86,10 @@ func (t *Tidier) Start() TidyStatus {
 // clock has gone back since: what was dated ahead is to be found. It is called
 // once a minute, and does nothing while the clock is in doubt.
 func (t *Tidier) StartWhenDue() {
-	if !t.engine.Clock.Settled(0) {
+	if !t.mount.Clock.Settled(0) {
 		return
 	}
-	backs := t.engine.Clock.TakenBack()
+	backs := t.mount.Clock.TakenBack()
 	t.mu.Lock()
 	due := time.Since(t.last) >= TidyInterval || backs != t.backs
 	t.backs = backs
@@ -103,7 +103,7 @@ func (t *Tidier) StartWhenDue() {
 func (t *Tidier) Stop() { t.worker.stop() }
 
 func (t *Tidier) run(ctx context.Context) {
-	s := &sweep{engine: t.engine, count: t.count}
+	s := &sweep{mount: t.mount, count: t.count}
 	// Until proven otherwise, so that a panic does not leave 'running' behind.
 	state, text := TidyFailed, "internal error"
 	defer func() { t.finish(state, text) }()
@@ -112,10 +112,10 @@ func (t *Tidier) run(ctx context.Context) {
 	case ctx.Err() != nil:
 		state, text = TidyCancelled, ""
 	case errors.Is(err, ErrUnsettled):
-		t.engine.Logger.Warn("tidy removed nothing more", "reason", err)
+		t.mount.Logger.Warn("tidy removed nothing more", "reason", err)
 		text = err.Error()
 	case err != nil:
-		t.engine.Logger.Error("tidy failed", "error", err)
+		t.mount.Logger.Error("tidy failed", "error", err)
 		text = err.Error()
 	case s.unreadable > 0:
 		state, text = TidyDone, fmt.Sprintf("%d keys could not be read and were passed over; the log names them", s.unreadable)
@@ -128,7 +128,7 @@ func (t *Tidier) finish(state TidyState, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.status.State, t.status.Error = state, text
-	t.status.FinishedAt = t.engine.Clock.Now()
+	t.status.FinishedAt = t.mount.Clock.Now()
 }
 
 func (t *Tidier) count(removed, repaired int) {

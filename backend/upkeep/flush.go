@@ -1,4 +1,4 @@
-package lifecycle
+package upkeep
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 // Flusher writes last uses down, and gives reserved quota back that nobody
 // spends, every usage_flush_interval.
 type Flusher struct {
-	Engine *Engine
-	Uses   *usage.Tracker
-	Meter  *limit.Meter
+	mount *Mount
+	uses  *usage.Tracker
+	meter *limit.Meter
 
 	worker worker
 	wake   chan struct{}
@@ -30,8 +30,8 @@ type Flusher struct {
 }
 
 // NewFlusher makes the flusher of a mount. It begins with Start.
-func NewFlusher(e *Engine, uses *usage.Tracker, meter *limit.Meter) *Flusher {
-	return &Flusher{Engine: e, Uses: uses, Meter: meter, wake: make(chan struct{}, 1)}
+func NewFlusher(m *Mount, uses *usage.Tracker, meter *limit.Meter) *Flusher {
+	return &Flusher{mount: m, uses: uses, meter: meter, wake: make(chan struct{}, 1)}
 }
 
 // Start recovers from the process before and begins to flush, once; should a
@@ -42,19 +42,19 @@ func (f *Flusher) Start(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.begun {
-		f.worker.start(f.Engine.Logger, "flush", f.run)
+		f.worker.start(f.mount.Logger, "flush", f.run)
 		return nil
 	}
-	config, err := f.Engine.Store.Config(ctx)
+	config, err := f.mount.Store.Config(ctx)
 	if err != nil {
 		return err
 	}
-	f.gaps, err = f.Engine.Store.TakeOverUsage(ctx, f.Uses.Born(), config.UsageFlushInterval)
+	f.gaps, err = f.mount.Store.TakeOverUsage(ctx, f.uses.Born(), config.UsageFlushInterval)
 	if err != nil {
 		return err
 	}
-	f.Uses.Recover(f.gaps)
-	f.begun = f.worker.start(f.Engine.Logger, "flush", f.run)
+	f.uses.Recover(f.gaps)
+	f.begun = f.worker.start(f.mount.Logger, "flush", f.run)
 	return nil
 }
 
@@ -80,7 +80,7 @@ func (f *Flusher) run(ctx context.Context) {
 		case <-time.After(wait):
 		}
 		wait = flushRetry // where it is not found out
-		survive(f.Engine.Logger, "flush", func() { wait = f.flushWhenDue(ctx, &last) })
+		survive(f.mount.Logger, "flush", func() { wait = f.flushWhenDue(ctx, &last) })
 	}
 }
 
@@ -90,7 +90,7 @@ func (f *Flusher) flushWhenDue(ctx context.Context, last *time.Time) (wait time.
 	if wait := f.resume(ctx); wait > 0 {
 		return wait
 	}
-	config, err := f.Engine.Store.Config(ctx)
+	config, err := f.mount.Store.Config(ctx)
 	if err != nil {
 		return flushRetry
 	}
@@ -100,9 +100,9 @@ func (f *Flusher) flushWhenDue(ctx context.Context, last *time.Time) (wait time.
 		return wait
 	}
 	*last = time.Now()
-	err = errors.Join(f.Uses.Flush(ctx), f.Meter.Settle(ctx, interval))
+	err = errors.Join(f.uses.Flush(ctx), f.meter.Settle(ctx, interval))
 	if err != nil && ctx.Err() == nil {
-		f.Engine.Logger.Error("last uses and quotas were not all written", "error", err)
+		f.mount.Logger.Error("last uses and quotas were not all written", "error", err)
 	}
 	return interval
 }
@@ -121,11 +121,11 @@ func (f *Flusher) Stop() {
 func (f *Flusher) writeAll(deadline time.Time) {
 	// Not every storage heeds a deadline, so nobody waits for it here.
 	var flush, settle worker
-	flush.start(f.Engine.Logger, "last flush", func(ctx context.Context) { f.report(f.flushLast(ctx, deadline)) })
-	settle.start(f.Engine.Logger, "last return of quotas", func(ctx context.Context) {
+	flush.start(f.mount.Logger, "last flush", func(ctx context.Context) { f.report(f.flushLast(ctx, deadline)) })
+	settle.start(f.mount.Logger, "last return of quotas", func(ctx context.Context) {
 		ctx, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()
-		f.report(f.Meter.Settle(ctx, 0))
+		f.report(f.meter.Settle(ctx, 0))
 	})
 	flush.waitUntil(deadline)
 	settle.waitUntil(deadline)
@@ -134,17 +134,17 @@ func (f *Flusher) writeAll(deadline time.Time) {
 func (f *Flusher) flushLast(ctx context.Context, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	if err := f.Uses.Flush(ctx); err != nil {
+	if err := f.uses.Flush(ctx); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err // another process may have begun
 	}
-	return f.Engine.Store.EndUsage(ctx, f.gaps)
+	return f.mount.Store.EndUsage(ctx, f.gaps)
 }
 
 func (f *Flusher) report(err error) {
 	if err != nil {
-		f.Engine.Logger.Warn("the last flush was not finished", "error", err)
+		f.mount.Logger.Warn("the last flush was not finished", "error", err)
 	}
 }

@@ -1,9 +1,10 @@
-package lifecycle
+package upkeep
 
 import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
@@ -17,12 +18,12 @@ func TestTidyRemovesNothingByAClockThatIsNotSettled(t *testing.T) {
 		w := newWorld(t)
 		w.retention(3 * hour)
 		old := w.issue()
-		next, err := w.Rotate(t.Context(), Target{ID: old.Key.ID}, RotateRequest{})
+		next, err := w.Rotate(t.Context(), lifecycle.Target{ID: old.Key.ID}, lifecycle.RotateRequest{})
 		w.must(err)
 		w.revokeNow(w.issue())
 		w.clock.move(100 * hour)
 		w.clock.certain = certain
-		tidier := NewTidier(w.Engine)
+		tidier := NewTidier(w.kept)
 		w.quiet(func() {
 			if s := w.tidied(tidier); s.State != TidyFailed || s.KeysRemoved != 0 || !strings.Contains(s.Error, "clock") {
 				t.Errorf("%s it is %+v", name, s)
@@ -49,7 +50,7 @@ func TestARunStopsRemovingWhenTheClockJumps(t *testing.T) {
 	w.clock.move(100 * hour)
 	asked := 0
 	w.clock.certain = func(record.Seconds) bool { asked++; return asked < 12 }
-	s := w.tidied(NewTidier(w.Engine))
+	s := w.tidied(NewTidier(w.kept))
 	if s.State != TidyFailed || s.KeysRemoved < 1 || s.KeysRemoved > 11 {
 		t.Errorf("it is %+v", s)
 	}
@@ -58,7 +59,7 @@ func TestARunStopsRemovingWhenTheClockJumps(t *testing.T) {
 func TestTidyDoesNotStartByItselfInDoubtAndDoesAfterTheTimeWentBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	tidier := NewTidier(w.Engine)
+	tidier := NewTidier(w.kept)
 	runs := func() bool {
 		tidier.StartWhenDue()
 		tidier.worker.wait()
@@ -89,7 +90,7 @@ func TestTidyMendsWhatWasDatedByAWrongClock(t *testing.T) {
 	w.clock.move(-50_000 * hour)
 	w.clock.dated = func(at record.Time) record.Time { return min(at, start) }
 	w.clock.move(60)
-	w.tidied(NewTidier(w.Engine))
+	w.tidied(NewTidier(w.kept))
 	if k := w.key(m.Key.ID); k.CreatedAt != start || k.Newest().ExpiresAt != start.Add(10*hour) {
 		t.Errorf("it was made at %+d and ends at %+d", k.CreatedAt.Sub(start), k.Newest().ExpiresAt.Sub(start))
 	}
@@ -117,11 +118,11 @@ func TestARenewalBeforeTheDatesAreMendedCounts(t *testing.T) {
 		return at
 	}
 	w.clock.move(hour)
-	got, err := w.Renew(t.Context(), RenewRequest{ID: m.Key.ID, Version: 1, Grant: granting(0)})
+	got, err := w.Renew(t.Context(), lifecycle.RenewRequest{ID: m.Key.ID, Version: 1, Grant: func(lifetime, most record.Seconds) (record.Seconds, error) { return min(lifetime, most), nil }})
 	if err != nil || got.Until != start.Add(11*hour) {
 		t.Fatalf("it was renewed to %+d, %v", got.Until.Sub(start), err)
 	}
-	w.tidied(NewTidier(w.Engine))
+	w.tidied(NewTidier(w.kept))
 	if v := w.key(m.Key.ID).Versions[0]; v.CreatedAt != start || v.ExpiresAt != got.Until {
 		t.Errorf("it was made at %+d and ends at %+d", v.CreatedAt.Sub(start), v.ExpiresAt.Sub(start))
 	}
@@ -145,7 +146,7 @@ func TestWhatWasSeenToEndByAWrongClockIsDatedToo(t *testing.T) {
 		}
 		return at
 	}
-	tidier := NewTidier(w.Engine)
+	tidier := NewTidier(w.kept)
 	for range 3 {
 		w.tidied(tidier)
 		if end := w.key(m.Key.ID).Versions[0].ExpiresAt; end != start.Add(10*hour) {
@@ -163,7 +164,7 @@ func TestAKeyDatedAheadDoesNotLiveForYears(t *testing.T) {
 	m := w.issue()
 	w.clock.move(-50_000 * hour)
 	for range 11 {
-		w.tidied(NewTidier(w.Engine))
+		w.tidied(NewTidier(w.kept))
 		if got := w.code(m); (got == verify.Valid) != (w.clock.Now() < start.Add(10*hour)) {
 			t.Errorf("%+d after it was found it is %s", w.clock.Now().Sub(start), got)
 		}
@@ -183,7 +184,7 @@ func TestWhatWasSeenToEndIsWrittenDownWhenTheTimeWentBack(t *testing.T) {
 	if w.code(m) != verify.Expired || w.code(unseen) != verify.Valid {
 		t.Errorf("they are %s and %s", w.code(m), w.code(unseen))
 	}
-	w.tidied(NewTidier(w.Engine))
+	w.tidied(NewTidier(w.kept))
 	if end := w.key(m.Key.ID).Versions[0].ExpiresAt; end != start.Add(9*hour) {
 		t.Errorf("its record ends at %+d", end.Sub(start))
 	}

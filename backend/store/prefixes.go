@@ -1,0 +1,34 @@
+package store
+
+import (
+	"context"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// UsePrefix has a role remember a prefix before a key carries it. role is what the
+// caller saw of it.
+func (s *Store) UsePrefix(ctx context.Context, name string, role record.Role, prefix string) error {
+	if role.Prefixes.Last(prefix) {
+		return nil
+	}
+	return s.UpdatePrefixes(ctx, name, role.UID, func(p *record.Prefixes) error {
+		if p.Last(prefix) {
+			return record.ErrUnchanged
+		}
+		return p.Use(prefix)
+	})
+}
+
+// UpdatePrefixes changes what the role of this uid remembers of prefixes, unless
+// change answers ErrUnchanged.
+func (s *Store) UpdatePrefixes(ctx context.Context, name, uid string, change func(*record.Prefixes) error) error {
+	_, err := s.UpdateRole(ctx, name, func(old *record.Role) (record.Role, error) {
+		if old == nil || old.UID != uid {
+			return record.Role{}, record.ErrRoleNotFound
+		}
+		role := *old
+		return role, change(&role.Prefixes)
+	})
+	return record.Except(err, record.ErrUnchanged)
+}

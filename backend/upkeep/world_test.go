@@ -1,0 +1,195 @@
+package upkeep
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/ends"
+	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/lineage"
+	"vault-plugin-secrets-apikeys/backend/proof"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/usage"
+	"vault-plugin-secrets-apikeys/backend/verify"
+)
+
+const (
+	hour  = record.Seconds(3600)
+	start = record.Time(1_000_000)
+)
+
+// world is the engine of a mount with a role web, unleased, whose keys live for
+// ten hours.
+type world struct {
+	*lifecycle.Engine
+	*testing.T
+	kept   *Mount
+	disk   *disk
+	clock  *ticks
+	proofs *proof.Cache
+	uses   *usage.Tracker
+	ends   *ends.Seen
+	meter  *limit.Meter
+	log    *bytes.Buffer
+	verify *verify.Verifier
+	caps   record.Caps
+	// writable tells whether the node may write.
+	writable bool
+
+	mu     sync.Mutex
+	events []string
+	during func() // runs once, while the next key is minted
+}
+
+// Read is the engine's randomness, and with it what happens during a hash.
+func (w *world) Read(p []byte) (int, error) {
+	if during := w.during; during != nil {
+		w.during = nil
+		during()
+	}
+	return rand.Read(p)
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{T: t, writable: true, disk: &disk{}, clock: &ticks{}, proofs: proof.New(1000), log: &bytes.Buffer{}, caps: record.Caps{Default: 20 * hour, Max: 100 * hour}}
+	w.clock.now.Store(int64(start))
+	records := store.New(w.disk)
+	w.ends = ends.New(w.clock)
+	w.uses, w.meter = usage.New(records, 1000, func() bool { return true }, start), limit.NewMeter(records)
+	w.Engine = &lifecycle.Engine{
+		Store:    records,
+		Resolver: lineage.Resolver{Reader: records, Uses: w.uses, Ends: w.ends, Clock: w.clock},
+		Hasher:   keyhash.NewHasher(2),
+		Clock:    w.clock,
+		Random:   w,
+		Logger:   hclog.New(&hclog.LoggerOptions{Output: w.log, Level: hclog.Trace}),
+		Caps:     func() record.Caps { return w.caps },
+		Gone: func(id string) {
+			w.uses.Forget(id)
+			w.ends.Forget(id)
+			w.meter.Forget(id)
+		},
+		Notify: func(_ context.Context, what lifecycle.Event, id string) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.events = append(w.events, string(what)+" "+id)
+		},
+	}
+	w.kept = &Mount{
+		Store: records, Resolver: w.Resolver, Clock: w.clock, Logger: w.Logger, Gone: w.Gone,
+		Writable: func() bool { return w.writable },
+		Redated:  func() { w.uses.Refresh() },
+	}
+	w.verify = &verify.Verifier{
+		Resolver: w.Resolver, Reader: records, Matcher: w.Hasher, Proofs: w.proofs, Limiter: w.meter, Used: w.used,
+		Idle:     func(id string, _, active record.Time) { w.ends.NoteIdle(id, active) },
+		Outdated: func(apikey.Key, keyhash.PHC) {},
+	}
+	w.Prover, w.Revoker = w.verify, w.verify
+	w.setCost(8, 1)
+	w.must(w.Store.EnsureTagKey(t.Context(), rand.Reader))
+	w.role("web", func(r *record.Role) {
+		r.UID, r.TTL, r.AllowedScopes, r.GenerateLease = "u1", 10*hour, []string{"*"}, false
+	})
+	t.Cleanup(func() {
+		w.disk.fail = nil
+		problems, err := store.Check(context.Background(), &w.disk.InmemStorage, w.clock.Now())
+		if err != nil || len(slices.DeleteFunc(problems, func(p store.Problem) bool { return p.Leftover })) > 0 {
+			t.Errorf("storage is left with %v, %v", problems, err)
+		}
+	})
+	return w
+}
+
+// setCost sets a hashing cost that config would refuse, because tests are many.
+func (w *world) setCost(memoryKiB, iterations uint32) {
+	w.Helper()
+	_, err := w.Store.UpdateConfig(w.Context(), func(c *record.Config) error {
+		c.Argon2MemoryKiB, c.Argon2Iterations, c.Argon2Parallelism = memoryKiB, iterations, 1
+		return nil
+	})
+	w.must(err)
+}
+
+func (w *world) used(id string, version int, now record.Time) {
+	w.ends.Used(id)
+	w.uses.Touch(id, version, now)
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) role(name string, change func(r *record.Role)) {
+	w.Helper()
+	_, err := w.Store.UpdateRole(w.Context(), name, func(old *record.Role) (record.Role, error) {
+		r := record.DefaultRole()
+		if old != nil {
+			r = *old
+		}
+		change(&r)
+		return r, nil
+	})
+	w.must(err)
+}
+
+// issue is a key of owner acme, asked for by token t1.
+func (w *world) issue() lifecycle.Minted {
+	w.Helper()
+	m, err := w.Issue(w.Context(), lifecycle.IssueRequest{Role: "web", Want: record.Request{Owner: "acme"}, Asker: lifecycle.Asker{Holder: "t1"}})
+	w.must(err)
+	return m
+}
+
+func (w *world) key(id string) record.Key {
+	w.Helper()
+	k, found, err := store.New(w.disk).Key(w.Context(), id)
+	if err != nil || !found {
+		w.Fatal("no such key", err)
+	}
+	return k
+}
+
+// code is what verify answers.
+func (w *world) code(m lifecycle.Minted) verify.Code {
+	w.Helper()
+	d, err := w.verify.Verify(w.Context(), verify.Request{Key: m.Text.Presented()})
+	w.must(err)
+	return d.Code
+}
+
+// quiet holds what runs to write nothing and say nothing.
+func (w *world) quiet(run func()) {
+	w.Helper()
+	writes, events := w.disk.writes.Load(), len(w.events)
+	run()
+	if w.disk.writes.Load() != writes || len(w.events) != events {
+		w.Errorf("%d writes, events %q", w.disk.writes.Load()-writes, w.events[events:])
+	}
+}
+
+// each shows every entry of storage.
+func (w *world) each(show func(path, value string)) {
+	w.Helper()
+	paths, err := logical.CollectKeys(w.Context(), &w.disk.InmemStorage)
+	w.must(err)
+	for _, path := range paths {
+		e, err := w.disk.InmemStorage.Get(w.Context(), path)
+		w.must(err)
+		show(path, string(e.Value))
+	}
+}
