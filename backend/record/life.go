@@ -97,6 +97,18 @@ func (k *Key) replaced() *Version {
 	return &previous
 }
 
+// EndGraces writes down that the graces of these versions are over, whatever the
+// clock says now, and tells whether the record said otherwise of any.
+func (k *Key) EndGraces(numbers []int, now Time) bool {
+	changed := false
+	for _, n := range numbers {
+		if v := k.Find(n); v != nil && n != k.Newest().Number && v.ValidUntil > now {
+			v.ValidUntil, changed = now, true
+		}
+	}
+	return changed
+}
+
 // Forget drops the hashes of superseded versions that stopped working longer
 // ago than retention, and tells whether it dropped any. Right after a rotation it
 // is too early: a version that was ended a moment ago may be current again.

@@ -26,7 +26,7 @@ const maxHalts = 16
 // Raise stops everything issued so far. A request that Vault runs again, because
 // the plugin died under it, has stopped it already: what was issued since is fine.
 func (s *Stop) Raise(reason string, now Time, request string) {
-	if request != "" && s.Last().Request == request {
+	if request != "" && slices.ContainsFunc(s.Halts, func(h Halt) bool { return h.Request == request }) {
 		return
 	}
 	s.Generation++

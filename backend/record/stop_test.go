@@ -90,3 +90,15 @@ func TestAStopAfterALossEndsAllThatWasIssued(t *testing.T) {
 		t.Error("a stop without its mark ends nothing, or is whole")
 	}
 }
+
+// Another stop may come between the two runs of a request.
+func TestARequestThatIsRunAgainStopsOnce(t *testing.T) {
+	t.Parallel()
+	var s record.Stop
+	for i, request := range []string{"a", "b", "a", "b", "", ""} {
+		s.Raise("", record.Time(100+i), request)
+	}
+	if s.Generation != 4 || len(s.Halts) != 4 {
+		t.Errorf("it is %+v", s)
+	}
+}

@@ -79,6 +79,13 @@ func TestTidyDoesNotStartByItselfInDoubtAndDoesAfterTheTimeWentBack(t *testing.T
 	if !runs() || runs() {
 		t.Error("after the time went back it did not begin, or twice")
 	}
+	tidier.status.State = TidyRunning // a run that began before
+	w.clock.backs++
+	tidier.StartWhenDue()
+	tidier.status.State = TidyNever
+	if !runs() || runs() {
+		t.Error("after the time went back during a run it did not begin, or twice")
+	}
 }
 
 func TestTidyMendsWhatWasDatedByAWrongClock(t *testing.T) {
@@ -188,4 +195,22 @@ func TestWhatWasSeenToEndIsWrittenDownWhenTheTimeWentBack(t *testing.T) {
 	if end := w.key(m.Key.ID).Versions[0].ExpiresAt; end != start.Add(9*hour) {
 		t.Errorf("its record ends at %+d", end.Sub(start))
 	}
+}
+
+func TestAGraceThatWasSeenToEndIsWrittenDownWhenTheTimeWentBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m, grace := w.issue(), 2*hour
+	_, err := w.Rotate(t.Context(), lifecycle.Target{ID: m.Key.ID}, lifecycle.RotateRequest{Grace: &grace})
+	w.must(err)
+	w.clock.move(grace)
+	if got := w.code(m); got != verify.Superseded {
+		t.Fatal(got)
+	}
+	w.clock.move(-hour)
+	w.tidied(NewTidier(w.kept))
+	if end := w.key(m.Key.ID).Versions[1].ValidUntil; end != start.Add(hour) {
+		t.Errorf("in its record the grace ends at %+d", end.Sub(start))
+	}
+	w.quiet(func() { w.tidied(NewTidier(w.kept)) })
 }

@@ -127,9 +127,9 @@ func (s *sweep) over(k *record.Key, standing record.Standing) bool {
 
 // writeDown puts into the record what it does not say yet: that nobody used the
 // key for too long, that its role is gone or an ancestor has ended, so that its
-// retention begins, and which hashes are forgotten. What it saw from afar only
-// tells whether there may be something to write: a use or a longer timeout may
-// have come since.
+// retention begins, which graces were seen to end, and which hashes are forgotten.
+// What it saw from afar only tells whether there may be something to write: a use
+// or a longer timeout may have come since.
 func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.Standing) error {
 	now := s.mount.Clock.Now()
 	seen := k.Clone()
@@ -147,7 +147,8 @@ func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.St
 }
 
 func (s *sweep) note(k *record.Key, standing record.Standing, now record.Time) error {
-	forgot := k.Forget(s.retention, now)
+	changed := k.EndGraces(standing.Seen.Superseded, now)
+	changed = k.Forget(s.retention, now) || changed
 	var err error
 	switch {
 	case k.EndedAt(standing, now) != 0:
@@ -164,7 +165,7 @@ func (s *sweep) note(k *record.Key, standing record.Standing, now record.Time) e
 	default:
 		err = record.ErrUnchanged
 	}
-	if forgot {
+	if changed {
 		return nil
 	}
 	return err

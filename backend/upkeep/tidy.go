@@ -75,7 +75,7 @@ func (t *Tidier) Start() TidyStatus {
 	t.worker.wait()
 	before := t.status
 	t.status = TidyStatus{State: TidyRunning, StartedAt: t.mount.Clock.Now()}
-	t.last = time.Now()
+	t.last, t.backs = time.Now(), t.mount.Clock.TakenBack()
 	if !t.worker.start(t.mount.Logger, "tidy", t.run) {
 		t.status = before
 	}
@@ -89,10 +89,8 @@ func (t *Tidier) StartWhenDue() {
 	if !t.mount.Clock.Settled(0) {
 		return
 	}
-	backs := t.mount.Clock.TakenBack()
 	t.mu.Lock()
-	due := time.Since(t.last) >= TidyInterval || backs != t.backs
-	t.backs = backs
+	due := time.Since(t.last) >= TidyInterval || t.mount.Clock.TakenBack() != t.backs
 	t.mu.Unlock()
 	if due {
 		t.Start()
