@@ -103,7 +103,7 @@ func families(sections []*section) (found []*section) {
 	return slices.DeleteFunc(found, func(s *section) bool { return len(s.operations()) == 0 })
 }
 
-// table is one of a section, its cells as they are written.
+// grid is a table of a section, its cells as they are written.
 type grid struct {
 	head []string
 	rows [][]string

@@ -1,7 +1,6 @@
 package readme
 
 import (
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"regexp"
@@ -120,6 +119,6 @@ func TestCommandsWithinTheTextAreAmongThoseThatRun(t *testing.T) {
 		}
 	}
 	if found == 0 {
-		t.Error(fmt.Errorf("no command stands in the text"))
+		t.Error("no command stands in the text")
 	}
 }
