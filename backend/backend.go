@@ -123,31 +123,18 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	m.idleEnds = upkeep.NewIdleEnds(kept, m.uses)
 	m.flusher = upkeep.NewFlusher(kept, m.uses, m.meter)
 	verifier.Outdated = m.rehasher.Offer
-	m.Backend = m.framework(&paths.Services{
-		Store:      m.store,
-		Verifier:   verifier,
-		Engine:     engine,
-		Tidier:     m.tidier,
-		Uses:       m.uses,
-		Meter:      m.meter,
-		Clock:      m.clock,
-		Logger:     logger,
-		System:     func() logical.SystemView { return m.System() },
-		Configured: m.configured,
-		Version:    Version(),
-		Commit:     Commit(),
-	})
+	m.Backend = m.framework(verifier, engine)
 	return m
 }
 
 // framework declares the mount to Vault.
-func (m *mount) framework(services *paths.Services) *framework.Backend {
+func (m *mount) framework(verifier *verify.Verifier, engine *lifecycle.Engine) *framework.Backend {
 	return &framework.Backend{
 		Help:           strings.TrimSpace(help),
 		BackendType:    logical.TypeLogical,
 		RunningVersion: Version(),
-		Paths:          paths.All(services),
-		Secrets:        paths.Secrets(services),
+		Paths:          m.paths(verifier, engine),
+		Secrets:        paths.Secrets(engine, m.system, m.clock, engine.Logger),
 		PathsSpecial: &logical.Paths{
 			Root:            paths.Root(),
 			SealWrapStorage: store.SealWrapped(),
@@ -159,6 +146,29 @@ func (m *mount) framework(services *paths.Services) *framework.Backend {
 		Clean:          m.clean,
 	}
 }
+
+// paths are what can be asked of the mount. What is asked all day comes first.
+func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*framework.Path {
+	answers := paths.KeyAnswers{Lineages: engine, Uses: m.uses, Role: m.store, Limits: m.meter, Clock: m.clock, Log: engine.Logger}
+	return paths.All(engine.Logger,
+		paths.Verify(verifier, m.store, engine.Logger),
+		paths.Authorize(verifier),
+		paths.Issue(engine, m.store, m.system, m.clock),
+		paths.Rotate(engine, m.clock),
+		paths.Revoke(engine, answers),
+		paths.Delegate(engine, m.clock),
+		paths.Lists(m.store, engine, m.clock, engine.Logger),
+		paths.Keys(engine, answers),
+		paths.Roles(m.store, engine, m.store),
+		paths.Config(m.store, m.configured),
+		paths.Stop(engine),
+		paths.Tidy(m.tidier),
+		paths.Info(Version(), Commit()),
+	)
+}
+
+// system is Vault's view of the system, which the mount has once it is set up.
+func (m *mount) system() logical.SystemView { return m.System() }
 
 const help = `
 The API keys secrets engine mints, rotates, revokes and verifies the API keys

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
@@ -30,19 +29,20 @@ The key comes in the header X-API-Key, or in the body of a write. Needed scopes 
 
 A spent limit answers 403, with the code and Retry-After in headers: nginx knows only 401 and 403, and Vault Proxy retries a 429.`
 
-func (sv *Services) authorizePath() *framework.Path {
-	return sv.path("authorize", "Answer by the HTTP status whether a key is good for a request.", authorizeHelp, nil, sv.authorizeOperations())
-}
+// Authorize answers by the HTTP status.
+func Authorize(verifier Verifier) Family { return authorize{verifier} }
 
-func (sv *Services) authorizeRolePath() *framework.Path {
-	return sv.path("authorize/(?P<role>[^/]+)", "The same for keys of this role.", authorizeHelp, roleName, sv.authorizeOperations())
-}
+type authorize struct{ verifier Verifier }
 
-func (sv *Services) authorizeOperations() map[logical.Operation]operation {
+func (a authorize) routes() []route {
 	status := fields{"code": {kind: word, help: "valid, or why not.", sometimes: true}}
-	return map[logical.Operation]operation{
-		logical.ReadOperation:   {summary: "Authorize by the key in the header X-API-Key.", takes: authorizeFields, answers: status, handler: sv.authorize},
-		logical.UpdateOperation: {summary: "Authorize by the key in the header X-API-Key or in the body.", takes: authorizeFields.with(authorizeKey), answers: status, handler: sv.authorize},
+	ops := operations{
+		logical.ReadOperation:   {summary: "Authorize by the key in the header X-API-Key.", takes: authorizeFields, answers: status, handler: a.authorize},
+		logical.UpdateOperation: {summary: "Authorize by the key in the header X-API-Key or in the body.", takes: authorizeFields.with(authorizeKey), answers: status, handler: a.authorize},
+	}
+	return []route{
+		{"authorize", "Answer by the HTTP status whether a key is good for a request.", authorizeHelp, nil, ops},
+		{"authorize/(?P<role>[^/]+)", "The same for keys of this role.", authorizeHelp, roleName, ops},
 	}
 }
 
@@ -53,7 +53,7 @@ var authorizeHeaders = []struct{ parameter, header string }{
 	{"client_ip", "X-Client-Ip"},
 }
 
-func (sv *Services) authorize(ctx context.Context, r request) (*logical.Response, error) {
+func (a authorize) authorize(ctx context.Context, r request) (*logical.Response, error) {
 	// Vault answers 200 with a wrapping token to whatever it wraps, a refusal
 	// included, and the header that asks for it may be the client's.
 	if r.WrapInfo != nil {
@@ -69,11 +69,11 @@ func (sv *Services) authorize(ctx context.Context, r request) (*logical.Response
 	if !ok {
 		return statusAnswer(&verify.Decision{Code: verify.Invalid}), nil
 	}
-	q, err := question(r.in, get[apikey.Presented](r.in, "key"), r.in.word("role"))
+	q, err := asked(r.in, get[apikey.Presented](r.in, "key"), r.in.word("role"))
 	if err != nil {
 		return nil, err
 	}
-	d, err := sv.Verifier.Verify(ctx, q)
+	d, err := a.verifier.Verify(ctx, q.Request)
 	if err != nil {
 		return nil, err
 	}

@@ -20,9 +20,9 @@ const (
 	batchTime = 30 * time.Second
 )
 
-// verifyBatch decides about each item in order. An item that cannot be decided
+// batch decides about each item in order. An item that cannot be decided
 // says so in its own place and spoils no other.
-func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Response, error) {
+func (vs *verifying) batch(ctx context.Context, r request) (*logical.Response, error) {
 	for name := range r.in {
 		if name != "batch_input" && name != "role" {
 			return nil, record.Mistake("batch_input must not stand beside other parameters")
@@ -34,21 +34,21 @@ func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Respon
 	}
 	limited, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
-	b := sv.newBatch(r, len(items))
+	b := vs.newBatch(r, len(items))
 	defer b.end()
 	room := b.room
 	for _, item := range items {
-		d, brief, err := sv.verifyItem(limited, item, role, room)
+		d, brief, err := vs.item(limited, item, role, room)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return nil, err // nobody listens any more
 		case err != nil && limited.Err() != nil && !errors.As(err, new(record.Mistake)):
 			// Storage between processes has errors of its own for this.
-			b.took(b.Undecided(sv.itemError(limited.Err())))
+			b.took(b.Undecided(vs.itemError(limited.Err())))
 		case elsewhere(err):
 			return nil, err // the whole call goes to the node that may write
 		case err != nil:
-			b.took(b.Undecided(sv.itemError(err)))
+			b.took(b.Undecided(vs.itemError(err)))
 		default:
 			b.took(b.Decided(&d, brief))
 		}
@@ -56,7 +56,7 @@ func (sv *Services) verifyBatch(ctx context.Context, r request) (*logical.Respon
 	return b.answer(r)
 }
 
-func (sv *Services) verifyItem(ctx context.Context, item any, role string, room func(verify.Decision) error) (d verify.Decision, brief bool, err error) {
+func (vs *verifying) item(ctx context.Context, item any, role string, room func(verify.Decision) error) (d verify.Decision, brief bool, err error) {
 	data, ok := item.(map[string]any)
 	if !ok {
 		return d, false, record.Mistake("a batch item must be an object")
@@ -69,21 +69,21 @@ func (sv *Services) verifyItem(ctx context.Context, item any, role string, room 
 	if err != nil {
 		return d, false, err
 	}
-	q, err := question(in, key, role)
+	q, err := asked(in, key, role)
 	if err != nil {
 		return d, false, err
 	}
-	if brief = get[bool](in, "brief"); !brief {
+	if !q.brief {
 		q.Room = room
 	}
-	d, err = sv.Verifier.Verify(ctx, q)
-	return d, brief, err
+	d, err = vs.verifier.Verify(ctx, q.Request)
+	return d, q.brief, err
 }
 
 // itemError is what stands in the place of an item that was not decided.
-func (sv *Services) itemError(err error) (text string, status int) {
+func (vs *verifying) itemError(err error) (text string, status int) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = keyhash.ErrBusy
 	}
-	return tell(sv.Logger, err)
+	return tell(vs.log, err)
 }

@@ -19,8 +19,8 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// batch asks about items, and answers what each became, as a client gets it.
-func (sv *Services) batch(t *testing.T, path string, items ...any) []map[string]any {
+// results asks about items, and answers what each became, as a client gets it.
+func (sv *services) results(t *testing.T, path string, items ...any) []map[string]any {
 	t.Helper()
 	resp := sv.must(t, logical.UpdateOperation, path, map[string]any{"batch_input": items})
 	raw, _ := resp.Data[logical.HTTPRawBody].([]byte)
@@ -101,7 +101,7 @@ func TestEachItemOfABatchIsDecidedInItsPlace(t *testing.T) {
 		{[]any{text}, nil, 400, "must be an object"},
 	} {
 		for name, items := range map[string][]any{"alone": {tc.item}, "among others": {params{"key": "x"}, tc.item, params{"key": text}}} {
-			results := sv.batch(t, "verify", items...)
+			results := sv.results(t, "verify", items...)
 			got := results[len(results)/2]
 			says, _ := got["error"].(string)
 			if got["code"] != tc.code || got["http_status"] != tc.status || !strings.Contains(says, tc.says) || (tc.says == "") != (says == "") || strings.Contains(says, "CANARY") {
@@ -121,7 +121,7 @@ func TestABatchUnderARoleIsAboutItsKeys(t *testing.T) {
 	t.Parallel()
 	sv, key := issued(t)
 	for path, want := range map[string]any{"verify": "valid", "verify/web": "valid", "verify/batch": "invalid", "verify/..": "invalid"} {
-		if got := sv.batch(t, path, params{"key": key["key"]}); got[0]["code"] != want {
+		if got := sv.results(t, path, params{"key": key["key"]}); got[0]["code"] != want {
 			t.Errorf("%s: %v", path, got)
 		}
 	}
@@ -164,11 +164,11 @@ func TestItemsSpendInOrder(t *testing.T) {
 	sv.role(t, "web", func(r *record.Role) { r.RateLimit, r.RateLimitPeriod = 3, 3600 })
 	var codes []any
 	for _, cost := range []any{2.0, 0.0, 2.0, 1.0, 1.0, 0.0, 4.0} {
-		codes = append(codes, sv.batch(t, "verify", params{"key": key["key"], "cost": cost})[0]["code"])
+		codes = append(codes, sv.results(t, "verify", params{"key": key["key"], "cost": cost})[0]["code"])
 	}
 	text := params{"key": key["key"]}
 	sv.role(t, "web", func(r *record.Role) { r.RateLimit, r.Quota = 0, 2 })
-	for _, result := range sv.batch(t, "verify", text, params{"key": "x"}, text, text) {
+	for _, result := range sv.results(t, "verify", text, params{"key": "x"}, text, text) {
 		codes = append(codes, result["code"])
 	}
 	want := []any{"valid", "valid", "rate_limited", "valid", "rate_limited", "valid", "rate_limited", "valid", "invalid", "valid", "quota_exceeded"}
@@ -226,7 +226,7 @@ func TestWhatABatchHasNoTimeForIsBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sv, key := issued(t)
 		sv.Verifier.Matcher = late{}
-		results := sv.batch(t, "verify", params{"key": key["key"]}, params{"key": "x"}, params{}, params{"key": key["key"]})
+		results := sv.results(t, "verify", params{"key": key["key"]}, params{"key": "x"}, params{}, params{"key": key["key"]})
 		for i, want := range []float64{503, 401, 400, 503} {
 			if results[i]["http_status"] != want {
 				t.Errorf("item %d: %v", i, results[i])

@@ -17,12 +17,12 @@ import (
 type batch struct {
 	*verdict.Batch
 	left int // bytes beyond those that every item has for itself
-	of   *Services
+	of   *verifying
 	held int64 // of all batches' bytes
 }
 
-func (sv *Services) newBatch(r request, items int) *batch {
-	b := &batch{Batch: verdict.NewBatch(items), of: sv, left: maxBatchAnswer}
+func (vs *verifying) newBatch(r request, items int) *batch {
+	b := &batch{Batch: verdict.NewBatch(items), of: vs, left: maxBatchAnswer}
 	if r.WrapInfo != nil {
 		b.left = maxWrappedAnswer
 	}

@@ -15,7 +15,7 @@ import (
 
 // fattest is a key whose answer is as long as one record can make it: what is
 // escaped in JSON takes six bytes for one.
-func fattest(t *testing.T) (*Services, map[string]any) {
+func fattest(t *testing.T) (*services, map[string]any) {
 	t.Helper()
 	sv, key := issued(t)
 	metadata := params{}
@@ -28,7 +28,7 @@ func fattest(t *testing.T) (*Services, map[string]any) {
 }
 
 // spent is how much of its quota a key has spent.
-func spent(t *testing.T, sv *Services, key map[string]any) int64 {
+func spent(t *testing.T, sv *services, key map[string]any) int64 {
 	t.Helper()
 	return 1_000_000 - sv.must(t, logical.UpdateOperation, "verify", params{"key": key["key"], "cost": 0}).Data["quota_remaining"].(int64)
 }
@@ -77,12 +77,12 @@ func TestAThousandBriefItemsAlwaysFit(t *testing.T) {
 	t.Parallel()
 	sv, key := fattest(t)
 	sv.answering.Store(maxAnswering) // by other batches
-	for i, result := range sv.batch(t, "verify", slices.Repeat([]any{params{"key": key["key"], "brief": true}}, 1000)...) {
+	for i, result := range sv.results(t, "verify", slices.Repeat([]any{params{"key": key["key"], "brief": true}}, 1000)...) {
 		if result["code"] != "valid" {
 			t.Fatalf("item %d: %v", i, result)
 		}
 	}
-	got := sv.batch(t, "verify", params{"key": key["key"]}, params{"key": "x"})
+	got := sv.results(t, "verify", params{"key": key["key"]}, params{"key": "x"})
 	if got[0]["http_status"] != 503.0 || got[1]["code"] != "invalid" || spent(t, sv, key) != 1000 {
 		t.Errorf("beside full answers of others: %v, %d spent", got, spent(t, sv, key))
 	}

@@ -3,7 +3,6 @@ package paths
 import (
 	"context"
 
-	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/keyhash"
@@ -22,35 +21,46 @@ var configRows = rows[record.Config]{
 	at("default_prefix", word, "Prefix of the keys of roles that set none. Default vak.", func(c *record.Config) *string { return &c.DefaultPrefix }),
 }
 
-var configFields = configRows.fields()
-
-func (sv *Services) configPath() *framework.Path {
-	return sv.path("config", "Configure the mount.",
-		"Hashing cost, retention and defaults of the whole mount. Needs sudo.",
-		nil, map[logical.Operation]operation{
-			logical.ReadOperation:   {summary: "Read the configuration.", answers: configFields, handler: sv.readConfig},
-			logical.UpdateOperation: {summary: "Change the configuration; what is not sent stays.", takes: configFields, answers: configFields, handler: sv.updateConfig, writes: true},
-		})
+// ConfigStore holds the configuration.
+type ConfigStore interface {
+	Configuration
+	UpdateConfig(ctx context.Context, change func(*record.Config) error) (record.Config, error)
 }
 
-func (sv *Services) readConfig(ctx context.Context, _ request) (*logical.Response, error) {
-	c, err := sv.Store.Config(ctx)
+// Config is the mount's configuration. changed is told of each new one.
+func Config(store ConfigStore, changed func(record.Config)) Family { return config{store, changed} }
+
+type config struct {
+	store   ConfigStore
+	changed func(record.Config)
+}
+
+func (c config) routes() []route {
+	declared := configRows.fields()
+	return []route{{"config", "Configure the mount.", "Hashing cost, retention and defaults of the whole mount. Needs sudo.", nil, operations{
+		logical.ReadOperation:   {summary: "Read the configuration.", answers: declared, handler: c.read},
+		logical.UpdateOperation: {summary: "Change the configuration; what is not sent stays.", takes: declared, answers: declared, handler: c.update, writes: true},
+	}}}
+}
+
+func (c config) read(ctx context.Context, _ request) (*logical.Response, error) {
+	now, err := c.store.Config(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return answer(configRows.show(&c)), nil
+	return answer(configRows.show(&now)), nil
 }
 
-func (sv *Services) updateConfig(ctx context.Context, r request) (*logical.Response, error) {
-	c, err := sv.Store.UpdateConfig(ctx, func(c *record.Config) error {
-		if err := configRows.take(r.in, c); err != nil {
+func (c config) update(ctx context.Context, r request) (*logical.Response, error) {
+	now, err := c.store.UpdateConfig(ctx, func(to *record.Config) error {
+		if err := configRows.take(r.in, to); err != nil {
 			return err
 		}
-		return c.Check()
+		return to.Check()
 	})
 	if err != nil {
 		return nil, err
 	}
-	sv.Configured(c)
-	return answer(configRows.show(&c)), nil
+	c.changed(now)
+	return answer(configRows.show(&now)), nil
 }

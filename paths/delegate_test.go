@@ -12,7 +12,7 @@ import (
 )
 
 // coded is the status of a request.
-func (sv *Services) coded(t *testing.T, op logical.Operation, path string, data params) int {
+func (sv *services) coded(t *testing.T, op logical.Operation, path string, data params) int {
 	t.Helper()
 	resp, err := sv.ask(t, op, path, data, nil)
 	if coded, ok := err.(logical.HTTPCodedError); ok {

@@ -52,8 +52,7 @@ func TestEveryErrorHasItsStatusAndText(t *testing.T) {
 	} {
 		for wrap, wrapped := range map[string]error{"": err, "wrapped ": fmt.Errorf("load role: %w", err)} {
 			var log bytes.Buffer
-			sv := &Services{Logger: hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Info})}
-			resp, got := reply(sv.Logger, wrapped)
+			resp, got := reply(hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Info}), wrapped)
 			status, text := 0, ""
 			if coded, ok := got.(logical.HTTPCodedError); ok {
 				status, text = coded.Code(), coded.Error()
@@ -73,13 +72,12 @@ func TestEveryErrorHasItsStatusAndText(t *testing.T) {
 // A standby's refusal must reach Vault bare, or the request is not forwarded.
 func TestAStandbysRefusalReachesVaultAsItIs(t *testing.T) {
 	t.Parallel()
-	sv := &Services{Logger: hclog.NewNullLogger()}
 	for _, err := range []error{
 		logical.ErrReadOnly,
 		fmt.Errorf("write key/aa: %w", logical.ErrReadOnly),
 		errors.New("rpc error: code = Unknown desc = " + logical.ErrReadOnly.Error()),
 	} {
-		if resp, got := reply(sv.Logger, err); got != logical.ErrReadOnly || resp != nil {
+		if resp, got := reply(hclog.NewNullLogger(), err); got != logical.ErrReadOnly || resp != nil {
 			t.Errorf("%q is %v", err, got)
 		}
 	}
@@ -87,13 +85,13 @@ func TestAStandbysRefusalReachesVaultAsItIs(t *testing.T) {
 
 func TestALeasesErrorIsPlain(t *testing.T) {
 	t.Parallel()
-	sv := &Services{Logger: hclog.NewNullLogger()}
+	hooks := leaseHooks{log: hclog.NewNullLogger()}
 	for err, want := range map[error]string{
 		fmt.Errorf("renew: %w", record.ErrKeyEnded): "the key has ended",
 		record.ErrKeyNotFound:                       "key not found",
 		errors.New("$argon2id$ in storage"):         "internal error",
 	} {
-		got := sv.leaseError("renew", err)
+		got := hooks.error("renew", err)
 		if _, coded := got.(logical.HTTPCodedError); coded || got.Error() != want {
 			t.Errorf("%q is %v", err, got)
 		}

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
-	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -65,19 +64,6 @@ func (in input) presented() (apikey.Presented, error) {
 		err = record.Mistake("key has white space around it, like the line break at the end of a file: send the key without")
 	}
 	return key, err
-}
-
-// networks is a list of networks, or nil when none was sent.
-func (in input) networks(name string) (*network.List, error) {
-	entries := optional[[]string](in, name)
-	if entries == nil {
-		return nil, nil
-	}
-	l, err := network.Parse(*entries)
-	if err != nil {
-		return nil, record.Mistakef("%s: %v", name, err)
-	}
-	return &l, nil
 }
 
 // number is a count that must lie within bounds.

@@ -2,46 +2,65 @@ package paths
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
+	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// changeFields are what a caller may set on a key, at issue and later.
-var changeFields = fields{
-	"name":        {kind: text, help: "Label of at most 128 bytes."},
-	"metadata":    {kind: pairs, help: "Up to 32 pairs that verify answers with."},
-	"scopes":      {kind: list, help: "Scopes, within the role's allowed_scopes; the role's default_scopes when not sent."},
-	"bound_cidrs": {kind: list, help: "Networks that the key may be used from, within the role's."},
+// policyRows are what a caller may set on a key, at issue and later.
+var policyRows = rows[record.Change]{
+	sent("name", text, "Label of at most 128 bytes.", func(c *record.Change) **string { return &c.Name }),
+	sent("metadata", pairs, "Up to 32 pairs that verify answers with.", func(c *record.Change) **map[string]string { return &c.Metadata }),
+	sent("scopes", list, "Scopes, within the role's allowed_scopes; the role's default_scopes when not sent.", func(c *record.Change) **[]string { return &c.Scopes }),
+	networks("bound_cidrs", "Networks that the key may be used from, within the role's.", func(c *record.Change, l *network.List) { c.BoundCIDRs = l }, nil),
+	sent("rate_limit", count, "Verifications per rate_limit_period; 0 for the role's. Not above the role's.", func(c *record.Change) **int64 { return &c.Limits.RateLimit }),
+	sent("rate_limit_period", duration, "Period of rate_limit; the role's where it sets a rate_limit, else 1s.", func(c *record.Change) **record.Seconds { return &c.Limits.RateLimitPeriod }),
+	sent("quota", count, "Verifications in all, or per quota_period; 0 for the role's. Not above the role's.", func(c *record.Change) **int64 { return &c.Limits.Quota }),
+	sent("quota_period", duration, "Length of a quota window, 0 for the key's whole life; the role's where it sets a quota.", func(c *record.Change) **record.Seconds { return &c.Limits.QuotaPeriod }),
 }
 
-var issueFields = changeFields.with(limitFields).with(fields{
+// birthFields are what is set once, when a key is made.
+var birthFields = fields{
 	"owner": {kind: word, help: "Whose key it is."},
 	"ttl":   {kind: duration, help: "Life of one version; 0 or not sent for the role's."},
-})
+}
 
 const issueHelp = "Mints a key of a role and shows it, this once. Grant issue/<role>: a policy on issue alone allows every role."
 
-func (sv *Services) issuePath() *framework.Path {
-	return sv.path("issue", "Mint a key; role comes in the data.", issueHelp, nil,
-		map[logical.Operation]operation{
-			logical.UpdateOperation: {summary: "Mint a key.", takes: issueFields.with(roleName), answers: mintFields, handler: sv.issue, writes: true},
-		})
+// Issuer mints keys.
+type Issuer interface {
+	Issue(ctx context.Context, r lifecycle.IssueRequest) (lifecycle.Minted, error)
 }
 
-func (sv *Services) issueRolePath() *framework.Path {
-	return sv.path("issue/(?P<role>[^/]+)", "Mint a key of this role.", issueHelp, roleName,
-		map[logical.Operation]operation{
-			logical.UpdateOperation: {summary: "Mint a key of a role.", takes: issueFields, answers: mintFields, handler: sv.issue, writes: true},
-		})
+// Issue mints keys of roles. system renders the owners of roles with a template.
+func Issue(issuer Issuer, role Role, system func() logical.SystemView, clock Clock) Family {
+	return issue{issuer, role, system, clock}
 }
 
-func (sv *Services) issue(ctx context.Context, r request) (*logical.Response, error) {
+type issue struct {
+	issuer Issuer
+	role   Role
+	system func() logical.SystemView
+	clock  Clock
+}
+
+func (i issue) routes() []route {
+	takes, answers := policyRows.fields().with(birthFields), mintFields(issuedRows)
+	return []route{
+		{"issue", "Mint a key; role comes in the data.", issueHelp, nil, operations{
+			logical.UpdateOperation: {summary: "Mint a key.", takes: takes.with(roleName), answers: answers, handler: i.issue, writes: true},
+		}},
+		{"issue/(?P<role>[^/]+)", "Mint a key of this role.", issueHelp, roleName, operations{
+			logical.UpdateOperation: {summary: "Mint a key of a role.", takes: takes, answers: answers, handler: i.issue, writes: true},
+		}},
+	}
+}
+
+func (i issue) issue(ctx context.Context, r request) (*logical.Response, error) {
 	role, err := r.in.required("role")
 	if err != nil {
 		return nil, err
@@ -49,45 +68,48 @@ func (sv *Services) issue(ctx context.Context, r request) (*logical.Response, er
 	if err := record.CheckName("role", role); err != nil {
 		return nil, err
 	}
-	owner, template, err := sv.ownerFor(ctx, role, r)
+	owner, template, err := i.ownerFor(ctx, role, r)
 	if err != nil {
 		return nil, err
 	}
-	want, err := wanted(r.in)
+	want, err := wanted(r.in, owner)
 	if err != nil {
 		return nil, err
 	}
-	want.Owner = owner
-	minted, err := sv.Engine.Issue(ctx, lifecycle.IssueRequest{
-		Role:          role,
-		Want:          want,
-		By:            record.Creator{DisplayName: r.DisplayName, EntityID: r.EntityID},
-		Asker:         asker(r.Request),
-		OwnerTemplate: template,
-	})
+	minted, err := i.issuer.Issue(ctx, lifecycle.IssueRequest{Role: role, Want: want, By: creator(r), Asker: asker(r.Request), OwnerTemplate: template})
 	if err != nil {
 		return nil, err
 	}
-	return sv.mintAnswer(minted), nil
+	return mintAnswer(minted, issuedRows, i.clock), nil
 }
 
-// wanted is what the caller asks of a new key, but for its owner.
-func wanted(in input) (record.Request, error) {
-	networks, err := in.networks("bound_cidrs")
+// wanted is what the caller asks of a new key.
+func wanted(in input, owner string) (record.Request, error) {
+	var c record.Change
+	err := policyRows.take(in, &c)
 	return record.Request{
-		Name:       in.word("name"),
-		Metadata:   get[map[string]string](in, "metadata"),
-		Scopes:     optional[[]string](in, "scopes"),
-		BoundCIDRs: networks,
+		Owner:      owner,
+		Name:       value(c.Name),
+		Metadata:   value(c.Metadata),
+		Scopes:     c.Scopes,
+		BoundCIDRs: c.BoundCIDRs,
 		TTL:        in.seconds("ttl"),
-		Limits:     limitsChange(in),
+		Limits:     c.Limits,
 	}, err
+}
+
+// value is what was sent, or the zero value.
+func value[V any](sent *V) (v V) {
+	if sent != nil {
+		v = *sent
+	}
+	return v
 }
 
 // ownerFor is the owner of a key to be issued: what the role's template renders
 // to for the caller, else what the caller says.
-func (sv *Services) ownerFor(ctx context.Context, name string, r request) (owner, template string, err error) {
-	role, err := sv.Store.Role(ctx, name)
+func (i issue) ownerFor(ctx context.Context, name string, r request) (owner, template string, err error) {
+	role, err := i.role.Role(ctx, name)
 	if err != nil {
 		return "", "", err
 	}
@@ -97,7 +119,7 @@ func (sv *Services) ownerFor(ctx context.Context, name string, r request) (owner
 	if r.in.has("owner") {
 		return "", "", record.Mistake("the role's owner_template sets the owner; it cannot be chosen")
 	}
-	owner, err = framework.PopulateIdentityTemplate(role.OwnerTemplate, r.EntityID, sv.System())
+	owner, err = framework.PopulateIdentityTemplate(role.OwnerTemplate, r.EntityID, i.system())
 	if err != nil {
 		// Most often a token without an entity. The cause may name entities.
 		return "", "", record.Mistake("the role's owner_template cannot be rendered for this token's identity")
@@ -106,46 +128,4 @@ func (sv *Services) ownerFor(ctx context.Context, name string, r request) (owner
 		return "", "", record.Mistake("the role's owner_template renders to no valid owner name for this token's identity")
 	}
 	return owner, role.OwnerTemplate, nil
-}
-
-// asker is who asks. By the fingerprint of the token a rotation tells whether it
-// comes from the lease's holder. Vault hands a plugin the token salted; not even
-// that is stored. Of its kind Vault says nothing, but every token has an accessor
-// except for batch tokens.
-func asker(r *logical.Request) lifecycle.Asker {
-	a := lifecycle.Asker{Request: r.ID}
-	if r.ClientToken != "" {
-		sum := sha256.Sum256([]byte(r.ClientToken))
-		a.Holder, a.Batch = hex.EncodeToString(sum[:8]), r.ClientTokenAccessor == ""
-	}
-	return a
-}
-
-// mintAnswer shows a version that issue or rotate made, with a lease if it is
-// leased, else with the seconds after which its holder should fetch the next.
-func (sv *Services) mintAnswer(m lifecycle.Minted) *logical.Response {
-	data := sv.shown(m)
-	newest := m.Key.Newest()
-	if !newest.Leased {
-		data["rotation_period"] = int64(m.Role.RotationPeriod)
-		data["ttl"] = int64(m.Role.RefreshAfter(newest.Lifetime))
-		return answer(data, m.Warnings...)
-	}
-	resp := sv.lease().Response(data, leaseData(m.Key.ID, newest.Number))
-	resp.Secret.TTL = leaseTTL(sv.Clock.Until(newest.ExpiresAt))
-	resp.Secret.MaxTTL = m.MaxTTL.Std()
-	resp.Warnings = m.Warnings
-	return resp
-}
-
-// shown is a new version with its key. This is the one place where a key's text
-// becomes an answer.
-func (sv *Services) shown(m lifecycle.Minted) map[string]any {
-	data := keyAnswer(m.Key, m.Standing, sv.Clock.Now())
-	data["key"] = m.Text.Reveal()
-	if m.Previous != nil {
-		data["previous_version"] = m.Previous.Number
-		data["previous_valid_until"] = m.Previous.ValidUntil.String()
-	}
-	return data
 }

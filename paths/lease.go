@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -17,17 +18,32 @@ import (
 // leaseType is stored in every lease; renaming it would orphan them.
 const leaseType = "api_key"
 
-// Secrets are the kinds of lease that the mount gives out.
-func Secrets(sv *Services) []*framework.Secret { return []*framework.Secret{sv.lease()} }
-
-func (sv *Services) lease() *framework.Secret {
-	return &framework.Secret{Type: leaseType, Renew: sv.renewLease, Revoke: sv.revokeLease}
+// Leases renews and ends the versions of leases.
+type Leases interface {
+	Renew(ctx context.Context, r lifecycle.RenewRequest) (lifecycle.Renewal, error)
+	EndLease(ctx context.Context, id string, version int) error
+	WithdrawLease(ctx context.Context, id string, version int) error
 }
 
-// leaseData is what a lease remembers of its version: strings only, because
-// numbers come back from Vault as floating point.
-func leaseData(id string, version int) map[string]any {
-	return map[string]any{"key_id": id, "version": strconv.Itoa(version)}
+// Secrets are the kinds of lease that the mount gives out.
+func Secrets(leases Leases, system func() logical.SystemView, clock Clock, log hclog.Logger) []*framework.Secret {
+	l := leaseHooks{leases, system, clock, log}
+	return []*framework.Secret{{Type: leaseType, Renew: l.renew, Revoke: l.revoke}}
+}
+
+type leaseHooks struct {
+	leases Leases
+	system func() logical.SystemView
+	clock  Clock
+	log    hclog.Logger
+}
+
+// newLease answers with a lease of this version. It remembers strings only,
+// because numbers come back from Vault as floating point.
+func newLease(data map[string]any, id string, version int) *logical.Response {
+	resp := (&framework.Secret{Type: leaseType}).Response(data, map[string]any{"key_id": id, "version": strconv.Itoa(version)})
+	resp.Secret.Renewable = true
+	return resp
 }
 
 // leaseTTL is what a new lease must run to end with the record, or within a
@@ -51,24 +67,24 @@ func leased(r *logical.Request) (id string, version int, err error) {
 	return id, version, nil
 }
 
-// renewLease answers without data, which scrubs the key's text from the lease.
-func (sv *Services) renewLease(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+// renew answers without data, which scrubs the key's text from the lease.
+func (l leaseHooks) renew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	id, version, err := leased(req)
 	if err != nil {
 		return nil, err
 	}
 	issued := req.Secret.IssueTime
-	renewal, err := sv.Engine.Renew(ctx, lifecycle.RenewRequest{
+	renewal, err := l.leases.Renew(ctx, lifecycle.RenewRequest{
 		ID:        id,
 		Version:   version,
 		Increment: record.InSeconds(req.Secret.Increment),
 		Grant: func(lifetime, max record.Seconds) (record.Seconds, error) {
-			ttl, _, err := framework.CalculateTTL(sv.System(), req.Secret.Increment, lifetime.Std(), 0, max.Std(), 0, issued)
+			ttl, _, err := framework.CalculateTTL(l.system(), req.Secret.Increment, lifetime.Std(), 0, max.Std(), 0, issued)
 			return record.InSeconds(ttl), err
 		},
 	})
 	if err != nil {
-		return nil, sv.leaseError("renew", err)
+		return nil, l.error("renew", err)
 	}
 	secret := req.Secret
 	secret.TTL = renewal.TTL.Std()
@@ -76,43 +92,43 @@ func (sv *Services) renewLease(ctx context.Context, req *logical.Request, _ *fra
 	// Only the maximum holds against the client's increment, and against the time
 	// that the answer takes to Vault. Vault counts it from the second in which it
 	// issued the lease, by the wall clock, which may be in doubt: see leaseTTL.
-	end := time.Now().Add(sv.Clock.Until(renewal.Until)).Round(time.Second)
+	end := time.Now().Add(l.clock.Until(renewal.Until)).Round(time.Second)
 	secret.MaxTTL = end.Sub(issued.Truncate(time.Second))
 	return &logical.Response{Secret: secret}, nil
 }
 
-// revokeLease is asked for when a lease ends, however it ends. An error would be
+// revoke is asked for when a lease ends, however it ends. An error would be
 // retried, and would keep a mount from being disabled, whose storage goes in any
 // case: there it is only logged. A mount that moves looks the same and keeps its
 // storage, so the version is ended in both.
-func (sv *Services) revokeLease(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-	err := sv.endLease(ctx, req)
-	if err != nil && sv.System().Tainted() {
-		sv.Logger.Error("a lease of a mount that is disabled or moved ended, and its key may not have", "error", err)
+func (l leaseHooks) revoke(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	err := l.end(ctx, req)
+	if err != nil && l.system().Tainted() {
+		l.log.Error("a lease of a mount that is disabled or moved ended, and its key may not have", "error", err)
 		err = nil
 	}
 	return nil, err
 }
 
-// endLease ends the version of a lease. Vault dates every lease that it has
+// end ends the version of a lease. Vault dates every lease that it has
 // registered; one without a date it could not register, so nobody got the answer.
-func (sv *Services) endLease(ctx context.Context, req *logical.Request) error {
+func (l leaseHooks) end(ctx context.Context, req *logical.Request) error {
 	id, version, err := leased(req)
 	if err != nil {
 		return err
 	}
-	end := sv.Engine.EndLease
+	end := l.leases.EndLease
 	if req.Secret.IssueTime.IsZero() {
-		end = sv.Engine.WithdrawLease
+		end = l.leases.WithdrawLease
 	}
 	if err := end(ctx, id, version); err != nil {
-		return sv.leaseError("revoke", err)
+		return l.error("revoke", err)
 	}
 	return nil
 }
 
-// leaseError is plain: Vault shows nothing else of a lease well.
-func (sv *Services) leaseError(what string, err error) error {
-	text, _ := tell(sv.Logger, fmt.Errorf("%s a lease: %w", what, err))
+// error is plain: Vault shows nothing else of a lease well.
+func (l leaseHooks) error(what string, err error) error {
+	text, _ := tell(l.log, fmt.Errorf("%s a lease: %w", what, err))
 	return errors.New(text)
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"regexp"
 
-	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -29,24 +29,73 @@ var pageAnswer = fields{
 
 const listHelp = "Pages through the keys in byte order of their ids. A page shorter than limit is the last one; an empty one is a 404."
 
-func (sv *Services) keysPath() *framework.Path {
-	return sv.path("keys/?$", "List the keys.", listHelp, nil,
-		map[logical.Operation]operation{
-			logical.ListOperation: {summary: "List the keys.", takes: pageFields, answers: pageAnswer, handler: sv.listKeys},
-		})
+// KeyList finds keys and owners.
+type KeyList interface {
+	EachKey(ctx context.Context, after string, visit func(id string) (more bool, err error)) error
+	EachKeyOf(ctx context.Context, owner, after string, visit func(id string) (more bool, err error)) error
+	PeekKey(ctx context.Context, id string) (record.Key, bool, error)
+	Owners(ctx context.Context) ([]string, error)
+}
+
+// Lists pages through the keys.
+func Lists(keys KeyList, lineages Lineages, clock Clock, log hclog.Logger) Family {
+	return lists{keys, lineages, clock, log}
+}
+
+type lists struct {
+	keys     KeyList
+	lineages Lineages
+	clock    Clock
+	log      hclog.Logger
+}
+
+func (ls lists) routes() []route {
+	return []route{
+		{"keys/?$", "List the keys.", listHelp, nil, operations{
+			logical.ListOperation: {summary: "List the keys.", takes: pageFields, answers: pageAnswer, handler: ls.all},
+		}},
+		{"owners/?$", "List the owners.", "The names of all owners that have or had keys, in byte order.", nil, operations{
+			logical.ListOperation: {summary: "List the owners.", answers: names, handler: ls.owners},
+		}},
+		{"owners/(?P<owner>[^/]+)/keys/?$", "List the keys of this owner.", listHelp, ownerName, operations{
+			logical.ListOperation: {summary: "List the keys of an owner.", takes: pageFields, answers: pageAnswer, handler: ls.ofOwner},
+		}},
+	}
+}
+
+func (ls lists) all(ctx context.Context, r request) (*logical.Response, error) {
+	return ls.page(ctx, r.in, ls.keys.EachKey)
+}
+
+func (ls lists) ofOwner(ctx context.Context, r request) (*logical.Response, error) {
+	owner := r.in.word("owner")
+	if !record.ValidName(owner) {
+		return nil, nil
+	}
+	return ls.page(ctx, r.in, func(ctx context.Context, after string, visit func(string) (bool, error)) error {
+		return ls.keys.EachKeyOf(ctx, owner, after, visit)
+	})
+}
+
+func (ls lists) owners(ctx context.Context, _ request) (*logical.Response, error) {
+	return listed(ls.keys.Owners(ctx))
+}
+
+// listed answers names.
+func listed(names []string, err error) (*logical.Response, error) {
+	if err != nil {
+		return nil, err
+	}
+	return logical.ListResponse(names), nil
 }
 
 // eachKey visits ids after the given one until visit answers false.
 type eachKey func(ctx context.Context, after string, visit func(id string) (more bool, err error)) error
 
-func (sv *Services) listKeys(ctx context.Context, r request) (*logical.Response, error) {
-	return sv.page(ctx, r.in, sv.Store.EachKey)
-}
-
 // afterGrammar is that of an id, or of the beginning of one.
 var afterGrammar = regexp.MustCompile(`^[0-9A-Za-z]{0,16}$`)
 
-func (sv *Services) page(ctx context.Context, in input, each eachKey) (*logical.Response, error) {
+func (ls lists) page(ctx context.Context, in input, each eachKey) (*logical.Response, error) {
 	limit := int64(maxPage)
 	if in.has("limit") {
 		n, err := in.number("limit", 1, maxPage)
@@ -61,7 +110,7 @@ func (sv *Services) page(ctx context.Context, in input, each eachKey) (*logical.
 	}
 	ids, info, more := []string{}, map[string]any{}, false
 	err := each(ctx, after, func(id string) (bool, error) {
-		line, err := sv.keyLine(ctx, id)
+		line, err := ls.line(ctx, id)
 		if err != nil || line == nil {
 			return true, err
 		}
@@ -81,12 +130,15 @@ func (sv *Services) page(ctx context.Context, in input, each eachKey) (*logical.
 	return resp, nil
 }
 
-// keyLine is what a list shows of one key, nil when its record is gone.
-func (sv *Services) keyLine(ctx context.Context, id string) (map[string]any, error) {
-	k, found, err := sv.Store.PeekKey(ctx, id)
+// lineRows are what a list shows of one key.
+var lineRows = keyRows.pick("role", "owner", "name", "status", "expires_at", "rotate_by", "created_at")
+
+// line is what a list shows of one key, nil when its record is gone.
+func (ls lists) line(ctx context.Context, id string) (map[string]any, error) {
+	k, found, err := ls.keys.PeekKey(ctx, id)
 	if errors.Is(err, store.ErrUnreadable) {
 		// One damaged record must not hide the others; it can be deleted.
-		sv.Logger.Error("a key cannot be listed", "key_id", id, "error", err)
+		ls.log.Error("a key cannot be listed", "key_id", id, "error", err)
 		return map[string]any{
 			"role": "", "owner": "", "name": "", "status": "unreadable",
 			"expires_at": "", "rotate_by": "", "created_at": "",
@@ -95,18 +147,9 @@ func (sv *Services) keyLine(ctx context.Context, id string) (map[string]any, err
 	if err != nil || !found {
 		return nil, err
 	}
-	l, err := sv.Engine.Lineage(ctx, k)
+	l, err := ls.lineages.Lineage(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	now := sv.Clock.Now()
-	return map[string]any{
-		"role":       k.Role,
-		"owner":      k.Owner,
-		"name":       k.Name,
-		"status":     string(l.State(now)),
-		"expires_at": k.Newest().ExpiresAt.String(),
-		"rotate_by":  k.RotateBy(l.Standing, now).String(),
-		"created_at": k.CreatedAt.String(),
-	}, nil
+	return lineRows.show(&view{Key: k, standing: l.Standing, now: ls.clock.Now()}), nil
 }

@@ -16,7 +16,7 @@ import (
 func idOf(shard string) string { return shard + strings.Repeat("0", 14) }
 
 // plant makes keys of owner acme without hashing anything.
-func (sv *Services) plant(t testing.TB, ids ...string) {
+func (sv *services) plant(t testing.TB, ids ...string) {
 	t.Helper()
 	now := record.At(time.Now())
 	for _, id := range ids {
@@ -126,7 +126,7 @@ func TestAPageEndsWhereTheWalkDoes(t *testing.T) {
 	each := func(ctx context.Context, after string, visit func(string) (bool, error)) error {
 		return sv.Store.EachKey(ctx, after, func(id string) (bool, error) { visited++; return visit(id) })
 	}
-	if _, err := sv.page(t.Context(), input{"limit": int64(2)}, each); err != nil || visited != 3 {
+	if _, err := sv.lists.page(t.Context(), input{"limit": int64(2)}, each); err != nil || visited != 3 {
 		t.Errorf("for a page of two it visited %d, %v", visited, err)
 	}
 }

@@ -9,10 +9,9 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
-
-var roleName = fields{"role": {kind: word, help: "Name of the role."}}
 
 // roleRows are the fields of a role. What is not sent stays.
 var roleRows = rows[record.Role]{
@@ -33,16 +32,7 @@ var roleRows = rows[record.Role]{
 	small("max_delegation_depth", "How many generations of children a key may have, at most 8; 0 for no delegation.", func(r *record.Role) *int { return &r.MaxDelegationDepth }),
 	at("allowed_scopes", list, "Scopes that a key may hold.", func(r *record.Role) *[]string { return &r.AllowedScopes }),
 	at("default_scopes", list, "Scopes that a key gets when issue names none.", func(r *record.Role) *[]string { return &r.DefaultScopes }),
-	{"bound_cidrs", field{kind: list, help: "Networks that the keys may be used from; none for anywhere."},
-		func(in input, r *record.Role) error {
-			networks, err := in.networks("bound_cidrs")
-			if networks != nil {
-				r.BoundCIDRs = *networks
-			}
-			return err
-		},
-		func(r *record.Role) any { return shown(r.BoundCIDRs) },
-	},
+	networks("bound_cidrs", "Networks that the keys may be used from; none for anywhere.", func(r *record.Role, l *network.List) { r.BoundCIDRs = *l }, func(r *record.Role) any { return shown(r.BoundCIDRs) }),
 	at("metadata", pairs, "Pairs that verify adds where the key has none of that name.", func(r *record.Role) *map[string]string { return &r.Metadata }),
 	at("owner_template", text, "Identity template, like {{identity.entity.name}}, that the owner is rendered from; callers then cannot choose one. It can be changed but not taken away.", func(r *record.Role) *string { return &r.OwnerTemplate }),
 	at("require_owner", flag, "Refuse to issue a key without an owner. Default false.", func(r *record.Role) *bool { return &r.RequireOwner }),
@@ -51,65 +41,81 @@ var roleRows = rows[record.Role]{
 	at("disabled", flag, "All its keys answer disabled until it is lifted. Default false.", func(r *record.Role) *bool { return &r.Disabled }),
 }
 
-var roleFields = roleRows.fields()
-
-var roleAnswer = roleFields.with(fields{
+var roleAnswer = roleRows.fields().with(fields{
 	"key_pattern": {kind: word, help: "Regular expression that matches this role's keys, and those of its earlier prefixes while such keys live."},
 })
 
-func (sv *Services) rolesPath() *framework.Path {
-	return sv.path("roles/?$", "List the roles.", "The names of all roles, in byte order.", nil,
-		map[logical.Operation]operation{
-			logical.ListOperation: {summary: "List the roles.", answers: names, handler: sv.listRoles},
-		})
+// RoleStore holds the roles.
+type RoleStore interface {
+	Role
+	Roles(ctx context.Context) ([]string, error)
+	UpdateRole(ctx context.Context, name string, change func(old *record.Role) (record.Role, error)) (record.Role, error)
 }
 
-func (sv *Services) rolePath() *framework.Path {
-	write := operation{summary: "Create or change a role; what is not sent stays.", takes: roleFields, answers: roleAnswer, handler: sv.writeRole, writes: true}
-	p := sv.path("roles/(?P<role>[^/]+)", "What keys of this kind may be and do.",
-		"A role is a living policy: a change of it takes effect on all its keys, at their next verification, rotation or renewal. Only the prefix, the default scopes and the owner are copied into a key when it is issued.",
-		roleName, map[logical.Operation]operation{
-			logical.ReadOperation:   {summary: "Read a role.", answers: roleAnswer, handler: sv.readRole},
-			logical.CreateOperation: write,
-			logical.UpdateOperation: write,
-			logical.DeleteOperation: {summary: "Delete a role all of whose keys have ended.", handler: sv.deleteRole, writes: true},
-		})
-	p.ExistenceCheck = func(ctx context.Context, _ *logical.Request, captured *framework.FieldData) (bool, error) {
-		name, _ := captured.Raw["role"].(string)
-		if !record.ValidName(name) {
-			return false, nil
-		}
-		role, err := sv.Store.Role(ctx, name)
-		return role != nil, err
-	}
-	return p
+// RoleDeleter deletes a role all of whose keys have ended.
+type RoleDeleter interface {
+	DeleteRole(ctx context.Context, name string) error
 }
 
-func (sv *Services) listRoles(ctx context.Context, _ request) (*logical.Response, error) {
-	names, err := sv.Store.Roles(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return logical.ListResponse(names), nil
+// Roles is what keys may be and do.
+func Roles(store RoleStore, deleter RoleDeleter, config Configuration) Family {
+	return roles{store, deleter, config}
 }
 
-func (sv *Services) readRole(ctx context.Context, r request) (*logical.Response, error) {
-	if !record.ValidName(r.in.word("role")) {
-		return nil, nil
+type roles struct {
+	store   RoleStore
+	deleter RoleDeleter
+	config  Configuration
+}
+
+func (rs roles) routes() []route {
+	write := operation{summary: "Create or change a role; what is not sent stays.", takes: roleRows.fields(), answers: roleAnswer, handler: rs.write, writes: true, exists: rs.exists}
+	return []route{
+		{"roles/?$", "List the roles.", "The names of all roles, in byte order.", nil, operations{
+			logical.ListOperation: {summary: "List the roles.", answers: names, handler: rs.list},
+		}},
+		{"roles/(?P<role>[^/]+)", "What keys of this kind may be and do.",
+			"A role is a living policy: a change of it takes effect on all its keys, at their next verification, rotation or renewal. Only the prefix, the default scopes and the owner are copied into a key when it is issued.",
+			roleName, operations{
+				logical.ReadOperation:   {summary: "Read a role.", answers: roleAnswer, handler: rs.read},
+				logical.CreateOperation: write,
+				logical.UpdateOperation: write,
+				logical.DeleteOperation: {summary: "Delete a role all of whose keys have ended.", handler: rs.delete, writes: true},
+			}},
 	}
-	role, err := sv.Store.Role(ctx, r.in.word("role"))
+}
+
+// find is the role that the path names, nil where there is none.
+func (rs roles) find(ctx context.Context, in input) (*record.Role, error) {
+	if name := in.word("role"); record.ValidName(name) {
+		return rs.store.Role(ctx, name)
+	}
+	return nil, nil
+}
+
+func (rs roles) exists(ctx context.Context, in input) (bool, error) {
+	role, err := rs.find(ctx, in)
+	return role != nil, err
+}
+
+func (rs roles) list(ctx context.Context, _ request) (*logical.Response, error) {
+	return listed(rs.store.Roles(ctx))
+}
+
+func (rs roles) read(ctx context.Context, r request) (*logical.Response, error) {
+	role, err := rs.find(ctx, r.in)
 	if err != nil || role == nil {
 		return nil, err
 	}
-	return sv.answerRole(ctx, *role)
+	return rs.answer(ctx, *role)
 }
 
-func (sv *Services) writeRole(ctx context.Context, r request) (*logical.Response, error) {
+func (rs roles) write(ctx context.Context, r request) (*logical.Response, error) {
 	name := r.in.word("role")
 	if err := record.CheckName("role", name); err != nil {
 		return nil, err
 	}
-	role, err := sv.Store.UpdateRole(ctx, name, func(old *record.Role) (record.Role, error) {
+	role, err := rs.store.UpdateRole(ctx, name, func(old *record.Role) (record.Role, error) {
 		return changeRole(old, r.in)
 	})
 	if err != nil {
@@ -119,7 +125,7 @@ func (sv *Services) writeRole(ctx context.Context, r request) (*logical.Response
 	if role.GenerateLease && role.TTL > record.LongLease {
 		warnings = append(warnings, "leases of more than 30 days weigh on Vault for as long as they live: consider generate_lease=false")
 	}
-	return sv.answerRole(ctx, role, warnings...)
+	return rs.answer(ctx, role, warnings...)
 }
 
 // changeRole is the role after the write; old is nil when it is made anew.
@@ -158,16 +164,16 @@ func checkTemplate(old *record.Role, template string) error {
 	return nil
 }
 
-func (sv *Services) deleteRole(ctx context.Context, r request) (*logical.Response, error) {
+func (rs roles) delete(ctx context.Context, r request) (*logical.Response, error) {
 	name := r.in.word("role")
 	if !record.ValidName(name) {
 		return nil, nil
 	}
-	return nil, sv.Engine.DeleteRole(ctx, name)
+	return nil, rs.deleter.DeleteRole(ctx, name)
 }
 
-func (sv *Services) answerRole(ctx context.Context, r record.Role, warnings ...string) (*logical.Response, error) {
-	config, err := sv.Store.Config(ctx)
+func (rs roles) answer(ctx context.Context, r record.Role, warnings ...string) (*logical.Response, error) {
+	config, err := rs.config.Config(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("answer a role: %w", err)
 	}

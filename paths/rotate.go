@@ -4,82 +4,82 @@ import (
 	"context"
 	"math"
 
-	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// presentedKey is the holder's proof of possession.
-var presentedKey = fields{"key": {kind: word, help: "The key itself.", secret: true}}
-
-var keyID = fields{"key_id": {kind: word, help: "Public id of the key."}}
-
-var rotateFields = fields{
-	"grace_period":     {kind: duration, help: "How long the old version goes on working; the role's grace_period when not sent, 0 to end it at once."},
-	"ttl":              {kind: duration, help: "Life of the new version; 0 or not sent for the one the key was issued with."},
-	"expected_version": {kind: count, help: "Refuse unless this is the newest version."},
+var rotateRows = rows[lifecycle.RotateRequest]{
+	sent("grace_period", duration, "How long the old version goes on working; the role's grace_period when not sent, 0 to end it at once.", func(r *lifecycle.RotateRequest) **record.Seconds { return &r.Grace }),
+	at("ttl", duration, "Life of the new version; 0 or not sent for the one the key was issued with.", func(r *lifecycle.RotateRequest) *record.Seconds { return &r.TTL }),
+	{name: "expected_version", field: field{kind: count, help: "Refuse unless this is the newest version."},
+		set: func(in input, r *lifecycle.RotateRequest) error {
+			if n := optional[int64](in, "expected_version"); n != nil {
+				expected := int(min(*n, math.MaxInt32)) // beyond any version either way
+				r.ExpectedVersion = &expected
+			}
+			return nil
+		}},
 }
-
-var rotateAnswer = mintFields.with(fields{
-	"previous_version":     {kind: count, help: "Number of the version that was replaced."},
-	"previous_valid_until": {kind: word, help: "Until when it goes on working."},
-})
 
 const rotateHelp = "Makes a new version of the same key: same key_id, policy and owner, a new secret and a fresh lifetime. The old version works until its grace is over, so that its users can be moved without an outage."
 
-func (sv *Services) rotatePath() *framework.Path {
-	return sv.path("rotate", "Rotate the key that is presented: the holder's door.", rotateHelp, nil,
-		map[logical.Operation]operation{
-			logical.UpdateOperation: {summary: "Rotate the key that is presented.", takes: rotateFields.with(presentedKey), answers: rotateAnswer, handler: sv.rotateByKey, writes: true},
-		})
+// Rotator makes new versions of keys.
+type Rotator interface {
+	Rotate(ctx context.Context, t lifecycle.Target, r lifecycle.RotateRequest) (lifecycle.Minted, error)
+	RotateByKey(ctx context.Context, key apikey.Presented, r lifecycle.RotateRequest) (lifecycle.Minted, error)
 }
 
-func (sv *Services) rotateIDPath() *framework.Path {
-	return sv.path("rotate/(?P<key_id>[^/]+)", "Rotate any key of the mount: the operator's door.", rotateHelp, keyID,
-		map[logical.Operation]operation{logical.UpdateOperation: sv.rotateOperation()})
+// Rotate makes new versions of keys.
+func Rotate(rotator Rotator, clock Clock) Family { return rotate{rotator, clock} }
+
+type rotate struct {
+	rotator Rotator
+	clock   Clock
 }
 
-// rotateOperation is that of a key named by the path.
-func (sv *Services) rotateOperation() operation {
-	return operation{summary: "Rotate a key.", takes: rotateFields, answers: rotateAnswer, handler: sv.rotate, writes: true}
+func (ro rotate) routes() []route {
+	takes, answers := rotateRows.fields(), mintFields(rotatedRows)
+	byID := operations{logical.UpdateOperation: {summary: "Rotate a key.", takes: takes, answers: answers, handler: ro.byID, writes: true}}
+	return []route{
+		{"rotate", "Rotate the key that is presented: the holder's door.", rotateHelp, nil, operations{
+			logical.UpdateOperation: {summary: "Rotate the key that is presented.", takes: takes.with(presentedKey), answers: answers, handler: ro.byKey, writes: true},
+		}},
+		{"rotate/(?P<key_id>[^/]+)", "Rotate any key of the mount: the operator's door.", rotateHelp, keyID, byID},
+		{ofOwner + "/rotate", "Rotate a key of this owner.", ownerHelp, ownerName.with(keyID), byID},
+	}
 }
 
-func (sv *Services) rotate(ctx context.Context, r request) (*logical.Response, error) {
-	m, err := sv.Engine.Rotate(ctx, target(r.in), rotateRequest(r))
+func (ro rotate) byID(ctx context.Context, r request) (*logical.Response, error) {
+	req, err := rotateRequest(r)
 	if err != nil {
 		return nil, err
 	}
-	return sv.mintAnswer(m), nil
+	return ro.answer(ro.rotator.Rotate(ctx, target(r.in), req))
 }
 
-func (sv *Services) rotateByKey(ctx context.Context, r request) (*logical.Response, error) {
+func (ro rotate) byKey(ctx context.Context, r request) (*logical.Response, error) {
 	key, err := r.in.presented()
 	if err != nil {
 		return nil, err
 	}
-	m, err := sv.Engine.RotateByKey(ctx, key, rotateRequest(r))
+	req, err := rotateRequest(r)
 	if err != nil {
 		return nil, err
 	}
-	return sv.mintAnswer(m), nil
+	return ro.answer(ro.rotator.RotateByKey(ctx, key, req))
 }
 
-func rotateRequest(r request) lifecycle.RotateRequest {
-	req := lifecycle.RotateRequest{
-		Grace: optional[record.Seconds](r.in, "grace_period"),
-		TTL:   r.in.seconds("ttl"),
-		Asker: asker(r.Request),
-	}
-	if n := optional[int64](r.in, "expected_version"); n != nil {
-		expected := int(min(*n, math.MaxInt32)) // beyond any version either way
-		req.ExpectedVersion = &expected
-	}
-	return req
+func rotateRequest(r request) (lifecycle.RotateRequest, error) {
+	req := lifecycle.RotateRequest{Asker: asker(r.Request)}
+	return req, rotateRows.take(r.in, &req)
 }
 
-// target is the key that the path names, under its owner where the path has one.
-func target(in input) lifecycle.Target {
-	return lifecycle.Target{ID: in.word("key_id"), Owner: in.word("owner")}
+func (ro rotate) answer(m lifecycle.Minted, err error) (*logical.Response, error) {
+	if err != nil {
+		return nil, err
+	}
+	return mintAnswer(m, rotatedRows, ro.clock), nil
 }

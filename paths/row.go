@@ -1,6 +1,9 @@
 package paths
 
 import (
+	"math"
+	"slices"
+
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -26,6 +29,16 @@ func (rs rows[T]) fields() fields {
 		declared[r.name] = r.field
 	}
 	return declared
+}
+
+// pick is the rows of these names.
+func (rs rows[T]) pick(names ...string) (picked rows[T]) {
+	for _, r := range rs {
+		if slices.Contains(names, r.name) {
+			picked = append(picked, r)
+		}
+	}
+	return picked
 }
 
 // take writes what a caller sent to where it belongs.
@@ -91,9 +104,43 @@ func within[T any, N uint8 | uint32 | int](name string, most int64, help string,
 	}
 }
 
+// networks is a list of networks.
+func networks[T any](name, help string, place func(*T, *network.List), show func(*T) any) row[T] {
+	return row[T]{name, field{kind: list, help: help}, func(in input, to *T) error {
+		entries := optional[[]string](in, name)
+		if entries == nil {
+			return nil
+		}
+		l, err := network.Parse(*entries)
+		if err != nil {
+			return record.Mistakef("%s: %v", name, err)
+		}
+		place(to, &l)
+		return nil
+	}, show}
+}
+
+// small is a small number. One that is too large stays too large.
+func small[T any](name, help string, place func(*T) *int) row[T] {
+	return row[T]{name, field{kind: count, help: help},
+		func(in input, to *T) error {
+			if n := optional[int64](in, name); n != nil {
+				*place(to) = int(min(*n, math.MaxInt32))
+			}
+			return nil
+		},
+		func(of *T) any { return *place(of) },
+	}
+}
+
 // says is a field of an answer.
 func says[T any](name string, k kind, help string, show func(of *T) any) row[T] {
 	return row[T]{name: name, field: field{kind: k, help: help}, show: show}
+}
+
+// maySay is a field that an answer may leave out.
+func maySay[T any](name string, k kind, help string, show func(of *T) any) row[T] {
+	return row[T]{name: name, field: field{kind: k, help: help, sometimes: true}, show: show}
 }
 
 // shown is a value in the form that answers have: seconds are numbers, moments are

@@ -25,8 +25,17 @@ import (
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
+// services are what the paths of a mount call, and those paths.
+type services struct {
+	Store    *store.Store
+	Verifier *verify.Verifier
+	lists    lists
+	*verifying
+	backend *framework.Backend
+}
+
 // newServices are those of a mount with role web, hashing as cheaply as can be.
-func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
+func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 	t.Helper()
 	s := store.New(&logical.InmemStorage{})
 	hasher, ticks, logger := keyhash.NewHasher(2), clock.New(func(clock.Change) {}), hclog.NewNullLogger()
@@ -60,16 +69,18 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *Services {
 	if err := s.EnsureTagKey(t.Context(), rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	sv := &Services{
-		Store: s, Verifier: verifier, Engine: engine, Tidier: upkeep.NewTidier(kept), Uses: uses, Meter: meter, Clock: ticks, Logger: logger,
-		System:     func() logical.SystemView { return system },
-		Configured: func(record.Config) {},
-	}
+	view := func() logical.SystemView { return system }
+	answers := KeyAnswers{Lineages: engine, Uses: uses, Role: s, Limits: meter, Clock: ticks, Log: logger}
+	sv := &services{Store: s, Verifier: verifier, lists: lists{s, engine, ticks, logger}, verifying: &verifying{verifier: verifier, config: s, log: logger}}
+	sv.backend = &framework.Backend{BackendType: logical.TypeLogical, Secrets: Secrets(engine, view, ticks, logger), Paths: All(logger,
+		sv.verifying, Authorize(verifier), Issue(engine, s, view, ticks), Rotate(engine, ticks), Revoke(engine, answers), Delegate(engine, ticks), sv.lists,
+		Keys(engine, answers), Roles(s, engine, s), Config(s, func(record.Config) {}), Stop(engine), Tidy(upkeep.NewTidier(kept)), Info("", ""),
+	)}
 	sv.role(t, "web", func(r *record.Role) { r.UID = "u1" })
 	return sv
 }
 
-func (sv *Services) role(t testing.TB, name string, change func(r *record.Role)) {
+func (sv *services) role(t testing.TB, name string, change func(r *record.Role)) {
 	t.Helper()
 	_, err := sv.Store.UpdateRole(t.Context(), name, func(old *record.Role) (record.Role, error) {
 		r := record.DefaultRole()
@@ -85,20 +96,19 @@ func (sv *Services) role(t testing.TB, name string, change func(r *record.Role))
 }
 
 // ask sends a request through the framework, as the guard hands it on.
-func (sv *Services) ask(t testing.TB, op logical.Operation, path string, data map[string]any, headers map[string][]string) (*logical.Response, error) {
+func (sv *services) ask(t testing.TB, op logical.Operation, path string, data map[string]any, headers map[string][]string) (*logical.Response, error) {
 	t.Helper()
 	return sv.send(t, data, &logical.Request{Operation: op, Path: path, Headers: headers, ClientToken: "t1"})
 }
 
 // send is ask for a request with more to it.
-func (sv *Services) send(t testing.TB, data map[string]any, req *logical.Request) (*logical.Response, error) {
+func (sv *services) send(t testing.TB, data map[string]any, req *logical.Request) (*logical.Response, error) {
 	t.Helper()
-	b := &framework.Backend{Paths: All(sv), Secrets: Secrets(sv), BackendType: logical.TypeLogical}
-	return b.HandleRequest(WithBody(t.Context(), data), req)
+	return sv.backend.HandleRequest(WithBody(t.Context(), data), req)
 }
 
 // must is ask for a request that works.
-func (sv *Services) must(t testing.TB, op logical.Operation, path string, data map[string]any) *logical.Response {
+func (sv *services) must(t testing.TB, op logical.Operation, path string, data map[string]any) *logical.Response {
 	t.Helper()
 	resp, err := sv.ask(t, op, path, data, nil)
 	if err != nil || resp.IsError() {

@@ -3,7 +3,6 @@ package paths
 import (
 	"context"
 
-	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -16,33 +15,39 @@ var stopRows = rows[record.Halt]{
 
 const stopHelp = "Emergency: one write ends all keys issued so far, and all that were delegated from them, before it answers. Keys issued later are fine; what is stopped cannot be revived. Needs sudo."
 
-func (sv *Services) stopOwnerPath() *framework.Path {
-	return sv.path("stop/owners/(?P<owner>[^/]+)", "End all keys of an owner at once.", stopHelp, ownerName,
-		map[logical.Operation]operation{
-			logical.UpdateOperation: {summary: "Stop an owner.", takes: revokeFields, answers: stopRows.fields(), handler: sv.stopOwner, writes: true},
-		})
+// Stopper ends all keys of an owner or of a role.
+type Stopper interface {
+	StopOwner(ctx context.Context, owner, reason, request string) (record.Halt, error)
+	StopRole(ctx context.Context, role, reason, request string) (record.Halt, error)
 }
 
-func (sv *Services) stopRolePath() *framework.Path {
-	return sv.path("stop/roles/(?P<role>[^/]+)", "End all keys of a role at once.", stopHelp, roleName,
-		map[logical.Operation]operation{
-			logical.UpdateOperation: {summary: "Stop a role.", takes: revokeFields, answers: stopRows.fields(), handler: sv.stopRole, writes: true},
-		})
+// Stop is the emergency stop.
+func Stop(s Stopper) Family { return stop{s} }
+
+type stop struct{ stopper Stopper }
+
+func (s stop) routes() []route {
+	return []route{
+		{"stop/owners/(?P<owner>[^/]+)", "End all keys of an owner at once.", stopHelp, ownerName, operations{
+			logical.UpdateOperation: {summary: "Stop an owner.", takes: reason, answers: stopRows.fields(), handler: s.owner, writes: true},
+		}},
+		{"stop/roles/(?P<role>[^/]+)", "End all keys of a role at once.", stopHelp, roleName, operations{
+			logical.UpdateOperation: {summary: "Stop a role.", takes: reason, answers: stopRows.fields(), handler: s.role, writes: true},
+		}},
+	}
 }
 
-func (sv *Services) stopOwner(ctx context.Context, r request) (*logical.Response, error) {
-	stop, err := sv.Engine.StopOwner(ctx, r.in.word("owner"), r.in.word("reason"), r.ID)
-	return stopped(stop, err)
+func (s stop) owner(ctx context.Context, r request) (*logical.Response, error) {
+	return stopped(s.stopper.StopOwner(ctx, r.in.word("owner"), r.in.word("reason"), r.ID))
 }
 
-func (sv *Services) stopRole(ctx context.Context, r request) (*logical.Response, error) {
-	stop, err := sv.Engine.StopRole(ctx, r.in.word("role"), r.in.word("reason"), r.ID)
-	return stopped(stop, err)
+func (s stop) role(ctx context.Context, r request) (*logical.Response, error) {
+	return stopped(s.stopper.StopRole(ctx, r.in.word("role"), r.in.word("reason"), r.ID))
 }
 
-func stopped(stop record.Halt, err error) (*logical.Response, error) {
+func stopped(halt record.Halt, err error) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(stopRows.show(&stop)), nil
+	return answer(stopRows.show(&halt)), nil
 }

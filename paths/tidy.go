@@ -3,7 +3,6 @@ package paths
 import (
 	"context"
 
-	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -19,27 +18,35 @@ var tidyRows = rows[upkeep.TidyStatus]{
 	at("error", text, "Why it failed.", func(s *upkeep.TidyStatus) *string { return &s.Error }),
 }
 
-func (sv *Services) tidyPath() *framework.Path {
-	return sv.path("tidy", "Remove what has ended.",
-		"Removes keys that ended longer ago than revoked_retention and mends the indexes, in the background, one run at a time. It also runs by itself, once an hour.", nil,
-		map[logical.Operation]operation{
-			logical.UpdateOperation: {summary: "Start a tidy.", answers: tidyRows.fields(), handler: sv.startTidy, writes: true},
-		})
+// Tidier removes what has ended, in the background.
+type Tidier interface {
+	Start() upkeep.TidyStatus
+	Status() upkeep.TidyStatus
 }
 
-func (sv *Services) tidyStatusPath() *framework.Path {
-	return sv.path("tidy-status", "What the last tidy did.", "State and counts of the present or last run since the plugin started.", nil,
-		map[logical.Operation]operation{
-			logical.ReadOperation: {summary: "Read what the last tidy did.", answers: tidyRows.fields(), handler: sv.readTidy},
-		})
+// Tidy starts a tidy, and tells what the last one did.
+func Tidy(t Tidier) Family { return tidy{t} }
+
+type tidy struct{ tidier Tidier }
+
+func (t tidy) routes() []route {
+	return []route{
+		{"tidy", "Remove what has ended.",
+			"Removes keys that ended longer ago than revoked_retention and mends the indexes, in the background, one run at a time. It also runs by itself, once an hour.", nil, operations{
+				logical.UpdateOperation: {summary: "Start a tidy.", answers: tidyRows.fields(), handler: t.start, writes: true},
+			}},
+		{"tidy-status", "What the last tidy did.", "State and counts of the present or last run since the plugin started.", nil, operations{
+			logical.ReadOperation: {summary: "Read what the last tidy did.", answers: tidyRows.fields(), handler: t.read},
+		}},
+	}
 }
 
-func (sv *Services) startTidy(context.Context, request) (*logical.Response, error) {
-	sv.Tidier.Start()
-	return sv.readTidy(context.Background(), request{})
+func (t tidy) start(context.Context, request) (*logical.Response, error) {
+	s := t.tidier.Start()
+	return answer(tidyRows.show(&s)), nil
 }
 
-func (sv *Services) readTidy(context.Context, request) (*logical.Response, error) {
-	s := sv.Tidier.Status()
+func (t tidy) read(context.Context, request) (*logical.Response, error) {
+	s := t.tidier.Status()
 	return answer(tidyRows.show(&s)), nil
 }

@@ -4,8 +4,9 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 
-	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
@@ -16,13 +17,20 @@ import (
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
-// questionFields are one question about one key.
-var questionFields = presentedKey.with(fields{
-	"scopes":    {kind: list, help: "Scopes that the request needs, all of them; [] or - for none."},
-	"client_ip": {kind: word, help: "Address of the caller, as the gateway saw it."},
-	"cost":      {kind: count, help: "What the request takes from rate and quota. Default 1; 0 takes nothing."},
-	"brief":     {kind: flag, help: "Answer valid, code, http_status, key_id and owner only."},
-})
+// question is what a gateway asks about a key.
+type question struct {
+	verify.Request
+	brief bool
+}
+
+var questionRows = rows[question]{
+	{name: "scopes", field: field{kind: list, help: "Scopes that the request needs, all of them; [] or - for none."}, set: (input).neededScopes},
+	{name: "client_ip", field: field{kind: word, help: "Address of the caller, as the gateway saw it."}, set: (input).clientIP},
+	at("cost", count, "What the request takes from rate and quota. Default 1; 0 takes nothing.", func(q *question) *int64 { return &q.Cost }),
+	at("brief", flag, "Answer valid, code, http_status, key_id and owner only.", func(q *question) *bool { return &q.brief }),
+}
+
+var questionFields = presentedKey.with(questionRows.fields())
 
 var verifyFields = questionFields.with(fields{
 	"batch_input": {kind: objects, help: "Instead of all others: 1 to 1000 objects with these parameters, decided in order."},
@@ -41,36 +49,49 @@ const verifyHelp = `Decides whether a presented key is good for one request. The
 
 Send the key in the body. A read takes it from the header X-API-Key, where the mount passes that header on. Never put it in the URL: Vault writes query strings into its audit log in clear.`
 
-func (sv *Services) verifyPath() *framework.Path {
-	return sv.path("verify", "Is this key good for this request?", verifyHelp, nil, sv.verifyOperations())
+// Verifier decides about one key.
+type Verifier interface {
+	Verify(ctx context.Context, r verify.Request) (verify.Decision, error)
 }
 
-func (sv *Services) verifyRolePath() *framework.Path {
-	return sv.path("verify/(?P<role>[^/]+)", "Is this a key of this role, and good for this request?", verifyHelp, roleName, sv.verifyOperations())
+// Verify decides about keys, one or many.
+func Verify(verifier Verifier, config Configuration, log hclog.Logger) Family {
+	return &verifying{verifier: verifier, config: config, log: log}
 }
 
-func (sv *Services) verifyOperations() map[logical.Operation]operation {
-	return map[logical.Operation]operation{
-		logical.UpdateOperation: {summary: "Verify a key.", takes: verifyFields, answers: verifyAnswer, handler: sv.verifyBody},
-		logical.ReadOperation:   {summary: "Verify the key in the header X-API-Key.", takes: questionFields, answers: verifyAnswer, handler: sv.verifyHeader},
+type verifying struct {
+	verifier  Verifier
+	config    Configuration
+	log       hclog.Logger
+	answering atomic.Int64 // bytes of the batches that are being answered
+}
+
+func (vs *verifying) routes() []route {
+	ops := operations{
+		logical.UpdateOperation: {summary: "Verify a key.", takes: verifyFields, answers: verifyAnswer, handler: vs.byBody},
+		logical.ReadOperation:   {summary: "Verify the key in the header X-API-Key.", takes: questionFields, answers: verifyAnswer, handler: vs.byHeader},
+	}
+	return []route{
+		{"verify", "Is this key good for this request?", verifyHelp, nil, ops},
+		{"verify/(?P<role>[^/]+)", "Is this a key of this role, and good for this request?", verifyHelp, roleName, ops},
 	}
 }
 
-func (sv *Services) verifyBody(ctx context.Context, r request) (*logical.Response, error) {
+func (vs *verifying) byBody(ctx context.Context, r request) (*logical.Response, error) {
 	if r.in.has("batch_input") {
-		return sv.verifyBatch(ctx, r)
+		return vs.batch(ctx, r)
 	}
 	key, err := r.in.key()
 	if err != nil {
 		return nil, err
 	}
-	return sv.verify(ctx, r, key)
+	return vs.verify(ctx, r, key)
 }
 
-func (sv *Services) verifyHeader(ctx context.Context, r request) (*logical.Response, error) {
+func (vs *verifying) byHeader(ctx context.Context, r request) (*logical.Response, error) {
 	inHeader := header(r.Request, "X-API-Key")
 	if r.in.has("key") {
-		config, err := sv.Store.Config(ctx)
+		config, err := vs.config.Config(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +101,7 @@ func (sv *Services) verifyHeader(ctx context.Context, r request) (*logical.Respo
 		if len(inHeader) > 0 {
 			return nil, record.Mistake("the key stands in the query and in the header X-API-Key")
 		}
-		return sv.verify(ctx, r, get[apikey.Presented](r.in, "key"))
+		return vs.verify(ctx, r, get[apikey.Presented](r.in, "key"))
 	}
 	switch {
 	case len(inHeader) == 0:
@@ -90,7 +111,7 @@ func (sv *Services) verifyHeader(ctx context.Context, r request) (*logical.Respo
 	case inHeader[0] == "":
 		return nil, record.Mistake("the header X-API-Key is empty")
 	}
-	return sv.verify(ctx, r, apikey.Present(inHeader[0]))
+	return vs.verify(ctx, r, apikey.Present(inHeader[0]))
 }
 
 // header are the values of one request header. Vault passes on what the mount
@@ -104,8 +125,8 @@ func header(r *logical.Request, name string) (values []string) {
 	return values
 }
 
-func (sv *Services) verify(ctx context.Context, r request, key apikey.Presented) (*logical.Response, error) {
-	q, err := question(r.in, key, r.in.word("role"))
+func (vs *verifying) verify(ctx context.Context, r request, key apikey.Presented) (*logical.Response, error) {
+	q, err := asked(r.in, key, r.in.word("role"))
 	if err != nil {
 		return nil, err
 	}
@@ -114,35 +135,35 @@ func (sv *Services) verify(ctx context.Context, r request, key apikey.Presented)
 		// that it cannot parse.
 		q.ScopesNamed = false
 	}
-	d, err := sv.Verifier.Verify(ctx, q)
+	d, err := vs.verifier.Verify(ctx, q.Request)
 	if err != nil {
 		return nil, err
 	}
-	return answer(verdict.Data(&d, get[bool](r.in, "brief"))), nil
+	return answer(verdict.Data(&d, q.brief)), nil
 }
 
-// question is what a gateway asks about a key.
-func question(in input, key apikey.Presented, role string) (verify.Request, error) {
-	q := verify.Request{
-		Key:         key,
-		Role:        role,
-		Scopes:      get[[]string](in, "scopes"),
-		ScopesNamed: in.has("scopes"),
-		Cost:        1,
-	}
+// asked is the question that was sent.
+func asked(in input, key apikey.Presented, role string) (question, error) {
+	q := question{Request: verify.Request{Key: key, Role: role, Cost: 1}}
+	return q, questionRows.take(in, &q)
+}
+
+func (in input) neededScopes(q *question) error {
+	q.Scopes, q.ScopesNamed = get[[]string](in, "scopes"), in.has("scopes")
 	if slices.Equal(q.Scopes, []string{scope.None}) {
 		q.Scopes = nil
 	}
-	set(in, "cost", &q.Cost)
-	if err := record.CheckScopes("scopes", q.Scopes); err != nil {
-		return q, err
+	return record.CheckScopes("scopes", q.Scopes)
+}
+
+func (in input) clientIP(q *question) error {
+	if !in.has("client_ip") {
+		return nil
 	}
-	if in.has("client_ip") {
-		addr, err := network.ParseAddr(in.word("client_ip"))
-		if err != nil {
-			return q, record.Mistake("client_ip must be one IP address")
-		}
-		q.ClientIP = addr
+	addr, err := network.ParseAddr(in.word("client_ip"))
+	if err != nil {
+		return record.Mistake("client_ip must be one IP address")
 	}
-	return q, nil
+	q.ClientIP = addr
+	return nil
 }

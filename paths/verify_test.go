@@ -34,7 +34,7 @@ func TestAHeaderIsFoundWhateverItsCase(t *testing.T) {
 }
 
 // issued is a services with one unleased key of role web.
-func issued(t *testing.T) (*Services, map[string]any) {
+func issued(t *testing.T) (*services, map[string]any) {
 	t.Helper()
 	sv := newServices(t, systemView(time.Hour, 48*time.Hour))
 	sv.role(t, "web", func(r *record.Role) { r.GenerateLease = false })

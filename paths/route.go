@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -26,19 +27,31 @@ type operation struct {
 	handler handler
 	// writes marks an operation that a standby passes on to the active node.
 	writes bool
+	// exists tells a write that creates from one that changes, where that matters.
+	exists func(ctx context.Context, in input) (bool, error)
 }
 
-// path declares one path. captures are the named parts of the pattern.
-func (sv *Services) path(pattern, synopsis, description string, captures fields, operations map[logical.Operation]operation) *framework.Path {
+// operations are what a path can do.
+type operations map[logical.Operation]operation
+
+// route is one path. captures are the named parts of the pattern.
+type route struct {
+	pattern, synopsis, description string
+	captures                       fields
+	operations                     operations
+}
+
+// declare is the path as Vault takes it.
+func (r route) declare(log hclog.Logger) *framework.Path {
 	p := &framework.Path{
-		Pattern:         pattern,
-		Fields:          captures.schema(false),
-		Operations:      make(map[logical.Operation]framework.OperationHandler, len(operations)),
-		HelpSynopsis:    synopsis,
-		HelpDescription: description,
+		Pattern:         r.pattern,
+		Fields:          r.captures.schema(false),
+		Operations:      make(map[logical.Operation]framework.OperationHandler, len(r.operations)),
+		HelpSynopsis:    r.synopsis,
+		HelpDescription: r.description,
 		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: "api-keys"},
 	}
-	for op, o := range operations {
+	for op, o := range r.operations {
 		for name, field := range o.takes.schema(op == logical.ReadOperation || op == logical.ListOperation) {
 			// A field of a read and of a write is one declaration to the framework,
 			// which puts it where each has its parameters. Operations come in any order.
@@ -47,8 +60,13 @@ func (sv *Services) path(pattern, synopsis, description string, captures fields,
 			}
 			p.Fields[name] = field
 		}
+		if o.exists != nil {
+			p.ExistenceCheck = func(ctx context.Context, _ *logical.Request, captured *framework.FieldData) (bool, error) {
+				return o.exists(ctx, captured.Raw)
+			}
+		}
 		p.Operations[op] = &framework.PathOperation{
-			Callback:                    sv.handle(o),
+			Callback:                    o.handle(log),
 			Summary:                     o.summary,
 			Responses:                   o.responses(),
 			ForwardPerformanceStandby:   o.writes,
@@ -65,17 +83,17 @@ func (o operation) responses() map[int][]framework.Response {
 	return map[int][]framework.Response{http.StatusOK: {{Description: "OK", Fields: o.answers.answer()}}}
 }
 
-// handle wraps a handler: it decodes before and makes Vault's errors after.
-func (sv *Services) handle(o operation) framework.OperationFunc {
+// handle wraps the handler: it decodes before and makes Vault's errors after.
+func (o operation) handle(log hclog.Logger) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, captured *framework.FieldData) (*logical.Response, error) {
 		in, err := decode(o.takes, body(ctx), captured.Raw)
 		if err != nil {
-			return reply(sv.Logger, err)
+			return reply(log, err)
 		}
 		resp, err := o.handler(ctx, request{req, in})
 		if err != nil {
 			// Storage between processes does not say so when the client gave up.
-			return reply(sv.Logger, errors.Join(err, ctx.Err()))
+			return reply(log, errors.Join(err, ctx.Err()))
 		}
 		return resp, nil
 	}
