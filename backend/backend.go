@@ -81,6 +81,7 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 		meter:  limit.NewMeter(records),
 	}
 	m.clock = begin(func(change clock.Change) { tell(logger, change) })
+	records.OnChange(m.changed)
 	m.ends = ends.New(m.clock)
 	m.uses = usage.New(records, size, m.writable, m.clock.Now())
 	resolver := lineage.Resolver{Reader: m.store, Uses: m.uses, Ends: m.ends, Clock: m.clock}

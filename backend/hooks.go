@@ -66,17 +66,21 @@ func (m *mount) periodic(ctx context.Context, _ *logical.Request) error {
 // invalidate is called where another node changed an entry.
 func (m *mount) invalidate(ctx context.Context, path string) {
 	m.store.Invalidate(path)
-	if id, ok := store.QuotaOf(path); ok {
-		m.meter.Forget(id)
-	}
-	if store.IsUsage(path) {
-		m.uses.Refresh()
-	}
 	if path != "config" {
 		return
 	}
 	if config, err := m.store.Config(ctx); err == nil {
 		m.configured(config)
+	}
+}
+
+// changed is told by the store of each change: see store.OnChange.
+func (m *mount) changed(kind store.Kind, name string) {
+	switch kind {
+	case store.QuotaChanged:
+		m.meter.Forget(name)
+	case store.UsageChanged:
+		m.uses.Refresh()
 	}
 }
 

@@ -109,7 +109,7 @@ func TestNoFaultOverspendsAQuota(t *testing.T) {
 
 // reserved is what storage says of a key's quota.
 func (m *mount) reserved(id string) int {
-	q, err := store.New(m.storage).Quota(context.Background(), id)
+	q, _, err := store.New(m.storage).Quota(context.Background(), id)
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -109,11 +109,11 @@ func value[V any](sent *V) (v V) {
 // ownerFor is the owner of a key to be issued: what the role's template renders
 // to for the caller, else what the caller says.
 func (i issue) ownerFor(ctx context.Context, name string, r request) (owner, template string, err error) {
-	role, err := i.role.Role(ctx, name)
+	role, found, err := i.role.Role(ctx, name)
 	if err != nil {
 		return "", "", err
 	}
-	if role == nil || role.OwnerTemplate == "" {
+	if !found || role.OwnerTemplate == "" {
 		return r.in.word("owner"), "", nil
 	}
 	if r.in.has("owner") {

@@ -173,9 +173,8 @@ func (a KeyAnswers) view(ctx context.Context, k record.Key) (view, error) {
 
 // quota is what remains of the quota that applies to a key, if one does.
 func (a KeyAnswers) quota(ctx context.Context, k record.Key, peek func(context.Context, limit.Line, record.Time) (limit.Remaining, error)) (*quota, error) {
-	named, err := a.Role.Role(ctx, k.Role)
-	role := k.IssuedUnder(named)
-	if err != nil || role == nil {
+	role, found, err := a.Role.Role(ctx, k.Role)
+	if err != nil || !found || k.IssuedUnder(&role) == nil {
 		return nil, err
 	}
 	limits := k.Limits.Under(role.Limits)

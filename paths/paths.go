@@ -38,7 +38,7 @@ type Clock interface {
 
 // Role finds a role; nil where there is none.
 type Role interface {
-	Role(ctx context.Context, name string) (*record.Role, error)
+	Role(ctx context.Context, name string) (record.Role, bool, error)
 }
 
 // Configuration is that of the mount.

@@ -49,7 +49,7 @@ var roleAnswer = roleRows.fields().with(fields{
 type RoleStore interface {
 	Role
 	Roles(ctx context.Context) ([]string, error)
-	UpdateRole(ctx context.Context, name string, change func(old *record.Role) (record.Role, error)) (record.Role, error)
+	UpdateRole(ctx context.Context, name string, change func(old record.Role, found bool) (record.Role, error)) (record.Role, error)
 }
 
 // RoleDeleter deletes a role all of whose keys have ended.
@@ -85,17 +85,17 @@ func (rs roles) routes() []route {
 	}
 }
 
-// find is the role that the path names, nil where there is none.
-func (rs roles) find(ctx context.Context, in input) (*record.Role, error) {
+// find is the role that the path names.
+func (rs roles) find(ctx context.Context, in input) (record.Role, bool, error) {
 	if name := in.word("role"); record.ValidName(name) {
 		return rs.store.Role(ctx, name)
 	}
-	return nil, nil
+	return record.Role{}, false, nil
 }
 
 func (rs roles) exists(ctx context.Context, in input) (bool, error) {
-	role, err := rs.find(ctx, in)
-	return role != nil, err
+	_, found, err := rs.find(ctx, in)
+	return found, err
 }
 
 func (rs roles) list(ctx context.Context, _ request) (*logical.Response, error) {
@@ -103,11 +103,11 @@ func (rs roles) list(ctx context.Context, _ request) (*logical.Response, error) 
 }
 
 func (rs roles) read(ctx context.Context, r request) (*logical.Response, error) {
-	role, err := rs.find(ctx, r.in)
-	if err != nil || role == nil {
+	role, found, err := rs.find(ctx, r.in)
+	if err != nil || !found {
 		return nil, err
 	}
-	return rs.answer(ctx, *role)
+	return rs.answer(ctx, role)
 }
 
 func (rs roles) write(ctx context.Context, r request) (*logical.Response, error) {
@@ -115,8 +115,8 @@ func (rs roles) write(ctx context.Context, r request) (*logical.Response, error)
 	if err := record.CheckName("role", name); err != nil {
 		return nil, err
 	}
-	role, err := rs.store.UpdateRole(ctx, name, func(old *record.Role) (record.Role, error) {
-		return changeRole(old, r.in)
+	role, err := rs.store.UpdateRole(ctx, name, func(old record.Role, found bool) (record.Role, error) {
+		return changeRole(old, found, r.in)
 	})
 	if err != nil {
 		return nil, err
@@ -128,19 +128,18 @@ func (rs roles) write(ctx context.Context, r request) (*logical.Response, error)
 	return rs.answer(ctx, role, warnings...)
 }
 
-// changeRole is the role after the write; old is nil when it is made anew.
-func changeRole(old *record.Role, in input) (record.Role, error) {
-	role := record.DefaultRole()
-	if old != nil {
-		role = *old
-	} else {
+// changeRole is the role after the write.
+func changeRole(old record.Role, found bool, in input) (record.Role, error) {
+	role := old
+	if !found {
+		role = record.DefaultRole()
 		role.UID = rand.Text()
 	}
 	if err := roleRows.take(in, &role); err != nil {
 		return role, err
 	}
 	if in.has("owner_template") {
-		if err := checkTemplate(old, role.OwnerTemplate); err != nil {
+		if err := checkTemplate(role.OwnerTemplate, found && old.OwnerTemplate == ""); err != nil {
 			return role, err
 		}
 	}
@@ -150,8 +149,8 @@ func changeRole(old *record.Role, in input) (record.Role, error) {
 // checkTemplate refuses what is no template. A template is a boundary between
 // tenants, so an empty value, which may come from an unset variable, is accepted
 // only where a role has none: what was read can be written back.
-func checkTemplate(old *record.Role, template string) error {
-	if template == "" && old != nil && old.OwnerTemplate == "" {
+func checkTemplate(template string, none bool) error {
+	if template == "" && none {
 		return nil
 	}
 	if err := record.CheckText("owner_template", template, record.MaxDescription); err != nil {

@@ -82,10 +82,9 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 
 func (sv *services) role(t testing.TB, name string, change func(r *record.Role)) {
 	t.Helper()
-	_, err := sv.Store.UpdateRole(t.Context(), name, func(old *record.Role) (record.Role, error) {
-		r := record.DefaultRole()
-		if old != nil {
-			r = *old
+	_, err := sv.Store.UpdateRole(t.Context(), name, func(r record.Role, found bool) (record.Role, error) {
+		if !found {
+			r = record.DefaultRole()
 		}
 		change(&r)
 		return r, nil

@@ -73,19 +73,19 @@ func (e *Engine) issue(ctx context.Context, r IssueRequest) (Minted, error) {
 
 // grant is what the role, as it is now, lets the new key be.
 func (e *Engine) grant(ctx context.Context, r IssueRequest) (record.Role, record.Key, error) {
-	role, err := e.Store.Role(ctx, r.Role)
+	role, found, err := e.Store.Role(ctx, r.Role)
 	if err != nil {
 		return record.Role{}, record.Key{}, err
 	}
-	if role == nil {
+	if !found {
 		return record.Role{}, record.Key{}, record.ErrRoleNotFound
 	}
 	if role.OwnerTemplate != r.OwnerTemplate {
 		return record.Role{}, record.Key{}, ErrTemplateChanged
 	}
 	if err := r.mayHold(role.GenerateLease); err != nil {
-		return *role, record.Key{}, err
+		return role, record.Key{}, err
 	}
-	key, err := record.Grant(r.Role, *role, r.Want)
-	return *role, key, err
+	key, err := record.Grant(r.Role, role, r.Want)
+	return role, key, err
 }

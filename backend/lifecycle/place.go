@@ -80,7 +80,7 @@ func (e *Engine) look(ctx context.Context, look func() (born, error)) (born, err
 	if err != nil || b.key.Owner == "" {
 		return b, err
 	}
-	owner, err := e.Store.Owner(ctx, b.key.Owner)
+	owner, _, err := e.Store.Owner(ctx, b.key.Owner)
 	b.key.OwnerGeneration = owner.Generation
 	return b, err
 }
@@ -113,6 +113,6 @@ func (e *Engine) create(ctx context.Context, b born, text apikey.Key, phc keyhas
 // undo removes a key that nobody was told of. It is finished also where the
 // client has hung up.
 func (e *Engine) undo(ctx context.Context, id string) error {
-	_, err := e.Store.DeleteKey(context.WithoutCancel(ctx), id, func(*record.Key) bool { return false })
+	_, err := e.Store.RemoveKey(context.WithoutCancel(ctx), id, func(*record.Key) bool { return false })
 	return err
 }

@@ -15,7 +15,7 @@ func (w *world) prefix(prefix string) {
 
 func (w *world) remembered() []string {
 	w.Helper()
-	role, err := w.Store.Role(w.Context(), "web")
+	role, _, err := w.Store.Role(w.Context(), "web")
 	w.must(err)
 	return role.Prefixes.Used
 }

@@ -140,7 +140,7 @@ func TestKeysThatAreIssuedDuringAStopAreOfBeforeOrAfter(t *testing.T) {
 		t.Errorf("a key of after all stops is %s", got)
 	}
 	for _, m := range minted {
-		owner, err := w.Store.Owner(t.Context(), "acme")
+		owner, _, err := w.Store.Owner(t.Context(), "acme")
 		if want := m.Key.OwnerGeneration == owner.Generation; err != nil || (w.code(m) == verify.Valid) != want {
 			t.Errorf("a key of generation %d is %s after %d stops", m.Key.OwnerGeneration, w.code(m), owner.Generation)
 		}

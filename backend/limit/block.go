@@ -11,7 +11,7 @@ import (
 // Quotas is where reservations are kept. PutQuota has taken effect when it
 // answers without an error.
 type Quotas interface {
-	Quota(ctx context.Context, id string) (record.Quota, error)
+	Quota(ctx context.Context, id string) (record.Quota, bool, error)
 	PutQuota(ctx context.Context, id string, q record.Quota) error
 }
 
@@ -104,7 +104,7 @@ func (b *block) load(ctx context.Context, l ledger, id string, w window, now rec
 // here is lost, and so is any that was held there: Vault tells who holds one when
 // another writes.
 func (b *block) read(ctx context.Context, l ledger, id string, w window, now record.Time) error {
-	q, err := l.Quota(ctx, id)
+	q, _, err := l.Quota(ctx, id)
 	if err != nil {
 		return fmt.Errorf("load quota: %w", err)
 	}
@@ -200,7 +200,7 @@ func (b *block) giveBack(ctx context.Context, l ledger, id string) error {
 	if b.left == 0 {
 		return nil
 	}
-	q, err := l.Quota(ctx, id)
+	q, _, err := l.Quota(ctx, id)
 	if err != nil {
 		return fmt.Errorf("load quota: %w", err)
 	}

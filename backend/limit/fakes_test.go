@@ -23,14 +23,15 @@ type disk struct {
 
 func newDisk() *disk { return &disk{quotas: make(map[string]record.Quota)} }
 
-func (d *disk) Quota(_ context.Context, id string) (record.Quota, error) {
+func (d *disk) Quota(_ context.Context, id string) (record.Quota, bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.gets++
 	if d.failGet {
-		return record.Quota{}, errDisk
+		return record.Quota{}, false, errDisk
 	}
-	return d.quotas[id], nil
+	q, found := d.quotas[id]
+	return q, found, nil
 }
 
 func (d *disk) PutQuota(_ context.Context, id string, q record.Quota) error {

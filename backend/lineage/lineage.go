@@ -12,8 +12,8 @@ import (
 // Reader is where keys, roles and owners are found.
 type Reader interface {
 	Key(ctx context.Context, id string) (record.Key, bool, error)
-	Role(ctx context.Context, name string) (*record.Role, error)
-	Owner(ctx context.Context, name string) (record.Owner, error)
+	Role(ctx context.Context, name string) (record.Role, bool, error)
+	Owner(ctx context.Context, name string) (record.Owner, bool, error)
 }
 
 // Uses tells when keys were last used.
@@ -107,13 +107,15 @@ func (r *Resolver) judge(l *Lineage) {
 }
 
 func (r *Resolver) standing(ctx context.Context, k *record.Key) (s record.Standing, err error) {
-	named, err := r.Reader.Role(ctx, k.Role)
+	named, found, err := r.Reader.Role(ctx, k.Role)
 	if err != nil {
 		return s, err
 	}
-	s.Role = k.IssuedUnder(named)
+	if found {
+		s.Role = k.IssuedUnder(&named)
+	}
 	if k.Owner != "" {
-		if s.Owner, err = r.Reader.Owner(ctx, k.Owner); err != nil {
+		if s.Owner, _, err = r.Reader.Owner(ctx, k.Owner); err != nil {
 			return s, err
 		}
 	}

@@ -22,9 +22,11 @@ func (m *mount) Key(_ context.Context, id string) (record.Key, bool, error) {
 	return k, found, nil
 }
 
-func (m *mount) Role(context.Context, string) (*record.Role, error) { return &m.role, nil }
+func (m *mount) Role(context.Context, string) (record.Role, bool, error) { return m.role, true, nil }
 
-func (m *mount) Owner(context.Context, string) (record.Owner, error) { return record.Owner{}, nil }
+func (m *mount) Owner(context.Context, string) (record.Owner, bool, error) {
+	return record.Owner{}, false, nil
+}
 
 func (m *mount) ActiveUntil(_ context.Context, _ string, created record.Time, _ record.Seconds) (record.Time, error) {
 	return created, nil

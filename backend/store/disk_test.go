@@ -142,7 +142,7 @@ func mount(t testing.TB, ids ...string) (*disk, *store.Store) {
 	t.Helper()
 	d := &disk{}
 	s := store.New(d)
-	_, err := s.UpdateRole(context.Background(), "web", func(*record.Role) (record.Role, error) { return record.Role{UID: "u1"}, nil })
+	_, err := s.UpdateRole(context.Background(), "web", func(record.Role, bool) (record.Role, error) { return record.Role{UID: "u1"}, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,8 @@
 // one too few, and tidy removes it. A hint's time is never earlier than the end
 // of its key, so what it calls ended has ended.
 //
-// Every change of a record goes the one way of UpdateKey: lock, read again from
-// storage, change, Put, update the cache, unlock. Locks are by name, and never held
+// Every change of a record goes one way, that of table.update: lock, read again
+// from storage, change, Put, update the cache, tell (see OnChange), unlock. Locks are by name, and never held
 // while a hash runs. They are taken in this order:
 //
 //	lock            held by, and over what                       an emergency takes it

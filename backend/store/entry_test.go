@@ -125,7 +125,7 @@ func TestWhatIsReadOnly(t *testing.T) {
 // readers are all ways to read one kind of record, and where it lies.
 var readers = map[string]func(s *store.Store, ctx context.Context) error{
 	"key/aa/" + one: func(s *store.Store, ctx context.Context) error { _, _, err := s.Key(ctx, one); return err },
-	"role/web":      func(s *store.Store, ctx context.Context) error { _, err := s.Role(ctx, "web"); return err },
+	"role/web":      func(s *store.Store, ctx context.Context) error { _, _, err := s.Role(ctx, "web"); return err },
 	"config":        func(s *store.Store, ctx context.Context) error { _, err := s.Config(ctx); return err },
 	"tag-key":       func(s *store.Store, ctx context.Context) error { _, err := s.TagKey(ctx); return err },
 }

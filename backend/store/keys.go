@@ -31,18 +31,13 @@ func (s *Store) CreateKey(ctx context.Context, k record.Key) error {
 			return err
 		}
 	}
-	defer s.keys.locks.hold(k.ID, alone)()
-	_, taken, err := s.keys.fresh(ctx, k.ID)
-	if err != nil {
-		return err
-	}
-	if taken {
-		return ErrIDTaken
-	}
-	if err := s.writeHints(ctx, k); err != nil {
-		return err
-	}
-	return s.keys.put(ctx, k.ID, k)
+	_, err := s.keys.update(ctx, k.ID, writing[record.Key]{hold: alone, quiet: true}, func(_ record.Key, taken bool) (record.Key, error) {
+		if taken {
+			return k, ErrIDTaken
+		}
+		return k, s.writeHints(ctx, k)
+	})
+	return err
 }
 
 // UpdateKey is the only way in which the record of an existing key changes.
@@ -50,51 +45,49 @@ func (s *Store) CreateKey(ctx context.Context, k record.Key) error {
 // nothing and is no error. A record that is not there is ErrKeyNotFound and is
 // never made. Where the key may now live longer, its hints are written first.
 func (s *Store) UpdateKey(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
-	return s.updateKey(ctx, id, alone, change)
+	return s.updateKey(ctx, id, writing[record.Key]{hold: alone}, change)
 }
 
 // EndKey is UpdateKey for what ends or disables a key: it goes before whatever
 // else waits for the key.
 func (s *Store) EndKey(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
-	return s.updateKey(ctx, id, urgent, change)
+	return s.updateKey(ctx, id, writing[record.Key]{hold: urgent}, change)
 }
 
-func (s *Store) updateKey(ctx context.Context, id string, how hold, change func(*record.Key) error) (record.Key, error) {
+// RehashKey is UpdateKey for what leaves the key as it was to all who decide by it.
+func (s *Store) RehashKey(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
+	return s.updateKey(ctx, id, writing[record.Key]{hold: alone, quiet: true}, change)
+}
+
+func (s *Store) updateKey(ctx context.Context, id string, w writing[record.Key], change func(*record.Key) error) (record.Key, error) {
 	if !apikey.ValidID(id) {
 		return record.Key{}, record.ErrKeyNotFound
 	}
-	defer s.keys.locks.hold(id, how)()
-	k, found, err := s.keys.fresh(ctx, id)
-	if err != nil {
-		return k, err
-	}
-	if !found {
-		s.keys.cache.Drop(id)
-		return k, record.ErrKeyNotFound
-	}
-	until := k.Newest().Until
-	if err := change(&k); err != nil {
-		// What was decided here was decided by storage. The cache may still say
-		// otherwise, where an earlier write failed and took effect late; whoever
-		// repeats a revocation must not be told of one that verify does not know.
-		s.keys.cache.Drop(id)
-		if errors.Is(err, record.ErrUnchanged) {
-			err = nil
+	return s.keys.update(ctx, id, w, func(k record.Key, found bool) (record.Key, error) {
+		if !found {
+			return k, record.ErrKeyNotFound
 		}
-		return k, err
-	}
-	if k.Newest().Until > until {
-		if err := s.writeHints(ctx, k); err != nil {
+		until := k.Newest().Until
+		if err := change(&k); err != nil || k.Newest().Until <= until {
 			return k, err
 		}
-	}
-	return k, s.keys.put(ctx, id, k)
+		return k, s.writeHints(ctx, k)
+	})
 }
 
 // DeleteKey removes the record and then its hints. keep may refuse under the
 // lock by returning true; it gets nil when the record cannot be read. What is not
 // there is no error; deleted tells whether there was a record.
 func (s *Store) DeleteKey(ctx context.Context, id string, keep func(*record.Key) bool) (deleted bool, err error) {
+	return s.deleteKey(ctx, id, false, keep)
+}
+
+// RemoveKey is DeleteKey for a key that ended long ago, or that nobody was told of.
+func (s *Store) RemoveKey(ctx context.Context, id string, keep func(*record.Key) bool) (removed bool, err error) {
+	return s.deleteKey(ctx, id, true, keep)
+}
+
+func (s *Store) deleteKey(ctx context.Context, id string, quiet bool, keep func(*record.Key) bool) (deleted bool, err error) {
 	if !apikey.ValidID(id) {
 		return false, nil
 	}
@@ -106,10 +99,10 @@ func (s *Store) DeleteKey(ctx context.Context, id string, keep func(*record.Key)
 		return false, err
 	case unreadable:
 	case err != nil, !found, keep(&k):
-		s.keys.cache.Drop(id) // see UpdateKey
+		s.keys.cache.Drop(id) // see update
 		return false, err
 	}
-	if err := s.keys.remove(ctx, id); err != nil {
+	if err := s.keys.remove(ctx, id, quiet); err != nil {
 		return false, err
 	}
 	// The key is gone, which is what was asked for; what stays behind, as the

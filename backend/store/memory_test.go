@@ -35,7 +35,7 @@ func TestWhatWasWrittenIsAnsweredFromMemory(t *testing.T) {
 		if _, found, err := s.Key(t.Context(), one); !found || err != nil {
 			t.Fatal(found, err)
 		}
-		if role, err := s.Role(t.Context(), "web"); role == nil || err != nil {
+		if role, found, err := s.Role(t.Context(), "web"); !found || err != nil {
 			t.Fatal(role, err)
 		}
 	}
@@ -48,7 +48,7 @@ func TestAbsenceIsRememberedOfRolesAndNotOfKeys(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t)
 	for range 3 {
-		if role, err := s.Role(t.Context(), "none"); role != nil || err != nil {
+		if role, found, err := s.Role(t.Context(), "none"); found || err != nil {
 			t.Errorf("a role out of nothing: %v, %v", role, err)
 		}
 	}
@@ -63,10 +63,10 @@ func TestAbsenceIsRememberedOfRolesAndNotOfKeys(t *testing.T) {
 	if got := d.counted("get"); len(got) != 3 {
 		t.Errorf("a missing key was asked for %d times: what is missing must not fill the memory", len(got))
 	}
-	if _, err := s.UpdateRole(t.Context(), "none", func(*record.Role) (record.Role, error) { return record.Role{UID: "u9"}, nil }); err != nil {
+	if _, err := s.UpdateRole(t.Context(), "none", func(record.Role, bool) (record.Role, error) { return record.Role{UID: "u9"}, nil }); err != nil {
 		t.Fatal(err)
 	}
-	if role, err := s.Role(t.Context(), "none"); role == nil || role.UID != "u9" || err != nil {
+	if role, found, err := s.Role(t.Context(), "none"); !found || role.UID != "u9" || err != nil {
 		t.Errorf("the absence outlived the role's creation: %v, %v", role, err)
 	}
 }

@@ -2,15 +2,14 @@ package store
 
 import (
 	"context"
-	"errors"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// Owner is the record of this owner, the zero Owner if there is none.
-func (s *Store) Owner(ctx context.Context, name string) (record.Owner, error) {
-	o, _, err := s.owners.get(ctx, name)
-	return o, err
+// Owner is the record of this owner. One without was never stopped, like the zero
+// Owner.
+func (s *Store) Owner(ctx context.Context, name string) (record.Owner, bool, error) {
+	return s.owners.get(ctx, name)
 }
 
 // Owners are the names of all owners that have or had keys, or were stopped, in
@@ -36,16 +35,11 @@ func (s *Store) HoldOwner(name string, exclusive bool) (release func()) {
 // whose entry cannot be read: an emergency has no time for repairs, and a
 // generation above any that was reached ends what the lost one would have.
 func (s *Store) StopOwner(ctx context.Context, name, reason string, now record.Time, request string) (record.Owner, error) {
-	defer s.owners.locks.hold(name, urgent)()
-	o, _, err := s.owners.fresh(ctx, name)
-	if errors.Is(err, ErrUnreadable) {
-		o, err = record.Owner{Stop: record.AfterLoss(now)}, nil
-	}
-	if err != nil {
-		return o, err
-	}
-	o.Raise(reason, now, request)
-	return o, s.owners.put(ctx, name, o)
+	lost := func() record.Owner { return record.Owner{Stop: record.AfterLoss(now)} }
+	return s.owners.update(ctx, name, writing[record.Owner]{hold: urgent, lost: lost}, func(o record.Owner, _ bool) (record.Owner, error) {
+		o.Raise(reason, now, request)
+		return o, nil
+	})
 }
 
 // ensureOwner makes the owner's record with its first key, so that owners can be
@@ -55,10 +49,11 @@ func (s *Store) ensureOwner(ctx context.Context, name string) error {
 	if err != nil || found {
 		return err
 	}
-	defer s.owners.locks.hold(name, alone)()
-	_, found, err = s.owners.fresh(ctx, name)
-	if err != nil || found {
-		return err
-	}
-	return s.owners.put(ctx, name, record.Owner{})
+	_, err = s.owners.update(ctx, name, writing[record.Owner]{hold: alone, quiet: true}, func(o record.Owner, found bool) (record.Owner, error) {
+		if found {
+			return o, record.ErrUnchanged
+		}
+		return o, nil
+	})
+	return err
 }

@@ -32,7 +32,7 @@ func TestAStopIsOneWriteAndOutlivesEverything(t *testing.T) {
 	}
 	fresh := store.New(d)
 	for owner, want := range map[string]uint64{"acme": 2, "nobody": 1, "unheard-of": 0} {
-		if o, err := fresh.Owner(t.Context(), owner); o.Generation != want || err != nil {
+		if o, _, err := fresh.Owner(t.Context(), owner); o.Generation != want || err != nil {
 			t.Errorf("after the sweep %s is %+v, %v", owner, o, err)
 		}
 	}
@@ -50,7 +50,7 @@ func TestTroubleWithAStopIsAnError(t *testing.T) {
 			t.Errorf("%s: it answered %v", op, err)
 		}
 		d.before = nil
-		if o, err := s.Owner(t.Context(), "acme"); o.Generation != 0 || err != nil {
+		if o, _, err := s.Owner(t.Context(), "acme"); o.Generation != 0 || err != nil {
 			t.Errorf("%s: then the owner is %+v, %v", op, o, err)
 		}
 	}

@@ -23,12 +23,12 @@ func (s *Store) UsePrefix(ctx context.Context, name string, role record.Role, pr
 // UpdatePrefixes changes what the role of this uid remembers of prefixes, unless
 // change answers ErrUnchanged.
 func (s *Store) UpdatePrefixes(ctx context.Context, name, uid string, change func(*record.Prefixes) error) error {
-	_, err := s.UpdateRole(ctx, name, func(old *record.Role) (record.Role, error) {
-		if old == nil || old.UID != uid {
-			return record.Role{}, record.ErrRoleNotFound
+	_, err := s.UpdateRole(ctx, name, func(role record.Role, found bool) (record.Role, error) {
+		if !found || role.UID != uid {
+			return role, record.ErrRoleNotFound
 		}
-		role := *old
-		return role, change(&role.Prefixes)
+		err := change(&role.Prefixes)
+		return role, err
 	})
-	return record.Except(err, record.ErrUnchanged)
+	return err
 }

@@ -6,20 +6,19 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-apikeys/backend/record"
-	"vault-plugin-secrets-apikeys/backend/store"
 )
 
 func TestAQuotaIsStoredAndGoesWithItsKey(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
-	if q, err := s.Quota(t.Context(), one); !reflect.DeepEqual(q, record.Quota{}) || err != nil {
+	if q, _, err := s.Quota(t.Context(), one); !reflect.DeepEqual(q, record.Quota{}) || err != nil {
 		t.Errorf("of a key that spent nothing there is %+v, %v", q, err)
 	}
 	want := record.Quota{Total: 20, By: "node", Until: 1500, Marks: []record.Mark{{At: 1400, Total: 3}}}
 	if err := s.PutQuota(t.Context(), one, want); err != nil {
 		t.Fatal(err)
 	}
-	if q, err := s.Quota(t.Context(), one); !reflect.DeepEqual(q, want) || err != nil || d.holds(t, "quota/aa/"+one) == "" {
+	if q, _, err := s.Quota(t.Context(), one); !reflect.DeepEqual(q, want) || err != nil || d.holds(t, "quota/aa/"+one) == "" {
 		t.Errorf("it is %+v, %v", q, err)
 	}
 	d.check(t, 0)
@@ -60,21 +59,7 @@ func TestAFailedReservationIsAnError(t *testing.T) {
 		t.Errorf("one that took effect answered %v", err)
 	}
 	d.after, d.before = nil, failing("get", "quota/", errDisk)
-	if _, err := s.Quota(t.Context(), one); !errors.Is(err, errDisk) {
+	if _, _, err := s.Quota(t.Context(), one); !errors.Is(err, errDisk) {
 		t.Errorf("a read answered %v", err)
-	}
-}
-
-func TestWhoseQuotaAnEntryIs(t *testing.T) {
-	t.Parallel()
-	for path, want := range map[string]string{"quota/aa/" + one: one, "key/aa/" + one: "", "quotas/aa/" + one: "", "usage/001": "", "": ""} {
-		if id, ok := store.QuotaOf(path); ok != (want != "") || ok && id != want {
-			t.Errorf("of %q: %q, %v", path, id, ok)
-		}
-	}
-	for path, want := range map[string]bool{"usage/001": true, "usage/mark": true, "quota/aa/" + one: false, "usages": false} {
-		if store.IsUsage(path) != want {
-			t.Errorf("%q holds last uses: %v", path, !want)
-		}
 	}
 }

@@ -136,12 +136,7 @@ func (s *Store) hasHints(ctx context.Context, owner string) (bool, error) {
 
 // removeOwner removes an owner that was never stopped.
 func (s *Store) removeOwner(ctx context.Context, owner string) error {
-	defer s.owners.locks.hold(owner, alone)()
-	o, found, err := s.owners.fresh(ctx, owner)
-	if err != nil || !found || o.Generation > 0 {
-		return err
-	}
-	return s.owners.remove(ctx, owner)
+	return s.owners.discard(ctx, owner, true, func(o record.Owner) bool { return o.Generation == 0 })
 }
 
 // sweepFolder removes the hints in one folder that lead to no record, or to one

@@ -10,40 +10,26 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// Role is the role of this name, nil if there is none.
-func (s *Store) Role(ctx context.Context, name string) (*record.Role, error) {
-	r, found, err := s.roles.get(ctx, name)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &r, nil
+// Role is the role of this name.
+func (s *Store) Role(ctx context.Context, name string) (record.Role, bool, error) {
+	return s.roles.get(ctx, name)
 }
 
 // HoldRole keeps the role from being deleted until release. It may be changed and
 // stopped: that waits for nobody, and whoever holds the role looks again.
 func (s *Store) HoldRole(name string) (release func()) { return s.births.hold(name, shared) }
 
-// UpdateRole changes the role under its lock; old is nil when it is made anew.
-// Whatever else changes a role's entry waits meanwhile, a stop among it, so change
-// does nothing that takes long.
-func (s *Store) UpdateRole(ctx context.Context, name string, change func(old *record.Role) (record.Role, error)) (record.Role, error) {
-	defer s.roles.locks.hold(name, alone)()
-	r, found, err := s.roles.fresh(ctx, name)
-	if err != nil {
-		return r, err
-	}
-	var old *record.Role
-	if found {
-		old = &r
-	}
-	changed, err := change(old)
-	if err != nil {
+// UpdateRole changes the role under its lock, or makes it. Whatever else changes a
+// role's entry waits meanwhile, a stop among it, so change does nothing that takes
+// long.
+func (s *Store) UpdateRole(ctx context.Context, name string, change func(old record.Role, found bool) (record.Role, error)) (record.Role, error) {
+	return s.roles.update(ctx, name, writing[record.Role]{hold: alone}, func(old record.Role, found bool) (record.Role, error) {
+		changed, err := change(old, found)
+		if changed.MaxKeysPerOwner > 0 && old.MaxKeysPerOwner == 0 {
+			changed.Counts++ // nobody counted meanwhile
+		}
 		return changed, err
-	}
-	if changed.MaxKeysPerOwner > 0 && r.MaxKeysPerOwner == 0 {
-		changed.Counts++ // nobody counted meanwhile
-	}
-	return changed, s.roles.put(ctx, name, changed)
+	})
 }
 
 // StopRole raises the role's generation, with one write: everything issued under
@@ -51,18 +37,14 @@ func (s *Store) UpdateRole(ctx context.Context, name string, change func(old *re
 // cannot be read is replaced by instead, which is another role of its name, so
 // that no key of the old one is ever good again.
 func (s *Store) StopRole(ctx context.Context, name, reason string, now record.Time, request string, instead record.Role) (record.Role, error) {
-	defer s.roles.locks.hold(name, urgent)()
-	role, found, err := s.roles.fresh(ctx, name)
-	switch {
-	case errors.Is(err, ErrUnreadable):
-		role = instead
-	case err != nil:
-		return role, err
-	case !found:
-		return role, record.ErrRoleNotFound
-	}
-	role.Raise(reason, now, request)
-	return role, s.roles.put(ctx, name, role)
+	lost := func() record.Role { return instead }
+	return s.roles.update(ctx, name, writing[record.Role]{hold: urgent, lost: lost}, func(role record.Role, found bool) (record.Role, error) {
+		if !found {
+			return role, record.ErrRoleNotFound
+		}
+		role.Raise(reason, now, request)
+		return role, nil
+	})
 }
 
 // DeleteRole removes the role unless a key of it has not ended. A role that is
@@ -90,7 +72,7 @@ func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time, en
 func (s *Store) unusedRole(ctx context.Context, name string, now record.Time, ended func(record.Key) (bool, error)) (role record.Role, found bool, err error) {
 	role, found, err = s.roles.fresh(ctx, name)
 	if err != nil || !found {
-		s.roles.cache.Drop(name) // see UpdateKey
+		s.roles.cache.Drop(name) // see update
 		return role, false, err
 	}
 	inUse, err := s.hasLiveKey(ctx, name, role, now, ended)
@@ -102,12 +84,7 @@ func (s *Store) unusedRole(ctx context.Context, name string, now record.Time, en
 
 // removeRole removes the entry, whatever was changed of the role meanwhile.
 func (s *Store) removeRole(ctx context.Context, name, uid string) error {
-	defer s.roles.locks.hold(name, alone)()
-	role, found, err := s.roles.fresh(ctx, name)
-	if err != nil || !found || role.UID != uid {
-		return err
-	}
-	return s.roles.remove(ctx, name)
+	return s.roles.discard(ctx, name, false, func(role record.Role) bool { return role.UID == uid })
 }
 
 // hasLiveKey looks through the role's hints until one leads to a key that has

@@ -43,7 +43,7 @@ func TestARoleIsDeletedOnceItsKeysHaveEnded(t *testing.T) {
 			if err := s.DeleteRole(t.Context(), "web", tc.now, ended(tc.now)); !errors.Is(err, tc.err) {
 				t.Errorf("it answered %v", err)
 			}
-			if role, _ := s.Role(t.Context(), "web"); (role == nil) != (tc.err == nil) {
+			if role, found, _ := s.Role(t.Context(), "web"); found == (tc.err == nil) {
 				t.Errorf("then the role is %v", role)
 			}
 		})
@@ -110,7 +110,7 @@ func TestTroubleKeepsARole(t *testing.T) {
 				t.Errorf("it answered %v", err)
 			}
 			d.before = nil
-			if role, err := s.Role(t.Context(), "web"); role == nil || err != nil {
+			if role, found, err := s.Role(t.Context(), "web"); !found || err != nil {
 				t.Errorf("then the role is %v, %v", role, err)
 			}
 		})
@@ -120,8 +120,8 @@ func TestTroubleKeepsARole(t *testing.T) {
 func TestARefusedChangeOfARoleWritesNothing(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t)
-	_, err := s.UpdateRole(t.Context(), "web", func(old *record.Role) (record.Role, error) {
-		if old == nil || old.UID != "u1" {
+	_, err := s.UpdateRole(t.Context(), "web", func(old record.Role, found bool) (record.Role, error) {
+		if !found || old.UID != "u1" {
 			t.Errorf("the old role is %v", old)
 		}
 		return record.Role{UID: "other"}, record.Mistake("no")
@@ -129,7 +129,7 @@ func TestARefusedChangeOfARoleWritesNothing(t *testing.T) {
 	if err == nil || len(d.counted("put")) != 0 {
 		t.Errorf("it answered %v", err)
 	}
-	if role, _ := s.Role(t.Context(), "web"); role.UID != "u1" {
+	if role, _, _ := s.Role(t.Context(), "web"); role.UID != "u1" {
 		t.Errorf("the role is %v", role)
 	}
 	_, err = s.UpdateConfig(t.Context(), func(*record.Config) error { return record.Mistake("no") })

@@ -39,8 +39,7 @@ func counted(t *testing.T, limit int, ids ...string) *counting {
 
 func (c *counting) limit(n int) {
 	c.Helper()
-	_, err := c.UpdateRole(c.Context(), "web", func(old *record.Role) (record.Role, error) {
-		r := *old
+	_, err := c.UpdateRole(c.Context(), "web", func(r record.Role, _ bool) (record.Role, error) {
 		r.MaxKeysPerOwner = n
 		return r, nil
 	})
@@ -51,11 +50,11 @@ func (c *counting) limit(n int) {
 
 func (c *counting) role() record.Role {
 	c.Helper()
-	r, err := c.Role(c.Context(), "web")
+	r, _, err := c.Role(c.Context(), "web")
 	if err != nil {
 		c.Fatal(err)
 	}
-	return *r
+	return r
 }
 
 func judge(k record.Key) (record.Standing, error) { return record.Alone(&k), nil }

@@ -46,6 +46,8 @@ type Store struct {
 	config  *table[record.Config]
 	tagKey  *cache.Cache[string, *apikey.TagKey]
 
+	changed func(kind Kind, name string)
+
 	births locks // of roles: shared by what makes keys or lengthens their lives
 	rooms  locks // of owners: shared by what makes keys of theirs, or held to count these
 
@@ -66,14 +68,11 @@ func one[V any](*V) int { return 1 }
 // New makes the store of a mount. It touches no storage: Vault makes a mount
 // without any to ask for its version.
 func New(storage logical.Storage) *Store {
-	s := &Store{
-		storage: storage,
-		keys:    newTable[record.Key](storage, record.DefaultConfig().VerifyCacheSize, (*record.Key).Weight, false, keyPath),
-		roles:   newTable[record.Role](storage, policyCacheSize, (*record.Role).Weight, true, func(name string) string { return roleFolder + name }),
-		owners:  newTable[record.Owner](storage, policyCacheSize, (*record.Owner).Weight, true, func(name string) string { return ownerFolder + name }),
-		config:  newTable[record.Config](storage, 1, one[record.Config], true, func(string) string { return configPath }),
-		tagKey:  cache.New[string, *apikey.TagKey](1),
-	}
+	s := &Store{storage: storage, tagKey: cache.New[string, *apikey.TagKey](1)}
+	s.keys = newTable(s, KeyChanged, record.DefaultConfig().VerifyCacheSize, (*record.Key).Weight, false, keyPath)
+	s.roles = newTable(s, RoleChanged, policyCacheSize, (*record.Role).Weight, true, func(name string) string { return roleFolder + name })
+	s.owners = newTable(s, OwnerChanged, policyCacheSize, (*record.Owner).Weight, true, func(name string) string { return ownerFolder + name })
+	s.config = newTable(s, ConfigChanged, 1, one[record.Config], true, func(string) string { return configPath })
 	s.keys.named = func(k record.Key, id string) bool {
 		return k.ID == id && (k.Parent == "" || apikey.ValidID(k.Parent))
 	}
@@ -81,18 +80,26 @@ func New(storage logical.Storage) *Store {
 }
 
 // Invalidate forgets what was cached of one storage entry, because another node
-// changed it.
+// changed it, and tells of it.
 func (s *Store) Invalidate(path string) {
-	switch folder, name, _ := strings.Cut(path, "/"); folder + "/" {
+	folder, name, _ := strings.Cut(path, "/")
+	base := name[strings.LastIndex(name, "/")+1:]
+	switch folder + "/" {
 	case keyFolder:
-		s.keys.cache.Drop(name[strings.LastIndex(name, "/")+1:])
+		s.keys.cache.Drop(base)
+		s.tell(KeyChanged, base)
 	case roleFolder:
 		s.roles.cache.Drop(name)
+		s.tell(RoleChanged, name)
 	case ownerFolder:
 		s.owners.cache.Drop(name)
+		s.tell(OwnerChanged, name)
 	case usageFolder:
 		s.usageChanges.Add(1)
-	case ownerKeys, roleKeys, rosterFolder, quotaFolder:
+		s.tell(UsageChanged, "")
+	case quotaFolder:
+		s.tell(QuotaChanged, base)
+	case ownerKeys, roleKeys, rosterFolder:
 		// Not cached here.
 	default:
 		// The configuration, the tag key, or what a later version of this
@@ -102,6 +109,7 @@ func (s *Store) Invalidate(path string) {
 		s.owners.cache.Clear()
 		s.config.cache.Clear()
 		s.tagKey.Clear()
+		s.tell(ConfigChanged, "")
 	}
 }
 
@@ -119,16 +127,11 @@ func (s *Store) Config(ctx context.Context) (record.Config, error) {
 
 // UpdateConfig changes the configuration under its lock.
 func (s *Store) UpdateConfig(ctx context.Context, change func(*record.Config) error) (record.Config, error) {
-	defer s.config.locks.hold("", alone)()
-	c, found, err := s.config.fresh(ctx, "")
-	if err != nil {
+	return s.config.update(ctx, "", writing[record.Config]{hold: alone}, func(c record.Config, found bool) (record.Config, error) {
+		if !found {
+			c = record.DefaultConfig()
+		}
+		err := change(&c)
 		return c, err
-	}
-	if !found {
-		c = record.DefaultConfig()
-	}
-	if err := change(&c); err != nil {
-		return c, err
-	}
-	return c, s.config.put(ctx, "", c)
+	})
 }

@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/cache"
+	"vault-plugin-secrets-apikeys/backend/record"
 )
 
 // table is the records of one kind: where they lie, the cache in front of them,
@@ -21,6 +23,8 @@ type table[V any] struct {
 	// the names in it are names.
 	named func(v V, name string) bool
 	cache *cache.Cache[string, slot[V]]
+	// tell is called after each write that is not quiet, also one that failed.
+	tell func(name string)
 	// locks are held from the read that a write is decided by to the write.
 	locks locks
 }
@@ -31,11 +35,12 @@ type slot[V any] struct {
 }
 
 // newTable makes a table whose cache holds what weighs about size together.
-func newTable[V any](storage logical.Storage, size int, weigh func(*V) int, absence bool, path func(string) string) *table[V] {
+func newTable[V any](s *Store, kind Kind, size int, weigh func(*V) int, absence bool, path func(string) string) *table[V] {
 	return &table[V]{
-		storage: storage,
+		storage: s.storage,
 		path:    path,
 		absence: absence,
+		tell:    func(name string) { s.tell(kind, name) },
 		cache:   cache.NewWeighed[string](size, func(s slot[V]) int { return weigh(&s.value) }),
 	}
 }
@@ -72,14 +77,49 @@ func (t *table[V]) fresh(ctx context.Context, name string) (v V, found bool, err
 	return v, found, err
 }
 
+// writing is how a record is written.
+type writing[V any] struct {
+	hold hold
+	// quiet keeps the write from being told: see OnChange.
+	quiet bool
+	// lost, where it is set, is put in the place of a record that cannot be read.
+	lost func() V
+}
+
+// update is the way in which records change: lock, read again from storage,
+// change, write, update the cache, tell, unlock. change gets what storage holds
+// now, and whether that is anything. It may refuse; ErrUnchanged writes nothing
+// and is no error.
+func (t *table[V]) update(ctx context.Context, name string, w writing[V], change func(v V, found bool) (V, error)) (V, error) {
+	defer t.locks.hold(name, w.hold)()
+	v, found, err := t.fresh(ctx, name)
+	if w.lost != nil && errors.Is(err, ErrUnreadable) {
+		v, found, err = w.lost(), true, nil
+	}
+	if err != nil {
+		return v, err
+	}
+	if v, err = change(v, found); err != nil {
+		// What was decided here was decided by storage. The cache may still say
+		// otherwise, where an earlier write failed and took effect late; whoever
+		// repeats a revocation must not be told of one that verify does not know.
+		t.cache.Drop(name)
+		return v, record.Except(err, record.ErrUnchanged)
+	}
+	return v, t.put(ctx, name, v, w.quiet)
+}
+
 // put writes the record. The caller holds the lock. After a failure nobody knows
 // what storage holds, so the cache forgets; a panic, which the mount survives, is
 // such a failure.
-func (t *table[V]) put(ctx context.Context, name string, v V) error {
+func (t *table[V]) put(ctx context.Context, name string, v V, quiet bool) error {
 	written := false
 	defer func() {
 		if !written {
 			t.cache.Drop(name)
+		}
+		if !quiet {
+			t.tell(name)
 		}
 	}()
 	if err := write(ctx, t.storage, t.path(name), v); err != nil {
@@ -90,8 +130,23 @@ func (t *table[V]) put(ctx context.Context, name string, v V) error {
 	return nil
 }
 
+// discard removes the record if it is there and to go.
+func (t *table[V]) discard(ctx context.Context, name string, quiet bool, goes func(V) bool) error {
+	defer t.locks.hold(name, alone)()
+	v, found, err := t.fresh(ctx, name)
+	if err != nil || !found || !goes(v) {
+		return err
+	}
+	return t.remove(ctx, name, quiet)
+}
+
 // remove deletes the record. The caller holds the lock.
-func (t *table[V]) remove(ctx context.Context, name string) error {
-	defer t.cache.Drop(name)
+func (t *table[V]) remove(ctx context.Context, name string, quiet bool) error {
+	defer func() {
+		t.cache.Drop(name)
+		if !quiet {
+			t.tell(name)
+		}
+	}()
 	return remove(ctx, t.storage, t.path(name))
 }

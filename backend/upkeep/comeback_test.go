@@ -44,7 +44,7 @@ func TestAFlushThatPanicsIsFollowedByAnother(t *testing.T) {
 					time.Sleep(25 * time.Second)
 					synctest.Wait()
 				}
-				q, err := w.Store.Quota(t.Context(), m.Key.ID)
+				q, _, err := w.Store.Quota(t.Context(), m.Key.ID)
 				// A write that fails may lose its block, each time.
 				if w.lastUse(m.Key.ID) != start+50 || q.Total-2 > 40 || err != nil {
 					t.Errorf("stored are the use at %+d and %+v, %v", w.lastUse(m.Key.ID).Sub(start), q, err)

@@ -118,7 +118,7 @@ func TestAnOrderlyEndLosesNothingAndACrashAnInterval(t *testing.T) {
 		w.uses.Touch(m.Key.ID, 1, start+50)
 		w.must(spend(w, m))
 		f.Stop()
-		if q, err := w.Store.Quota(t.Context(), m.Key.ID); w.lastUse(m.Key.ID) != start+50 || q.Total != 1 || err != nil {
+		if q, _, err := w.Store.Quota(t.Context(), m.Key.ID); w.lastUse(m.Key.ID) != start+50 || q.Total != 1 || err != nil {
 			t.Errorf("after an orderly end %d and %+v are stored, %v", w.lastUse(m.Key.ID), q, err)
 		}
 		w.clock.move(60)

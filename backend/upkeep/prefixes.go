@@ -29,11 +29,11 @@ func (m *Mount) carriersNow(ctx context.Context, config record.Config) (carriers
 	}
 	found := carriers{}
 	for _, name := range names {
-		role, err := m.turned(ctx, name, config)
+		role, there, err := m.turned(ctx, name, config)
 		if err != nil && !errors.Is(err, store.ErrUnreadable) { // its keys are passed over, too
 			return nil, err
 		}
-		if err == nil && role != nil && len(role.Prefixes.Used) > 1 {
+		if err == nil && there && len(role.Prefixes.Used) > 1 {
 			found[role.UID] = &carrier{name, role.Prefixes.Turns, map[string]bool{}}
 		}
 	}
@@ -41,18 +41,18 @@ func (m *Mount) carriersNow(ctx context.Context, config record.Config) (carriers
 }
 
 // turned is the role with today's prefix as the last one, if it has any other.
-func (m *Mount) turned(ctx context.Context, name string, config record.Config) (*record.Role, error) {
-	role, err := m.Store.Role(ctx, name)
-	if err != nil || role == nil {
-		return nil, err
+func (m *Mount) turned(ctx context.Context, name string, config record.Config) (record.Role, bool, error) {
+	role, found, err := m.Store.Role(ctx, name)
+	if err != nil || !found {
+		return role, false, err
 	}
 	today := role.EffectivePrefix(config)
 	if len(role.Prefixes.With(today)) == 1 {
-		return role, nil
+		return role, true, nil
 	}
-	err = m.Store.UsePrefix(ctx, name, *role, today)
+	err = m.Store.UsePrefix(ctx, name, role, today)
 	if err != nil && !errors.As(err, new(record.Conflict)) { // it has too many
-		return nil, record.Except(err, record.ErrRoleNotFound)
+		return role, false, record.Except(err, record.ErrRoleNotFound)
 	}
 	return m.Store.Role(ctx, name)
 }

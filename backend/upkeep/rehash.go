@@ -122,7 +122,7 @@ func (r *Rehasher) rehash(ctx context.Context, job rehash) error {
 	}
 	// Before the record shows it: no verify shall find the new hash unproven.
 	r.proofs.Add(job.text.Presented(), phc)
-	_, err = r.mount.Store.UpdateKey(ctx, job.text.ID, func(k *record.Key) error {
+	_, err = r.mount.Store.RehashKey(ctx, job.text.ID, func(k *record.Key) error {
 		v := k.Find(job.text.Version)
 		if v == nil || !v.Hash.Equal(job.phc) || k.RevokedAt != 0 || r.mount.Clock.Now() >= k.Newest().ExpiresAt {
 			return record.ErrUnchanged

@@ -98,7 +98,7 @@ func (s *sweep) key(ctx context.Context, id string) error {
 		return nil
 	}
 	if s.over(&k, l.Standing) {
-		removed, err := m.Store.DeleteKey(ctx, id, func(k *record.Key) bool { return k == nil || !s.over(k, l.Standing) })
+		removed, err := m.Store.RemoveKey(ctx, id, func(k *record.Key) bool { return k == nil || !s.over(k, l.Standing) })
 		if removed {
 			m.Gone(id)
 			s.count(1, 0)

@@ -32,7 +32,7 @@ func TestTidyRemovesWhatAStopEnded(t *testing.T) {
 			t.Errorf("a key is %s, want %s, %v", d.Code, want, err)
 		}
 	}
-	if o, err := w.Store.Owner(t.Context(), "acme"); o.Generation != 1 || err != nil {
+	if o, _, err := w.Store.Owner(t.Context(), "acme"); o.Generation != 1 || err != nil {
 		t.Errorf("the mark is %+v, %v", o, err)
 	}
 }

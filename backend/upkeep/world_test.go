@@ -136,10 +136,9 @@ func (w *world) must(err error) {
 
 func (w *world) role(name string, change func(r *record.Role)) {
 	w.Helper()
-	_, err := w.Store.UpdateRole(w.Context(), name, func(old *record.Role) (record.Role, error) {
-		r := record.DefaultRole()
-		if old != nil {
-			r = *old
+	_, err := w.Store.UpdateRole(w.Context(), name, func(r record.Role, found bool) (record.Role, error) {
+		if !found {
+			r = record.DefaultRole()
 		}
 		change(&r)
 		return r, nil

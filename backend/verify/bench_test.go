@@ -71,7 +71,7 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 		Idle:     func(string, record.Time, record.Time) { t.Error("idle") },
 		Outdated: func(apikey.Key, keyhash.PHC) { t.Error("outdated") },
 	}
-	_, err := s.UpdateRole(ctx, "web", func(*record.Role) (record.Role, error) {
+	_, err := s.UpdateRole(ctx, "web", func(record.Role, bool) (record.Role, error) {
 		return record.Role{UID: "u1", AllowedScopes: []string{"read:*", "write"}}, nil
 	})
 	must(t, err)

@@ -127,12 +127,16 @@ func (b *bench) Key(_ context.Context, id string) (record.Key, bool, error) {
 	return k, found, b.read("key")
 }
 
-func (b *bench) Role(_ context.Context, name string) (*record.Role, error) {
-	return b.roles[name], b.read("role")
+func (b *bench) Role(_ context.Context, name string) (role record.Role, found bool, err error) {
+	if r := b.roles[name]; r != nil {
+		role, found = *r, true
+	}
+	return role, found, b.read("role")
 }
 
-func (b *bench) Owner(_ context.Context, name string) (record.Owner, error) {
-	return b.owners[name], b.read("owner")
+func (b *bench) Owner(_ context.Context, name string) (record.Owner, bool, error) {
+	o, found := b.owners[name]
+	return o, found, b.read("owner")
 }
 
 func (b *bench) ActiveUntil(_ context.Context, id string, created record.Time, _ record.Seconds) (record.Time, error) {

@@ -18,8 +18,7 @@ func grown(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	t.Helper()
 	v, r, c := warm(t)
 	s, ctx := v.Reader.(*store.Store), context.Background()
-	_, err := s.UpdateRole(ctx, "web", func(old *record.Role) (record.Role, error) {
-		role := *old
+	_, err := s.UpdateRole(ctx, "web", func(role record.Role, _ bool) (record.Role, error) {
 		role.Limits = record.Limits{RateLimit: much, RateLimitPeriod: 1, Quota: much, QuotaPeriod: 86400}
 		role.IdleTimeout = 3600
 		return role, nil
