@@ -8,7 +8,8 @@
 //	verify     decides about a presented key; it cannot write
 //	lineage    a key with its role, owner and ancestors, as they are now
 //	verdict    a decision as fields and headers
-//	lifecycle  issues, rotates, renews, changes and ends keys, and tidies
+//	lifecycle  issues, rotates, renews, changes and ends keys
+//	upkeep     what a mount does by itself: tidies, writes uses down, re-hashes
 //	store      reads and writes records; the only one that knows the layout
 //
 // Below them are plain rules and values that know nothing of Vault: record

@@ -53,7 +53,7 @@ func run(t testing.TB, commands []*command, environment ...string) {
 	for i, c := range commands {
 		fmt.Fprintf(&script, "printf '\\036%d\\037'\n%s\nstatus=$?; printf '\\037%%d' $status\n", i, strings.TrimSuffix(c.text, "\n"))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a hundred programs, on a machine that has other work
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-c", script.String())
 	shell.Dir = root
