@@ -1,10 +1,10 @@
 package backend_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -234,5 +234,8 @@ func takenBack(now, before []byte) bool {
 			older.ValidUntil = was.Record.Versions[i].ValidUntil
 		}
 	}
-	return reflect.DeepEqual(is, was)
+	// As they are stored: two hashes are not compared by what holds them.
+	a, errA := json.Marshal(is)
+	b, errB := json.Marshal(was)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
