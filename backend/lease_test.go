@@ -141,7 +141,7 @@ func TestTheEndOfALeaseNeverHoldsUpAnUnmount(t *testing.T) {
 			m.storage.intercept(nil)
 		}
 	}
-	if log := m.log.String(); strings.Count(log, "lease operation failed") != 4 || strings.Count(log, "may not have") != 3 {
+	if log := m.log.String(); strings.Count(log, "request failed") != 4 || strings.Count(log, "may not have") != 3 {
 		t.Errorf("the failures are not logged:\n%s", log)
 	}
 }
