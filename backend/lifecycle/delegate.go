@@ -25,81 +25,59 @@ const ErrTooDeep record.Mistake = "the role's max_delegation_depth allows no fur
 // Delegate mints a child that is within its parent in every way. A parent id is
 // only ever written into a new key, so there are no cycles.
 func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error) {
-	m, err := e.delegate(ctx, r)
-	return e.told(ctx, Issued, m, err)
-}
-
-func (e *Engine) delegate(ctx context.Context, r DelegateRequest) (Minted, error) {
-	p, ok, err := e.Prover.Prove(ctx, r.Key, "")
+	p, err := prove(ctx, e.Prover, r.Key)
 	if err != nil {
 		return Minted{}, err
 	}
-	if !ok {
-		return Minted{}, record.ErrKeyNotFound
-	}
-	if _, _, err := e.child(ctx, p, r); err != nil {
-		return Minted{}, err
-	}
-	id, again, err := e.newID(ctx, r.Asker)
-	if err != nil {
-		return Minted{}, err
-	}
-	if again {
-		return e.rotate(ctx, Target{ID: id}, 0, RotateRequest{TTL: r.Want.TTL, Asker: r.Asker})
-	}
-	text, phc, err := e.mint(ctx, p.Record.Prefix, id, 1)
-	if err != nil {
-		return Minted{}, err
-	}
-	caps := e.Caps()
-
-	return e.place(ctx, text, phc, term{ttl: r.Want.TTL, caps: caps, asker: r.Asker}, func() (born, error) {
-		child, l, err := e.child(ctx, p, r)
-		if err != nil {
-			return born{}, err
-		}
-		child.CreatedBy = r.By
-		return born{key: child, role: *l.Standing.Role, parentEnds: l.Key.Find(p.Version.Number).ExpiresAt}, nil
-	})
+	return e.mint(ctx, e.birth(ctx, r.Asker, func() (draft, error) { return e.child(ctx, p, r) }))
 }
 
 // child is what the parent, as it is now, lets the new key be.
-func (e *Engine) child(ctx context.Context, p verify.Proven, r DelegateRequest) (record.Key, lineage.Lineage, error) {
+func (e *Engine) child(ctx context.Context, p verify.Proven, r DelegateRequest) (draft, error) {
 	parent, err := e.Find(ctx, Target{ID: p.Record.ID})
 	if err != nil {
-		return record.Key{}, lineage.Lineage{}, err
+		return draft{}, err
 	}
 	l, err := e.Lineage(ctx, parent)
 	if err != nil {
-		return record.Key{}, l, err
+		return draft{}, err
 	}
-	role := l.Standing.Role
-	switch state := l.State(e.Clock.Now()); {
-	case p.Version.Number != parent.Newest().Number:
-		return record.Key{}, l, record.ErrNotNewest
-	case state == record.Disabled && role.Disabled:
-		return record.Key{}, l, record.ErrRoleDisabled
-	case state != record.Active:
-		return record.Key{}, l, record.ErrKeyNotActive
-	case parent.Depth >= role.MaxDelegationDepth:
-		return record.Key{}, l, ErrTooDeep
+	if err := e.mayDelegate(&l, p.Version.Number); err != nil {
+		return draft{}, err
 	}
-	want := r.Want
+	role, want := *l.Standing.Role, r.Want
 	want.Owner = parent.Owner
 	if want.Scopes == nil {
 		// Nothing was asked for: the parent's, as far as they go.
 		own := l.Scopes()
 		want.Scopes = &own
 	}
-	bounds := *role
+	bounds := role
 	bounds.Limits = parent.Limits.Under(role.Limits) // a child's periods are its parent's
 	child, err := record.Grant(parent.Role, bounds, want)
 	if err != nil {
-		return child, l, err
+		return draft{}, err
 	}
-	child.Parent, child.Depth = parent.ID, parent.Depth+1
+	child.Prefix, child.Parent, child.Depth, child.CreatedBy = parent.Prefix, parent.ID, parent.Depth+1, r.By
 	ancestors := append([]lineage.Lineage{{Key: parent, Standing: l.Standing}}, l.Ancestors...)
-	return child, l, delegable(&child, ancestors, *role, record.Change{Metadata: &want.Metadata, Scopes: want.Scopes, BoundCIDRs: want.BoundCIDRs, Limits: want.Limits})
+	err = delegable(&child, ancestors, role, record.Change{Metadata: &want.Metadata, Scopes: want.Scopes, BoundCIDRs: want.BoundCIDRs, Limits: want.Limits})
+	return draft{key: child, role: role, number: 1, ttl: want.TTL, parentEnds: parent.Newest().ExpiresAt}, err
+}
+
+// mayDelegate refuses a child by the state of the key of which this version is
+// presented.
+func (e *Engine) mayDelegate(l *lineage.Lineage, presented int) error {
+	role := l.Standing.Role
+	if presented != l.Key.Newest().Number {
+		return record.ErrNotNewest
+	}
+	if err := active(l.State(e.Clock.Now()), role); err != nil {
+		return err
+	}
+	if l.Key.Depth >= role.MaxDelegationDepth {
+		return ErrTooDeep
+	}
+	return nil
 }
 
 // delegable refuses a key that exceeds one of its ancestors in what the change

@@ -28,64 +28,41 @@ const ErrPrefixChanged record.Conflict = "the role's prefix was changed at the s
 
 // Issue mints a key of a role. A key that it answered with verifies.
 func (e *Engine) Issue(ctx context.Context, r IssueRequest) (Minted, error) {
-	m, err := e.issue(ctx, r)
-	return e.told(ctx, Issued, m, err)
-}
-
-func (e *Engine) issue(ctx context.Context, r IssueRequest) (Minted, error) {
-	config, err := e.Store.Config(ctx)
-	if err != nil {
-		return Minted{}, err
-	}
-	role, _, err := e.grant(ctx, r)
-	if err != nil {
-		return Minted{}, err
-	}
-	id, again, err := e.newID(ctx, r.Asker)
-	if err != nil {
-		return Minted{}, err
-	}
-	if again {
-		return e.rotate(ctx, Target{ID: id}, 0, RotateRequest{TTL: r.Want.TTL, Asker: r.Asker})
-	}
-	prefix := role.EffectivePrefix(config)
-	if err := e.Store.UsePrefix(ctx, r.Role, role, prefix); err != nil {
-		return Minted{}, err
-	}
-	text, phc, err := e.mint(ctx, prefix, id, 1)
-	if err != nil {
-		return Minted{}, err
-	}
-	if role.GenerateLease {
-		awaitFreshSecond(ctx)
-	}
-	caps := e.Caps()
-
-	return e.place(ctx, text, phc, term{ttl: r.Want.TTL, caps: caps, asker: r.Asker}, func() (born, error) {
-		role, key, err := e.grant(ctx, r)
-		if err == nil && !role.Prefixes.Last(prefix) {
+	prefix := "" // until it is decided
+	o := e.birth(ctx, r.Asker, func() (draft, error) {
+		d, err := e.grant(ctx, r)
+		if err == nil && prefix != "" && !d.role.Prefixes.Last(prefix) {
 			err = ErrPrefixChanged
 		}
-		key.CreatedBy = r.By
-		return born{key: key, role: role}, err
+		return d, err
 	})
+	o.ready = func(d draft) error {
+		prefix = d.key.Prefix
+		return e.Store.UsePrefix(ctx, r.Role, d.role, prefix)
+	}
+	return e.mint(ctx, o)
 }
 
 // grant is what the role, as it is now, lets the new key be.
-func (e *Engine) grant(ctx context.Context, r IssueRequest) (record.Role, record.Key, error) {
+func (e *Engine) grant(ctx context.Context, r IssueRequest) (draft, error) {
+	config, err := e.Store.Config(ctx)
+	if err != nil {
+		return draft{}, err
+	}
 	role, found, err := e.Store.Role(ctx, r.Role)
 	if err != nil {
-		return record.Role{}, record.Key{}, err
+		return draft{}, err
 	}
 	if !found {
-		return record.Role{}, record.Key{}, record.ErrRoleNotFound
+		return draft{}, record.ErrRoleNotFound
 	}
 	if role.OwnerTemplate != r.OwnerTemplate {
-		return record.Role{}, record.Key{}, ErrTemplateChanged
+		return draft{}, ErrTemplateChanged
 	}
 	if err := r.mayHold(role.GenerateLease); err != nil {
-		return role, record.Key{}, err
+		return draft{}, err
 	}
 	key, err := record.Grant(r.Role, role, r.Want)
-	return role, key, err
+	key.Prefix, key.CreatedBy = role.EffectivePrefix(config), r.By
+	return draft{key: key, role: role, number: 1, ttl: r.Want.TTL}, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
-	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -19,112 +18,93 @@ type RotateRequest struct {
 
 // Rotate is the operator's door.
 func (e *Engine) Rotate(ctx context.Context, t Target, r RotateRequest) (Minted, error) {
-	m, err := e.rotate(ctx, t, 0, r)
-	return e.told(ctx, Rotated, m, err)
+	return e.mint(ctx, e.rotation(ctx, t, 0, r))
 }
 
 // RotateByKey is the holder's door: possession of the newest version is proof
 // enough. Who holds a superseded one may use it in its grace, but not make
 // itself the newest again.
 func (e *Engine) RotateByKey(ctx context.Context, text apikey.Presented, r RotateRequest) (Minted, error) {
-	p, ok, err := e.Prover.Prove(ctx, text, "")
+	p, err := prove(ctx, e.Prover, text)
 	if err != nil {
 		return Minted{}, err
 	}
-	if !ok {
-		return Minted{}, record.ErrKeyNotFound
-	}
-	m, err := e.rotate(ctx, Target{ID: p.Record.ID}, p.Version.Number, r)
-	return e.told(ctx, Rotated, m, err)
+	return e.mint(ctx, e.rotation(ctx, Target{ID: p.Record.ID}, p.Version.Number, r))
 }
 
-// rotate makes a new version. presented is the version that the caller proved to
-// hold, 0 at the operator's door.
-func (e *Engine) rotate(ctx context.Context, t Target, presented int, r RotateRequest) (Minted, error) {
-	k, err := e.Find(ctx, t)
-	if err != nil {
-		return Minted{}, err
+// rotation is the order for a new version of a key. presented is the version that
+// the caller proved to hold, 0 at the operator's door.
+func (e *Engine) rotation(ctx context.Context, t Target, presented int, r RotateRequest) order {
+	next := func(k record.Key) (draft, lineage.Lineage, error) { return e.next(ctx, k, presented, r) }
+	return order{Asker: r.Asker, told: Rotated,
+		look: func() (draft, error) {
+			k, err := e.Find(ctx, t)
+			if err != nil {
+				return draft{}, err
+			}
+			d, _, err := next(k)
+			return d, err
+		},
+		commit: func(_ draft, n made) (Minted, error) { return e.replace(ctx, n, r, next) },
 	}
+}
+
+// next is the version that the key, as it is now, may get: by what was asked for
+// now, else what was asked for at issue, within the parent's remaining life.
+func (e *Engine) next(ctx context.Context, k record.Key, presented int, r RotateRequest) (draft, lineage.Lineage, error) {
 	l, err := e.Lineage(ctx, k)
+	if err == nil {
+		err = e.mayRotate(&k, &l, presented, r)
+	}
 	if err != nil {
-		return Minted{}, err
+		return draft{}, l, err
 	}
-	if err := e.mayRotate(&k, &l, presented, r); err != nil {
-		return Minted{}, err
+	d := draft{key: k, role: *l.Standing.Role, number: k.NumberFor(r.Request), ttl: r.TTL}
+	if d.ttl == 0 {
+		d.ttl = k.TTL
 	}
-	text, phc, err := e.mint(ctx, k.Prefix, k.ID, k.NumberFor(r.Request))
-	if err != nil {
-		return Minted{}, err
+	if len(l.Ancestors) > 0 {
+		d.parentEnds = l.Ancestors[0].Key.Newest().ExpiresAt
 	}
-	if l.Standing.Role.GenerateLease {
-		awaitFreshSecond(ctx)
-	}
-	return e.replace(ctx, t, presented, r, text, phc)
+	return d, l, nil
 }
 
 // replace makes the minted version the newest, unless something came between.
-func (e *Engine) replace(ctx context.Context, t Target, presented int, r RotateRequest, text apikey.Key, phc keyhash.PHC) (Minted, error) {
+func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func(record.Key) (draft, lineage.Lineage, error)) (Minted, error) {
 	config, err := e.Store.Config(ctx)
 	if err != nil {
 		return Minted{}, err
 	}
-	k, err := e.Find(ctx, t)
-	if err != nil {
-		return Minted{}, err
-	}
-	caps := e.Caps()
-	defer e.Store.HoldRole(k.Role)()
-	minted := Minted{Text: text}
-	minted.Key, err = e.Store.UpdateKey(ctx, k.ID, func(k *record.Key) error {
-		l, err := e.Lineage(ctx, *k)
+	m := Minted{Text: n.text}
+	m.Key, err = e.Store.UpdateKey(ctx, n.text.ID, func(k *record.Key) error {
+		d, l, err := look(*k)
 		if err != nil {
 			return err
 		}
-		if err := e.mayRotate(k, &l, presented, r); err != nil {
-			return err
-		}
-		if k.NumberFor(r.Request) != text.Version {
+		if d.number != n.text.Version {
 			return record.ErrRotatedAlready
 		}
-		role := *l.Standing.Role
-		grace, err := role.Grace(r.Grace)
+		grace, err := d.role.Grace(r.Grace)
 		if err != nil {
 			return err
 		}
 		now := e.Clock.Now()
-		next, warnings, err := version(text.Version, phc, role, rotationTerm(k, &l, r, caps), now)
+		version, warnings, err := n.version(d, now)
 		if err != nil {
 			return err
 		}
 		if !k.MadeBy(r.Request) {
 			k.Forget(config.RevokedRetention, now)
 		}
-		previous := k.Supersede(next, grace, now)
-		minted.Role, minted.Standing, minted.MaxTTL = role, l.Standing, role.MaxLifetime(caps)
-		minted.Previous = previous
-		minted.Warnings = append(warnings, rotationWarnings(previous, next, grace)...)
+		m.Previous = k.Supersede(version, grace, now)
+		m.Role, m.Standing, m.MaxTTL = d.role, l.Standing, d.role.MaxLifetime(n.caps)
+		m.Warnings = append(warnings, rotationWarnings(m.Previous, version, grace)...)
 		return nil
 	})
-	if err != nil {
-		return Minted{}, err
+	if err == nil && e.stopped(ctx, m.Key) {
+		err = record.ErrKeyNotActive
 	}
-	if e.stopped(ctx, minted.Key) {
-		return Minted{}, record.ErrKeyNotActive
-	}
-	return minted, nil
-}
-
-// rotationTerm is the life of the next version: what was asked for now, else
-// what was asked for at issue, within the parent's remaining life.
-func rotationTerm(k *record.Key, l *lineage.Lineage, r RotateRequest, caps record.Caps) term {
-	t := term{ttl: r.TTL, caps: caps, asker: r.Asker}
-	if t.ttl == 0 {
-		t.ttl = k.TTL
-	}
-	if len(l.Ancestors) > 0 {
-		t.parentEnds = l.Ancestors[0].Key.Newest().ExpiresAt
-	}
-	return t
+	return m, err
 }
 
 // mayRotate refuses a rotation by the state of things. It is asked before the
@@ -132,14 +112,13 @@ func rotationTerm(k *record.Key, l *lineage.Lineage, r RotateRequest, caps recor
 func (e *Engine) mayRotate(k *record.Key, l *lineage.Lineage, presented int, r RotateRequest) error {
 	newest := k.ReplacedBy(r.Request)
 	role := l.Standing.Role
-	state := k.State(l.Standing, e.Clock.Now())
-	switch {
-	case presented != 0 && presented != newest:
+	if presented != 0 && presented != newest {
 		return record.ErrNotNewest
-	case state == record.Disabled && role.Disabled:
-		return record.ErrRoleDisabled
-	case state != record.Active:
-		return record.ErrKeyNotActive
+	}
+	if err := active(k.State(l.Standing, e.Clock.Now()), role); err != nil {
+		return err
+	}
+	switch {
 	case r.ExpectedVersion != nil && *r.ExpectedVersion != newest:
 		return record.ErrVersionDiffers
 	case k.NumberFor(r.Request) > apikey.MaxVersion:

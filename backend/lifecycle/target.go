@@ -8,6 +8,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 // Target says which key an operation is about.
@@ -23,6 +24,15 @@ type Target struct {
 func (t Target) ownersDoor() bool { return t.Owner != "" }
 
 func (t Target) hides(k *record.Key) bool { return t.Owner != "" && k.Owner != t.Owner }
+
+// prove is the key that is presented.
+func prove(ctx context.Context, by Prover, text apikey.Presented) (verify.Proven, error) {
+	p, ok, err := by.Prove(ctx, text, "")
+	if err == nil && !ok {
+		err = record.ErrKeyNotFound
+	}
+	return p, err
+}
 
 // Find is the record of the target.
 func (e *Engine) Find(ctx context.Context, t Target) (record.Key, error) {
@@ -43,6 +53,17 @@ func (e *Engine) Find(ctx context.Context, t Target) (record.Key, error) {
 // show it.
 func (e *Engine) Lineage(ctx context.Context, k record.Key) (lineage.Lineage, error) {
 	return e.Resolver.Now(ctx, k)
+}
+
+// active refuses a key in any other state.
+func active(state record.State, role *record.Role) error {
+	switch {
+	case state == record.Disabled && role.Disabled:
+		return record.ErrRoleDisabled
+	case state != record.Active:
+		return record.ErrKeyNotActive
+	}
+	return nil
 }
 
 // stopped tells whether a key that was just written has ended meanwhile by what

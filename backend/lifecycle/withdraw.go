@@ -13,23 +13,6 @@ import (
 // it could not register. Between the two, while the answer is on its way to Vault,
 // nobody can tell; then the version before has its grace, and no more.
 
-// told answers with a new version and tells of it, or withdraws it where nobody
-// waits for the answer any more.
-func (e *Engine) told(ctx context.Context, what Event, m Minted, err error) (Minted, error) {
-	if err != nil {
-		return Minted{}, err
-	}
-	gone := ctx.Err()
-	if gone == nil {
-		e.Notify(ctx, what, m.Key.ID)
-		return m, nil
-	}
-	if err := e.withdraw(context.WithoutCancel(ctx), m.Key.ID, m.Text.Version, 0); err != nil {
-		e.Logger.Error("a version that nobody has cannot be withdrawn", "key_id", m.Key.ID, "version", m.Text.Version, "error", err)
-	}
-	return Minted{}, gone
-}
-
 // registrationTime is how long after a version was made Vault may still find that
 // it cannot register the lease. It gives a request 90 seconds.
 const registrationTime record.Seconds = 300
