@@ -42,7 +42,10 @@ type Engine struct {
 	Caps func() record.Caps
 	// Gone is told of keys whose record was removed.
 	Gone func(keyID string)
-	// Notify tells Vault's event system what happened to a key.
+	// Notify tells Vault's event system what happened to a key. It is a call to
+	// Vault, so it is made after the write, outside of its lock, and it says what
+	// was answered, not what was written: a new version that is withdrawn, or a key
+	// that is made anew, is not told. Who needs each write asks store.OnChange.
 	Notify func(ctx context.Context, what Event, keyID string)
 }
 

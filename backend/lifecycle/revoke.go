@@ -66,34 +66,33 @@ func (e *Engine) revoke(ctx context.Context, id, reason string, allow func(*reco
 	if err := record.CheckText("reason", reason, record.MaxReason); err != nil {
 		return record.Key{}, err
 	}
-	revoked := false
-	k, err := e.Store.EndKey(ctx, id, func(k *record.Key) error {
+	return e.end(ctx, id, func(k *record.Key) error {
 		if err := allow(k); err != nil {
 			return err
 		}
-		err := k.Revoke(reason, e.Clock.Now())
-		revoked = err == nil
-		return err
+		return k.Revoke(reason, e.Clock.Now())
 	})
-	if err == nil && revoked {
-		e.Notify(ctx, Ended, id)
-	}
-	return k, err
 }
 
 // Delete ends the key and removes its record, even one that cannot be read. What
 // is not there, or is hidden from the target, is no error.
 func (e *Engine) Delete(ctx context.Context, t Target) error {
-	deleted, err := e.Store.DeleteKey(ctx, t.ID, func(k *record.Key) bool {
+	err := e.remove(ctx, t.ID, func(k *record.Key) bool {
 		// Whose an unreadable record is, nobody can tell.
 		return k == nil && t.Owner != "" || k != nil && t.hides(k)
 	})
 	if t.Owner != "" && errors.Is(err, store.ErrUnreadable) {
 		return nil
 	}
-	if err == nil && deleted {
-		e.Gone(t.ID)
-		e.Notify(ctx, Deleted, t.ID)
+	return err
+}
+
+// remove deletes a key's record and tells of it.
+func (e *Engine) remove(ctx context.Context, id string, keep func(*record.Key) bool) error {
+	removed, err := e.Store.DeleteKey(ctx, id, keep)
+	if removed {
+		e.Gone(id)
+		e.Notify(ctx, Deleted, id)
 	}
 	return err
 }
@@ -101,20 +100,21 @@ func (e *Engine) Delete(ctx context.Context, t Target) error {
 // EndLease is what the end of a version's lease does. It never fails for a
 // version that is gone or has ended, and is safe to repeat.
 func (e *Engine) EndLease(ctx context.Context, id string, version int) error {
-	return e.endVersion(ctx, id, func(k *record.Key) error { return k.EndVersion(version, e.Clock.Now()) })
+	_, err := e.end(ctx, id, func(k *record.Key) error { return k.EndVersion(version, e.Clock.Now()) })
+	return record.Except(err, record.ErrKeyNotFound)
 }
 
-// endVersion is for changes that may end the key.
-func (e *Engine) endVersion(ctx context.Context, id string, end func(*record.Key) error) error {
+// end makes a change that may end the key, and tells of it where it did.
+func (e *Engine) end(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
 	revoked := false
-	_, err := e.Store.EndKey(ctx, id, func(k *record.Key) error {
+	k, err := e.Store.EndKey(ctx, id, func(k *record.Key) error {
 		before := k.RevokedAt
-		err := end(k)
+		err := change(k)
 		revoked = err == nil && k.RevokedAt != before
 		return err
 	})
 	if err == nil && revoked {
 		e.Notify(ctx, Ended, id)
 	}
-	return record.Except(err, record.ErrKeyNotFound)
+	return k, err
 }

@@ -28,7 +28,7 @@ func (e *Engine) WithdrawLease(ctx context.Context, id string, version int) erro
 
 // withdraw ends a version that was made before since.
 func (e *Engine) withdraw(ctx context.Context, id string, version int, since record.Time) error {
-	err := e.endVersion(ctx, id, func(k *record.Key) error {
+	_, err := e.end(ctx, id, func(k *record.Key) error {
 		now := e.Clock.Now()
 		if v := k.Find(version); v != nil && v.CreatedAt < since {
 			return k.EndVersion(version, now)
@@ -36,14 +36,9 @@ func (e *Engine) withdraw(ctx context.Context, id string, version int, since rec
 		return k.Withdraw(version, now)
 	})
 	if !errors.Is(err, record.ErrLastOne) {
-		return err
+		return record.Except(err, record.ErrKeyNotFound)
 	}
-	removed, err := e.Store.DeleteKey(ctx, id, func(k *record.Key) bool {
+	return e.remove(ctx, id, func(k *record.Key) bool {
 		return k == nil || !errors.Is(k.Withdraw(version, 0), record.ErrLastOne)
 	})
-	if removed {
-		e.Gone(id)
-		e.Notify(ctx, Deleted, id)
-	}
-	return err
 }
