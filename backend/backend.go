@@ -46,10 +46,11 @@ type mount struct {
 // it. It touches no
 // storage and asks Vault nothing: Vault calls it with an empty configuration
 // just to learn the plugin's version.
-func Factory(hasher *keyhash.Hasher) logical.Factory { return factory(hasher, clock.New) }
+func Factory(hasher *keyhash.Hasher) logical.Factory { return FactoryUnder(hasher, clock.New) }
 
-// factory makes mounts with a clock each.
-func factory(hasher *keyhash.Hasher, begin func(told func(clock.Change)) *clock.Clock) logical.Factory {
+// FactoryUnder makes mounts with a clock each that begin makes: one that is wrong, for
+// those who try what becomes of a mount under it.
+func FactoryUnder(hasher *keyhash.Hasher, begin func(told func(clock.Change)) *clock.Clock) logical.Factory {
 	process := &siblings{live: make(map[*upkeep.Flusher]bool)}
 	return func(ctx context.Context, config *logical.BackendConfig) (logical.Backend, error) {
 		if config == nil {

@@ -9,13 +9,14 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // benchMount is a mount of the default hashing cost that has verified its one
 // key once, and the request that verifies it again.
-func benchMount(t testing.TB) (logical.Backend, *memory, *logical.Request) {
+func benchMount(t testing.TB) (logical.Backend, *memory.Storage, *logical.Request) {
 	t.Helper()
-	ctx, storage := context.Background(), newMemory()
+	ctx, storage := context.Background(), memory.New()
 	b, err := backend.Factory(keyhash.NewHasher(2))(ctx, &logical.BackendConfig{
 		System:      &logical.StaticSystemView{DefaultLeaseTTLVal: time.Hour, MaxLeaseTTLVal: 24 * time.Hour},
 		StorageView: storage,
@@ -48,7 +49,7 @@ func benchMount(t testing.TB) (logical.Backend, *memory, *logical.Request) {
 
 func TestAWarmVerifyThroughTheMountAsksNoStorage(t *testing.T) {
 	b, storage, verify := benchMount(t)
-	storage.intercept(func(_ context.Context, c call, effect func()) error {
+	storage.Intercept(func(_ context.Context, c memory.Call, effect func()) error {
 		t.Errorf("a warm verify asks %v", c)
 		effect()
 		return nil
@@ -58,7 +59,7 @@ func TestAWarmVerifyThroughTheMountAsksNoStorage(t *testing.T) {
 			t.Fatal(resp, err)
 		}
 	}
-	storage.intercept(nil)
+	storage.Intercept(nil)
 }
 
 func BenchmarkWarmVerifyThroughTheMount(b *testing.B) {

@@ -11,11 +11,12 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend"
+	"vault-plugin-secrets-apikeys/trials/mount"
 )
 
 func TestEveryOperationIsDeclaredAndExplained(t *testing.T) {
-	m := newMount(t)
-	for _, p := range backend.PathsOf(m.backend) {
+	m := mount.New(t)
+	for _, p := range backend.PathsOf(m.Backend) {
 		if p.HelpSynopsis == "" || p.HelpDescription == "" {
 			t.Errorf("%s has no help", p.Pattern)
 		}
@@ -59,8 +60,8 @@ func declaredOperation(t *testing.T, what string, o framework.OperationPropertie
 }
 
 func TestOperationsThatWriteAreForwardedAndOthersAreNot(t *testing.T) {
-	m := newMount(t)
-	for _, p := range backend.PathsOf(m.backend) {
+	m := mount.New(t)
+	for _, p := range backend.PathsOf(m.Backend) {
 		for op, o := range p.Operations {
 			properties := o.Properties()
 			writes := op != logical.ReadOperation && op != logical.ListOperation && !strings.HasPrefix(p.Pattern, "verify") && !strings.HasPrefix(p.Pattern, "authorize")
@@ -75,15 +76,15 @@ func TestOperationsThatWriteAreForwardedAndOthersAreNot(t *testing.T) {
 // operation of every path; the harness holds each answer against its
 // declaration.
 func TestEveryOperationAnswersAsDeclared(t *testing.T) {
-	m := newMount(t)
+	m := mount.New(t)
 	asked := make(map[string]bool)
-	ask := func(op logical.Operation, path string, data map[string]any, want int) answer {
+	ask := func(op logical.Operation, path string, data map[string]any, want int) mount.Answer {
 		t.Helper()
-		a := m.do(op, path, data)
-		if a.status != want {
-			t.Errorf("%s %s: %d %s, want %d", op, path, a.status, a.text, want)
+		a := m.Do(op, path, data)
+		if a.Status != want {
+			t.Errorf("%s %s: %d %s, want %d", op, path, a.Status, a.Text, want)
 		}
-		asked[backend.RouteOf(m.backend, path).Pattern+" "+string(op)] = true
+		asked[m.Route(path).Pattern+" "+string(op)] = true
 		return a
 	}
 	const (
@@ -91,7 +92,7 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 	)
 	role := map[string]any{"generate_lease": false, "rotation_period": "1h", "allowed_scopes": []string{"read:*"}, "metadata": map[string]any{"tier": "gold"}, "rate_limit": 100, "quota": 1000, "quota_period": "1h", "max_delegation_depth": 1}
 	ask(update, "roles/web", role, 200)
-	asked[backend.RouteOf(m.backend, "roles/web").Pattern+" create"] = true
+	asked[m.Route("roles/web").Pattern+" create"] = true
 	ask(update, "roles/web", nil, 200)
 	ask(update, "roles/leased", nil, 200)
 	ask(read, "roles/web", nil, 200)
@@ -101,24 +102,24 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 
 	k := ask(update, "issue/web", map[string]any{"owner": "acme", "scopes": []string{"read:users"}, "name": "n", "metadata": map[string]any{"a": "b"}}, 200)
 	ask(update, "issue", map[string]any{"role": "leased"}, 200)
-	id, owned := k.str("key_id"), "owners/acme/keys/"+k.str("key_id")
+	id, owned := k.Str("key_id"), "owners/acme/keys/"+k.Str("key_id")
 	for _, path := range []string{"verify", "verify/web"} {
-		ask(update, path, map[string]any{"key": k.str("key")}, 200)
+		ask(update, path, map[string]any{"key": k.Str("key")}, 200)
 		ask(update, path, map[string]any{"key": "wrong"}, 200)
-		ask(update, path, map[string]any{"key": k.str("key"), "scopes": []string{"write"}}, 200)
-		m.send(t.Context(), &logical.Request{Operation: read, Path: path, Headers: map[string][]string{"X-API-Key": {k.str("key")}}})
-		asked[backend.RouteOf(m.backend, path).Pattern+" read"] = true
+		ask(update, path, map[string]any{"key": k.Str("key"), "scopes": []string{"write"}}, 200)
+		m.Send(t.Context(), &logical.Request{Operation: read, Path: path, Headers: map[string][]string{"X-API-Key": {k.Str("key")}}})
+		asked[m.Route(path).Pattern+" read"] = true
 	}
 	for _, path := range []string{"authorize", "authorize/web"} {
-		ask(update, path, map[string]any{"key": k.str("key")}, 200)
+		ask(update, path, map[string]any{"key": k.Str("key")}, 200)
 		ask(update, path, map[string]any{"key": "wrong"}, 401)
-		ask(update, path, map[string]any{"key": k.str("key"), "scopes": []string{"write"}}, 403)
+		ask(update, path, map[string]any{"key": k.Str("key"), "scopes": []string{"write"}}, 403)
 		ask(read, path, nil, 401)
 	}
-	ask(update, "verify", map[string]any{"key": k.str("key"), "brief": true}, 200)
-	ask(update, "verify", map[string]any{"key": k.str("key"), "cost": 101}, 200)
-	ask(update, "verify", map[string]any{"batch_input": []any{map[string]any{"key": k.str("key")}, map[string]any{"kex": 1}}}, 200)
-	ask(update, "delegate", map[string]any{"key": k.str("key"), "scopes": []string{"read:users"}, "ttl": "1m"}, 200)
+	ask(update, "verify", map[string]any{"key": k.Str("key"), "brief": true}, 200)
+	ask(update, "verify", map[string]any{"key": k.Str("key"), "cost": 101}, 200)
+	ask(update, "verify", map[string]any{"batch_input": []any{map[string]any{"key": k.Str("key")}, map[string]any{"kex": 1}}}, 200)
+	ask(update, "delegate", map[string]any{"key": k.Str("key"), "scopes": []string{"read:users"}, "ttl": "1m"}, 200)
 	ask(list, "keys/", nil, 200)
 	ask(list, "owners/", nil, 200)
 	ask(list, "owners/acme/keys/", nil, 200)
@@ -126,13 +127,13 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 		ask(read, path, nil, 200)
 		ask(update, path, map[string]any{"name": "other"}, 200)
 	}
-	ask(update, "rotate", map[string]any{"key": k.str("key")}, 200)
+	ask(update, "rotate", map[string]any{"key": k.Str("key")}, 200)
 	ask(update, "rotate/"+id, map[string]any{"grace_period": 0}, 200)
 	k = ask(update, owned+"/rotate", nil, 200)
-	ask(update, "revoke", map[string]any{"key": k.str("key"), "reason": "r"}, 200)
+	ask(update, "revoke", map[string]any{"key": k.Str("key"), "reason": "r"}, 200)
 	ask(update, "revoke/"+id, nil, 200)
 	ask(update, owned+"/revoke", nil, 200)
-	ask(update, "verify", map[string]any{"key": k.str("key")}, 200)
+	ask(update, "verify", map[string]any{"key": k.Str("key")}, 200)
 	ask(remove, "keys/"+id, nil, 204)
 	ask(remove, owned, nil, 204)
 	ask(update, "tidy", nil, 200)
@@ -142,9 +143,9 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 		ask(update, path, map[string]any{"reason": reason}, 200)
 	}
 	ask(remove, "roles/web", nil, 204)
-	m.tidy()
+	m.Tidy()
 
-	for _, p := range backend.PathsOf(m.backend) {
+	for _, p := range backend.PathsOf(m.Backend) {
 		for op := range p.Operations {
 			if !asked[p.Pattern+" "+string(op)] {
 				t.Errorf("no request was sent to %s %s", op, p.Pattern)
@@ -154,10 +155,10 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 }
 
 func TestOpenAPIDescribesEveryPath(t *testing.T) {
-	m := newMount(t)
-	resp, err := m.backend.HandleRequest(t.Context(), &logical.Request{
+	m := mount.New(t)
+	resp, err := m.Backend.HandleRequest(t.Context(), &logical.Request{
 		Operation: logical.HelpOperation,
-		Storage:   m.storage,
+		Storage:   m.Storage,
 		Data:      map[string]any{"requestResponsePrefix": "api-keys"},
 	})
 	if err != nil {
@@ -196,9 +197,9 @@ func TestOpenAPIDescribesEveryPath(t *testing.T) {
 }
 
 func TestEveryPathHasHelp(t *testing.T) {
-	m := newMount(t)
+	m := mount.New(t)
 	for _, path := range []string{"verify", "verify/web", "issue/web", "keys/x", "owners/acme/keys/x/rotate", "roles/web", "config", "tidy"} {
-		resp, err := m.backend.HandleRequest(t.Context(), &logical.Request{Operation: logical.HelpOperation, Path: path, Storage: m.storage})
+		resp, err := m.Backend.HandleRequest(t.Context(), &logical.Request{Operation: logical.HelpOperation, Path: path, Storage: m.Storage})
 		if err != nil || resp == nil || resp.Data["help"] == "" {
 			t.Errorf("help of %s: %v, %v", path, resp, err)
 		}

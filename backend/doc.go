@@ -18,6 +18,9 @@
 // keyhash, scope and network. Imports go downwards only; imports_test.go holds
 // them to it.
 //
+// A whole mount is tried in ../trials, by what a trial proves; the plugin imports
+// nothing of it. The tests here are of what assembles a mount: hooks, guard, siblings.
+//
 // The promise of the engine is its HTTP surface (paths/README.md) and the form of
 // what it stores (testdata). The Go packages carry none: they may change with
 // every version.

@@ -17,6 +17,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/usage"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // held is a key record with so many pairs, scopes, networks and versions.
@@ -74,14 +75,14 @@ func TestWhatIsHeldOfKeysIsBoundedInBytes(t *testing.T) {
 		"full of small parts": {384, 32, 8, 128, 16, 256, 8, 2.5 * 1024, 50},
 	} {
 		t.Run(name, func(t *testing.T) {
-			storage := newMemory()
+			storage := memory.New()
 			for i := range tc.keys {
 				k := held(t, i, tc.pairs, tc.pairLength, tc.scopes, tc.scopeLength, tc.networks, tc.versions)
 				value, err := json.Marshal(map[string]any{"v": 1, "record": k})
 				if err != nil {
 					t.Fatal(err)
 				}
-				storage.entries["key/"+k.ID[:2]+"/"+k.ID] = value
+				storage.Entries["key/"+k.ID[:2]+"/"+k.ID] = value
 			}
 			before := heap()
 			s, proofs := store.New(storage), proof.New(size)
@@ -99,7 +100,7 @@ func TestWhatIsHeldOfKeysIsBoundedInBytes(t *testing.T) {
 			}
 			grown := float64(heap()-before) / size
 			asked := 0
-			storage.intercept(func(_ context.Context, _ call, effect func()) error { asked++; effect(); return nil })
+			storage.Intercept(func(_ context.Context, _ memory.Call, effect func()) error { asked++; effect(); return nil })
 			for i := range tc.keys {
 				if _, _, err := s.PeekKey(t.Context(), fmt.Sprintf("%016d", i)); err != nil {
 					t.Fatal(err)

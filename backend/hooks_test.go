@@ -12,6 +12,9 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/trials/memory"
+	"vault-plugin-secrets-apikeys/trials/mount"
+	"vault-plugin-secrets-apikeys/trials/world"
 )
 
 // TestTheFactoryNeedsNothing is registration: Vault runs the binary and calls
@@ -42,8 +45,11 @@ func TestTheFactoryNeedsNothing(t *testing.T) {
 	}
 	b.Cleanup(t.Context())
 
-	storage := newMemory()
-	storage.intercept(func(_ context.Context, c call, _ func()) error { t.Errorf("the factory called %v", c); return nil })
+	storage := memory.New()
+	storage.Intercept(func(_ context.Context, c memory.Call, _ func()) error {
+		t.Errorf("the factory called %v", c)
+		return nil
+	})
 	if b, err = factory(t.Context(), logicalConfig(storage)); err != nil {
 		t.Fatal(err)
 	}
@@ -60,32 +66,32 @@ func logicalConfig(storage logical.Storage) *logical.BackendConfig {
 // the changed entries on to another, which then must say what a node says that
 // has just started.
 func TestInvalidationReachesEveryKindOfEntry(t *testing.T) {
-	w := buildWorld(t)
-	for _, tr := range append(mintTrials(), changeTrials()...) {
+	w := world.Build(t)
+	for _, tr := range append(world.Mints(), world.Changes()...) {
 		synctest.Test(t, func(t *testing.T) {
-			active := w.open(t)
-			standby := &mount{t: t, storage: active.storage, system: active.system, log: new(journal), ctx: t.Context()}
-			standby.open()
-			defer standby.backend.Cleanup(t.Context())
-			w.observe(standby)
-			before := active.storage.dump()
-			if a := tr.run(active, w); !a.ok() {
-				t.Fatalf("%s: %d %s", tr.name, a.status, a.text)
+			active := w.Open(t)
+			standby := &mount.Mount{T: t, Storage: active.Storage, System: active.System, Log: new(mount.Journal), Ctx: t.Context()}
+			standby.Open()
+			defer standby.Backend.Cleanup(t.Context())
+			w.Observe(standby)
+			before := active.Storage.Dump()
+			if a := tr.Run(active, w); !a.OK() {
+				t.Fatalf("%s: %d %s", tr.Name, a.Status, a.Text)
 			}
-			after := active.storage.dump()
+			after := active.Storage.Dump()
 			for path := range before {
 				if !bytes.Equal(before[path], after[path]) {
-					standby.backend.InvalidateKey(t.Context(), path)
+					standby.Backend.InvalidateKey(t.Context(), path)
 				}
 			}
 			for path := range after {
 				if before[path] == nil {
-					standby.backend.InvalidateKey(t.Context(), path)
+					standby.Backend.InvalidateKey(t.Context(), path)
 				}
 			}
-			coherent(t, w, standby)
+			world.Coherent(t, w, standby)
 			if t.Failed() {
-				t.Log(tr.name)
+				t.Log(tr.Name)
 			}
 		})
 	}
@@ -95,22 +101,22 @@ func TestInvalidationReachesEveryKindOfEntry(t *testing.T) {
 // plugin may have written it.
 func TestInvalidationOfWhatIsNotKnownForgetsEverything(t *testing.T) {
 	for _, path := range []string{"tag-key", "config", "from-the-future", "from/the/future", ""} {
-		m := newMount(t)
-		m.faulty = true // it ends with another tag key
-		m.must("roles/web", map[string]any{"generate_lease": false})
-		k := m.must("issue/web", nil)
-		if code := m.code(k.str("key")); code != "valid" {
+		m := mount.New(t)
+		m.Faulty = true // it ends with another tag key
+		m.Must("roles/web", map[string]any{"generate_lease": false})
+		k := m.Must("issue/web", nil)
+		if code := m.Code(k.Str("key")); code != "valid" {
 			t.Fatal(code)
 		}
-		other := newMount(t)
-		m.storage.entries["tag-key"] = other.storage.dump()["tag-key"]
-		delete(m.storage.entries, "key/"+k.str("key_id")[:2]+"/"+k.str("key_id"))
-		m.backend.InvalidateKey(t.Context(), path)
-		if code := m.code(k.str("key")); code != "invalid" {
+		other := mount.New(t)
+		m.Storage.Entries["tag-key"] = other.Storage.Dump()["tag-key"]
+		delete(m.Storage.Entries, "key/"+k.Str("key_id")[:2]+"/"+k.Str("key_id"))
+		m.Backend.InvalidateKey(t.Context(), path)
+		if code := m.Code(k.Str("key")); code != "invalid" {
 			t.Errorf("after the invalidation of %q: %s", path, code)
 		}
-		if a := m.read("keys/" + k.str("key_id")); a.status != 404 {
-			t.Errorf("after the invalidation of %q the removed key is read: %d", path, a.status)
+		if a := m.Read("keys/" + k.Str("key_id")); a.Status != 404 {
+			t.Errorf("after the invalidation of %q the removed key is read: %d", path, a.Status)
 		}
 	}
 }
@@ -118,43 +124,46 @@ func TestInvalidationOfWhatIsNotKnownForgetsEverything(t *testing.T) {
 // TestCleanEndsBackgroundWork: storage that hangs must not hold up an unmount
 // for more than two seconds, and nothing may be left running after it.
 func TestCleanEndsBackgroundWork(t *testing.T) {
-	w := buildWorld(t)
-	hang := func(ctx context.Context, c call, effect func()) error { time.Sleep(time.Minute); return errStorage }
-	for name, begin := range map[string]func(*mount){
-		"tidy": func(m *mount) {
-			m.read("tidy-status")
-			m.storage.intercept(hang)
-			m.must("tidy", nil)
+	w := world.Build(t)
+	hang := func(ctx context.Context, c memory.Call, effect func()) error {
+		time.Sleep(time.Minute)
+		return memory.ErrStorage
+	}
+	for name, begin := range map[string]func(*mount.Mount){
+		"tidy": func(m *mount.Mount) {
+			m.Read("tidy-status")
+			m.Storage.Intercept(hang)
+			m.Must("tidy", nil)
 		},
-		"a re-hash": func(m *mount) {
-			setCost(m.t, m.storage, keyhash.Params{MemoryKiB: 9, Iterations: 1, Parallelism: 1})
-			m.restart()
-			m.storage.intercept(func(ctx context.Context, c call, effect func()) error {
-				if c.method == "put" {
+		"a re-hash": func(m *mount.Mount) {
+			mount.SetCost(m.T, m.Storage, keyhash.Params{MemoryKiB: 9, Iterations: 1, Parallelism: 1})
+			m.Restart()
+			m.Storage.Intercept(func(ctx context.Context, c memory.Call, effect func()) error {
+				if c.Method == "put" {
 					return hang(ctx, c, effect)
 				}
 				effect()
 				return nil
 			})
-			m.code(w.texts["owned"])
+			m.Code(w.Texts["owned"])
 		},
 	} {
 		// The bubble itself fails when a goroutine is left at its end.
 		synctest.Test(t, func(t *testing.T) {
-			m := w.open(t)
+			m := w.Open(t)
 			begin(m)
 			synctest.Wait()
 			start := time.Now()
-			m.backend.Cleanup(t.Context())
+			m.Backend.Cleanup(t.Context())
 			if took := time.Since(start); took > 2*time.Second {
 				t.Errorf("Clean waited %v for %s", took, name)
 			}
-			m.storage.intercept(nil)
-			if a := m.must("tidy", nil); a.str("state") == "running" && name != "tidy" {
+			m.Storage.Intercept(nil)
+			if a := m.Must("tidy", nil); a.Str("state") == "running" && name != "tidy" {
 				t.Error("tidy starts after Clean")
 			}
 			time.Sleep(2 * time.Minute)
-			if state := m.read("tidy-status").str("state"); state == "running" {
+			if state := m.Read("tidy-status").Str("state"); state == "running" {
 				t.Errorf("after Clean tidy is %s", state)
 			}
 		})
@@ -163,11 +172,11 @@ func TestCleanEndsBackgroundWork(t *testing.T) {
 
 func TestMountsLeaveNoGoroutines(t *testing.T) {
 	use := func() {
-		m := newMount(t)
-		m.must("roles/web", map[string]any{"generate_lease": false})
-		m.code(m.must("issue/web", nil).str("key"))
-		m.tidy()
-		m.backend.Cleanup(t.Context())
+		m := mount.New(t)
+		m.Must("roles/web", map[string]any{"generate_lease": false})
+		m.Code(m.Must("issue/web", nil).Str("key"))
+		m.Tidy()
+		m.Backend.Cleanup(t.Context())
 	}
 	use()
 	before := runtime.NumGoroutine()

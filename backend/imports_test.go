@@ -106,7 +106,10 @@ func TestImportsGoDownwardsOnly(t *testing.T) {
 		}
 		for imported := range s.imports {
 			below, ours := strings.CutPrefix(imported, module+"/")
-			if ours && ranks[below] >= rank {
+			switch standing, known := ranks[below]; {
+			case ours && !known:
+				t.Errorf("%s imports %s, which is no part of the plugin", dir, below)
+			case ours && standing >= rank:
 				t.Errorf("%s imports %s, which does not lie below it", dir, below)
 			}
 		}

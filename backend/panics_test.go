@@ -11,19 +11,22 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/trials/memory"
+	"vault-plugin-secrets-apikeys/trials/mount"
+	"vault-plugin-secrets-apikeys/trials/world"
 )
 
 // panicking breaks every storage call with a panic that shows what was asked.
-func panicking(texts ...string) intercept {
-	return func(context.Context, call, func()) error { panic("secret " + strings.Join(texts, " ")) }
+func panicking(texts ...string) memory.Intercept {
+	return func(context.Context, memory.Call, func()) error { panic("secret " + strings.Join(texts, " ")) }
 }
 
 func TestAPanicIsAnErrorWithAConstantText(t *testing.T) {
-	w := buildWorld(t)
+	w := world.Build(t)
 	synctest.Test(t, func(t *testing.T) {
-		m := w.open(t)
-		id, text := w.ids["owned"], w.texts["owned"]
-		m.storage.intercept(panicking(text))
+		m := w.Open(t)
+		id, text := w.IDs["owned"], w.Texts["owned"]
+		m.Storage.Intercept(panicking(text))
 		for op, paths := range map[logical.Operation][]string{
 			logical.UpdateOperation: {"verify", "rotate", "revoke", "issue/web", "rotate/" + id, "revoke/" + id, "keys/" + id, "roles/new", "config"},
 			logical.ReadOperation:   {"keys/" + id, "roles/brief", "owners/acme/keys/" + id},
@@ -38,74 +41,74 @@ func TestAPanicIsAnErrorWithAConstantText(t *testing.T) {
 				case "config":
 					data["default_prefix"] = "x"
 				}
-				logged := len(m.log.String())
-				a := m.do(op, path, data)
-				if a.status != http.StatusInternalServerError || a.text != "internal error" {
-					t.Errorf("%s %s: %d %q", op, path, a.status, a.text)
+				logged := len(m.Log.String())
+				a := m.Do(op, path, data)
+				if a.Status != http.StatusInternalServerError || a.Text != "internal error" {
+					t.Errorf("%s %s: %d %q", op, path, a.Status, a.Text)
 				}
-				line := m.log.String()[logged:]
+				line := m.Log.String()[logged:]
 				if !strings.Contains(line, "a fault in the plugin ended") || strings.Contains(line, "secret") || strings.Contains(line, id) {
 					t.Errorf("%s %s was logged as %q", op, path, line)
 				}
 			}
 		}
-		for _, a := range []answer{m.renew(w.leases["leased"], 0), m.endLease(w.leases["leased"])} {
-			if a.status != http.StatusInternalServerError || a.text != "internal error" {
-				t.Errorf("a lease: %d %q", a.status, a.text)
+		for _, a := range []mount.Answer{m.Renew(w.Leases["leased"], 0), m.EndLease(w.Leases["leased"])} {
+			if a.Status != http.StatusInternalServerError || a.Text != "internal error" {
+				t.Errorf("a lease: %d %q", a.Status, a.Text)
 			}
 		}
 		// The mount goes on.
-		m.storage.intercept(nil)
-		if code := m.code(text); code != "valid" {
+		m.Storage.Intercept(nil)
+		if code := m.Code(text); code != "valid" {
 			t.Errorf("after the panics the key is %s", code)
 		}
 	})
 }
 
 func TestPanicsInHooksAndBackgroundWorkEndThatWorkOnly(t *testing.T) {
-	w := buildWorld(t)
+	w := world.Build(t)
 	synctest.Test(t, func(t *testing.T) {
-		m := w.open(t)
-		text := w.texts["owned"]
-		m.storage.intercept(panicking(text))
-		m.must("tidy", nil)
+		m := w.Open(t)
+		text := w.Texts["owned"]
+		m.Storage.Intercept(panicking(text))
+		m.Must("tidy", nil)
 		synctest.Wait()
-		if a := m.read("tidy-status"); a.str("state") != "failed" || a.str("error") != "internal error" {
-			t.Errorf("tidy: %v", a.data)
+		if a := m.Read("tidy-status"); a.Str("state") != "failed" || a.Str("error") != "internal error" {
+			t.Errorf("tidy: %v", a.Data)
 		}
-		m.backend.InvalidateKey(t.Context(), "config")
-		m.storage.intercept(nil)
+		m.Backend.InvalidateKey(t.Context(), "config")
+		m.Storage.Intercept(nil)
 
 		// A re-hash reads the configuration, which is cached, and then the
 		// record, which it cannot.
-		setCost(t, m.storage, keyhash.Params{MemoryKiB: 9, Iterations: 1, Parallelism: 1})
-		m.backend.InvalidateKey(t.Context(), "config")
-		m.read("config")
-		m.storage.intercept(func(ctx context.Context, c call, effect func()) error {
-			if c.method == "put" {
+		mount.SetCost(t, m.Storage, keyhash.Params{MemoryKiB: 9, Iterations: 1, Parallelism: 1})
+		m.Backend.InvalidateKey(t.Context(), "config")
+		m.Read("config")
+		m.Storage.Intercept(func(ctx context.Context, c memory.Call, effect func()) error {
+			if c.Method == "put" {
 				panic(text)
 			}
 			effect()
 			return nil
 		})
-		if code := m.code(text); code != "valid" {
+		if code := m.Code(text); code != "valid" {
 			t.Errorf("verify: %s", code)
 		}
 		synctest.Wait()
-		m.storage.intercept(nil)
-		if log := m.log.String(); !strings.Contains(log, "background work ended by a fault in the plugin: work=re-hash") ||
+		m.Storage.Intercept(nil)
+		if log := m.Log.String(); !strings.Contains(log, "background work ended by a fault in the plugin: work=re-hash") ||
 			!strings.Contains(log, "background work ended by a fault in the plugin: work=tidy") ||
 			!strings.Contains(log, "a fault in the plugin ended a hook: hook=invalidate") {
 			t.Errorf("the log does not tell of all panics:\n%s", log)
 		}
 		// Both start again.
-		if state := m.tidy(); state != "done" {
+		if state := m.Tidy(); state != "done" {
 			t.Errorf("the next tidy: %s", state)
 		}
-		before := string(m.storage.dump()["key/"+w.ids["plain"][:2]+"/"+w.ids["plain"]])
-		m.code(w.texts["plain"])
+		before := string(m.Storage.Dump()["key/"+w.IDs["plain"][:2]+"/"+w.IDs["plain"]])
+		m.Code(w.Texts["plain"])
 		time.Sleep(time.Second)
-		if after := string(m.storage.dump()["key/"+w.ids["plain"][:2]+"/"+w.ids["plain"]]); after == before {
+		if after := string(m.Storage.Dump()["key/"+w.IDs["plain"][:2]+"/"+w.IDs["plain"]]); after == before {
 			t.Error("no re-hash happens any more")
 		}
 	})
@@ -114,26 +117,26 @@ func TestPanicsInHooksAndBackgroundWorkEndThatWorkOnly(t *testing.T) {
 // TestAHashThatPanickedIsOfferedAgain: what a re-hash lost to a panic must not
 // be forgotten for as long as the process lives.
 func TestAHashThatPanickedIsOfferedAgain(t *testing.T) {
-	w := buildWorld(t)
+	w := world.Build(t)
 	synctest.Test(t, func(t *testing.T) {
-		m := w.open(t)
-		setCost(t, m.storage, keyhash.Params{MemoryKiB: 9, Iterations: 1, Parallelism: 1})
-		m.backend.InvalidateKey(t.Context(), "config")
-		m.storage.intercept(func(_ context.Context, c call, effect func()) error {
-			if c.method == "put" {
+		m := w.Open(t)
+		mount.SetCost(t, m.Storage, keyhash.Params{MemoryKiB: 9, Iterations: 1, Parallelism: 1})
+		m.Backend.InvalidateKey(t.Context(), "config")
+		m.Storage.Intercept(func(_ context.Context, c memory.Call, effect func()) error {
+			if c.Method == "put" {
 				panic("once")
 			}
 			effect()
 			return nil
 		})
-		path := "key/" + w.ids["owned"][:2] + "/" + w.ids["owned"]
-		before := string(m.storage.dump()[path])
-		m.code(w.texts["owned"])
+		path := "key/" + w.IDs["owned"][:2] + "/" + w.IDs["owned"]
+		before := string(m.Storage.Dump()[path])
+		m.Code(w.Texts["owned"])
 		synctest.Wait()
-		m.storage.intercept(nil)
-		m.code(w.texts["owned"])
+		m.Storage.Intercept(nil)
+		m.Code(w.Texts["owned"])
 		time.Sleep(time.Second)
-		if after := string(m.storage.dump()[path]); after == before {
+		if after := string(m.Storage.Dump()[path]); after == before {
 			t.Error("the key is never re-hashed")
 		}
 	})

@@ -1,0 +1,117 @@
+// Package memory is storage in memory that unit tests break: a logical.Storage with a
+// hook around each call, and faults to hook in. It knows nothing of the engine.
+package memory
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// Storage is a logical.Storage in a map, with a hook around each call. Unlike
+// the SDK's own it may outlive a synctest bubble and be copied.
+type Storage struct {
+	mu      sync.Mutex
+	Entries map[string][]byte
+	around  Intercept
+}
+
+// Call is one call of a storage.
+type Call struct{ Method, Path string }
+
+func (c Call) String() string { return c.Method + " " + c.Path }
+
+// Changes tells whether the call has an effect.
+func (c Call) Changes() bool { return c.Method == "put" || c.Method == "delete" }
+
+// Intercept stands around a call: it runs effect, or does not, and answers.
+type Intercept func(ctx context.Context, c Call, effect func()) error
+
+func New() *Storage { return &Storage{Entries: make(map[string][]byte)} }
+
+// Clone is another storage with the same entries and no hook.
+func (s *Storage) Clone() *Storage { return &Storage{Entries: s.Dump()} }
+
+// Dump is a copy of all entries; a value is never changed in place.
+func (s *Storage) Dump() map[string][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.Entries)
+}
+
+// SameAs tells whether nothing changed since the dump was made.
+func (s *Storage) SameAs(dump map[string][]byte) bool {
+	return maps.EqualFunc(s.Dump(), dump, bytes.Equal)
+}
+
+// Intercept sets the hook; nil removes it.
+func (s *Storage) Intercept(around Intercept) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.around = around
+}
+
+func (s *Storage) do(ctx context.Context, c Call, effect func()) error {
+	s.mu.Lock()
+	around := s.around
+	s.mu.Unlock()
+	locked := func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		effect()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if around != nil {
+		return around(ctx, c, locked)
+	}
+	locked()
+	return nil
+}
+
+func (s *Storage) Get(ctx context.Context, path string) (entry *logical.StorageEntry, err error) {
+	err = s.do(ctx, Call{"get", path}, func() {
+		if value, ok := s.Entries[path]; ok {
+			entry = &logical.StorageEntry{Key: path, Value: bytes.Clone(value)}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return entry, nil
+}
+
+func (s *Storage) Put(ctx context.Context, e *logical.StorageEntry) error {
+	value := bytes.Clone(e.Value)
+	return s.do(ctx, Call{"put", e.Key}, func() { s.Entries[e.Key] = value })
+}
+
+func (s *Storage) Delete(ctx context.Context, path string) error {
+	return s.do(ctx, Call{"delete", path}, func() { delete(s.Entries, path) })
+}
+
+func (s *Storage) List(ctx context.Context, prefix string) (names []string, err error) {
+	err = s.do(ctx, Call{"list", prefix}, func() {
+		found := make(map[string]bool)
+		for path := range s.Entries {
+			if rest, ok := strings.CutPrefix(path, prefix); ok {
+				name, _, isFolder := strings.Cut(rest, "/")
+				if isFolder {
+					name += "/"
+				}
+				found[name] = true
+			}
+		}
+		names = slices.Sorted(maps.Keys(found))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return names, nil
+}
