@@ -18,6 +18,11 @@ type bodyKey struct{}
 // WithBody hands the caller's data to the handlers past Vault's framework, which
 // would put values that it cannot convert into errors and logs. The caller of
 // WithBody passes the framework a request without them.
+//
+// A handler gets nothing but a request and its context, so it is one of the two.
+// Data in the request under a name that no path declares would not be converted, but
+// each answer would warn of that name, unless every path declared that it takes any
+// parameter, and none does.
 func WithBody(ctx context.Context, data map[string]any) context.Context {
 	return context.WithValue(ctx, bodyKey{}, data)
 }
