@@ -151,21 +151,21 @@ func (m *mount) framework(verifier *verify.Verifier, engine *lifecycle.Engine) *
 
 // paths are what can be asked of the mount. What is asked all day comes first.
 func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*framework.Path {
-	answers := paths.KeyAnswers{Lineages: engine, Uses: m.uses, Role: m.store, Limits: m.meter, Clock: m.clock, Log: engine.Logger}
+	answers := paths.KeyAnswers{Lineages: engine, Uses: m.uses, Roles: m.store, Limits: m.meter, Clock: m.clock, Log: engine.Logger}
 	return paths.All(engine.Logger,
-		paths.Verify(verifier, m.store, engine.Logger),
-		paths.Authorize(verifier),
-		paths.Issue(engine, m.store, m.system, m.clock),
-		paths.Rotate(engine, m.clock),
-		paths.Revoke(engine, answers),
-		paths.Delegate(engine, m.clock),
-		paths.Lists(m.store, engine, m.clock, engine.Logger),
-		paths.Keys(engine, answers),
-		paths.Roles(m.store, engine, m.store),
-		paths.Config(m.store, m.configured),
-		paths.Stop(engine),
-		paths.Tidy(m.tidier),
-		paths.Info(Version(), Commit()),
+		&paths.Verify{Verifier: verifier, Config: m.store, Log: engine.Logger},
+		paths.Authorize{Verifier: verifier},
+		paths.Issue{Issuer: engine, Roles: m.store, System: m.system, Clock: m.clock},
+		paths.Rotate{Rotator: engine, Clock: m.clock},
+		paths.Revoke{Revoker: engine, Answers: answers},
+		paths.Delegate{Delegator: engine, Clock: m.clock},
+		paths.Lists{Keys: m.store, Lineages: engine, Clock: m.clock, Log: engine.Logger},
+		paths.Keys{Keeper: engine, Answers: answers},
+		paths.Roles{Store: m.store, Deleter: engine, Config: m.store},
+		paths.Config{Store: m.store, Changed: m.configured},
+		paths.Stop{Stopper: engine},
+		paths.Tidy{Tidier: m.tidier},
+		paths.Info{Version: Version(), Commit: Commit()},
 	)
 }
 

@@ -30,11 +30,9 @@ The key comes in the header X-API-Key, or in the body of a write. Needed scopes 
 A spent limit answers 403, with the code and Retry-After in headers: nginx knows only 401 and 403, and Vault Proxy retries a 429.`
 
 // Authorize answers by the HTTP status.
-func Authorize(verifier Verifier) Family { return authorize{verifier} }
+type Authorize struct{ Verifier Verifier }
 
-type authorize struct{ verifier Verifier }
-
-func (a authorize) routes() []route {
+func (a Authorize) routes() []route {
 	status := fields{"code": {kind: word, help: "valid, or why not.", sometimes: true}}
 	ops := operations{
 		logical.ReadOperation:   {summary: "Authorize by the key in the header X-API-Key.", takes: authorizeFields, answers: status, handler: a.authorize},
@@ -53,7 +51,7 @@ var authorizeHeaders = []struct{ parameter, header string }{
 	{"client_ip", "X-Client-Ip"},
 }
 
-func (a authorize) authorize(ctx context.Context, r request) (*logical.Response, error) {
+func (a Authorize) authorize(ctx context.Context, r request) (*logical.Response, error) {
 	// Vault answers 200 with a wrapping token to whatever it wraps, a refusal
 	// included, and the header that asks for it may be the client's.
 	if r.WrapInfo != nil {
@@ -73,7 +71,7 @@ func (a authorize) authorize(ctx context.Context, r request) (*logical.Response,
 	if err != nil {
 		return nil, err
 	}
-	d, err := a.verifier.Verify(ctx, q.Request)
+	d, err := a.Verifier.Verify(ctx, q.Request)
 	if err != nil {
 		return nil, err
 	}

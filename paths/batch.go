@@ -22,7 +22,7 @@ const (
 
 // batch decides about each item in order. An item that cannot be decided
 // says so in its own place and spoils no other.
-func (vs *verifying) batch(ctx context.Context, r request) (*logical.Response, error) {
+func (vs *Verify) batch(ctx context.Context, r request) (*logical.Response, error) {
 	for name := range r.in {
 		if name != "batch_input" && name != "role" {
 			return nil, record.Mistake("batch_input must not stand beside other parameters")
@@ -56,7 +56,7 @@ func (vs *verifying) batch(ctx context.Context, r request) (*logical.Response, e
 	return b.answer(r)
 }
 
-func (vs *verifying) item(ctx context.Context, item any, role string, room func(verify.Decision) error) (d verify.Decision, brief bool, err error) {
+func (vs *Verify) item(ctx context.Context, item any, role string, room func(verify.Decision) error) (d verify.Decision, brief bool, err error) {
 	data, ok := item.(map[string]any)
 	if !ok {
 		return d, false, record.Mistake("a batch item must be an object")
@@ -76,14 +76,14 @@ func (vs *verifying) item(ctx context.Context, item any, role string, room func(
 	if !q.brief {
 		q.Room = room
 	}
-	d, err = vs.verifier.Verify(ctx, q.Request)
+	d, err = vs.Verifier.Verify(ctx, q.Request)
 	return d, q.brief, err
 }
 
 // itemError is what stands in the place of an item that was not decided.
-func (vs *verifying) itemError(err error) (text string, status int) {
+func (vs *Verify) itemError(err error) (text string, status int) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = keyhash.ErrBusy
 	}
-	return tell(vs.log, err)
+	return tell(vs.Log, err)
 }

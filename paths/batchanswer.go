@@ -17,11 +17,11 @@ import (
 type batch struct {
 	*verdict.Batch
 	left int // bytes beyond those that every item has for itself
-	of   *verifying
+	of   *Verify
 	held int64 // of all batches' bytes
 }
 
-func (vs *verifying) newBatch(r request, items int) *batch {
+func (vs *Verify) newBatch(r request, items int) *batch {
 	b := &batch{Batch: verdict.NewBatch(items), of: vs, left: maxBatchAnswer}
 	if r.WrapInfo != nil {
 		b.left = maxWrappedAnswer

@@ -27,15 +27,13 @@ type ConfigStore interface {
 	UpdateConfig(ctx context.Context, change func(*record.Config) error) (record.Config, error)
 }
 
-// Config is the mount's configuration. changed is told of each new one.
-func Config(store ConfigStore, changed func(record.Config)) Family { return config{store, changed} }
-
-type config struct {
-	store   ConfigStore
-	changed func(record.Config)
+// Config is the mount's configuration. Changed is told of each new one.
+type Config struct {
+	Store   ConfigStore
+	Changed func(record.Config)
 }
 
-func (c config) routes() []route {
+func (c Config) routes() []route {
 	declared := configRows.fields()
 	return []route{{"config", "Configure the mount.", "Hashing cost, retention and defaults of the whole mount. Needs sudo.", nil, operations{
 		logical.ReadOperation:   {summary: "Read the configuration.", answers: declared, handler: c.read},
@@ -43,16 +41,16 @@ func (c config) routes() []route {
 	}}}
 }
 
-func (c config) read(ctx context.Context, _ request) (*logical.Response, error) {
-	now, err := c.store.Config(ctx)
+func (c Config) read(ctx context.Context, _ request) (*logical.Response, error) {
+	now, err := c.Store.Config(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return answer(configRows.show(&now)), nil
 }
 
-func (c config) update(ctx context.Context, r request) (*logical.Response, error) {
-	now, err := c.store.UpdateConfig(ctx, func(to *record.Config) error {
+func (c Config) update(ctx context.Context, r request) (*logical.Response, error) {
+	now, err := c.Store.UpdateConfig(ctx, func(to *record.Config) error {
 		if err := configRows.take(r.in, to); err != nil {
 			return err
 		}
@@ -61,6 +59,6 @@ func (c config) update(ctx context.Context, r request) (*logical.Response, error
 	if err != nil {
 		return nil, err
 	}
-	c.changed(now)
+	c.Changed(now)
 	return answer(configRows.show(&now)), nil
 }

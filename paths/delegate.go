@@ -14,22 +14,20 @@ type Delegator interface {
 }
 
 // Delegate makes a narrower key of the one that is presented.
-func Delegate(delegator Delegator, clock Clock) Family { return delegate{delegator, clock} }
-
-type delegate struct {
-	delegator Delegator
-	clock     Clock
+type Delegate struct {
+	Delegator Delegator
+	Clock     Clock
 }
 
-func (d delegate) routes() []route {
+func (d Delegate) routes() []route {
 	takes := policyRows.fields().with(presentedKey).with(birthFields.pick("ttl"))
 	return []route{{"delegate", "Mint a narrower child of the key that is presented.",
 		"The holder of a key makes a child of it: with its role, owner and prefix, and within its scopes, networks, limits and life. A child is never leased. When an ancestor ends, is narrowed or disabled, so are all below it, at once; a child's verifications count against its ancestors' limits as well.", nil, operations{
-			logical.UpdateOperation: {summary: "Delegate the key that is presented.", takes: takes, answers: mintFields(delegatedRows), handler: d.delegate, writes: true},
+			logical.UpdateOperation: {summary: "Delegate the key that is presented.", takes: takes, answers: delegateAnswer, handler: d.delegate, writes: true},
 		}}}
 }
 
-func (d delegate) delegate(ctx context.Context, r request) (*logical.Response, error) {
+func (d Delegate) delegate(ctx context.Context, r request) (*logical.Response, error) {
 	key, err := r.in.presented()
 	if err != nil {
 		return nil, err
@@ -38,9 +36,9 @@ func (d delegate) delegate(ctx context.Context, r request) (*logical.Response, e
 	if err != nil {
 		return nil, err
 	}
-	minted, err := d.delegator.Delegate(ctx, lifecycle.DelegateRequest{Key: key, Want: want, By: creator(r), Asker: asker(r.Request)})
+	m, err := d.Delegator.Delegate(ctx, lifecycle.DelegateRequest{Key: key, Want: want, By: creator(r), Asker: asker(r.Request)})
 	if err != nil {
 		return nil, err
 	}
-	return mintAnswer(minted, delegatedRows, d.clock), nil
+	return answer(minted(&m, d.Clock), m.Warnings...), nil
 }

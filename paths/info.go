@@ -9,22 +9,20 @@ import (
 )
 
 // Info is which plugin this is.
-func Info(version, commit string) Family { return info{version, commit} }
+type Info struct{ Version, Commit string }
 
-type info struct{ version, commit string }
-
-var infoRows = rows[info]{
-	says("version", word, "Version of the plugin.", func(i *info) any { return i.version }),
-	says("commit", text, "Commit that it was built from.", func(i *info) any { return i.commit }),
-	says("storage_format", count, "Version of the stored form.", func(*info) any { return record.Format }),
+var infoRows = rows[Info]{
+	says("version", word, "Version of the plugin.", func(i *Info) any { return i.Version }),
+	says("commit", text, "Commit that it was built from.", func(i *Info) any { return i.Commit }),
+	says("storage_format", count, "Version of the stored form.", func(*Info) any { return record.Format }),
 }
 
-func (i info) routes() []route {
+func (i Info) routes() []route {
 	return []route{{"info", "Which plugin this is.", "Version, build and storage format.", nil, operations{
 		logical.ReadOperation: {summary: "Read version, build and storage format.", answers: infoRows.fields(), handler: i.read},
 	}}}
 }
 
-func (i info) read(context.Context, request) (*logical.Response, error) {
+func (i Info) read(context.Context, request) (*logical.Response, error) {
 	return answer(infoRows.show(&i)), nil
 }

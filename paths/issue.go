@@ -36,31 +36,27 @@ type Issuer interface {
 	Issue(ctx context.Context, r lifecycle.IssueRequest) (lifecycle.Minted, error)
 }
 
-// Issue mints keys of roles. system renders the owners of roles with a template.
-func Issue(issuer Issuer, role Role, system func() logical.SystemView, clock Clock) Family {
-	return issue{issuer, role, system, clock}
+// Issue mints keys of roles. System renders the owners of roles with a template.
+type Issue struct {
+	Issuer Issuer
+	Roles  RoleReader
+	System func() logical.SystemView
+	Clock  Clock
 }
 
-type issue struct {
-	issuer Issuer
-	role   Role
-	system func() logical.SystemView
-	clock  Clock
-}
-
-func (i issue) routes() []route {
-	takes, answers := policyRows.fields().with(birthFields), mintFields(issuedRows)
+func (i Issue) routes() []route {
+	takes := policyRows.fields().with(birthFields)
 	return []route{
 		{"issue", "Mint a key; role comes in the data.", issueHelp, nil, operations{
-			logical.UpdateOperation: {summary: "Mint a key.", takes: takes.with(roleName), answers: answers, handler: i.issue, writes: true},
+			logical.UpdateOperation: {summary: "Mint a key.", takes: takes.with(roleName), answers: issueAnswer, handler: i.issue, writes: true},
 		}},
 		{"issue/(?P<role>[^/]+)", "Mint a key of this role.", issueHelp, roleName, operations{
-			logical.UpdateOperation: {summary: "Mint a key of a role.", takes: takes, answers: answers, handler: i.issue, writes: true},
+			logical.UpdateOperation: {summary: "Mint a key of a role.", takes: takes, answers: issueAnswer, handler: i.issue, writes: true},
 		}},
 	}
 }
 
-func (i issue) issue(ctx context.Context, r request) (*logical.Response, error) {
+func (i Issue) issue(ctx context.Context, r request) (*logical.Response, error) {
 	role, err := r.in.required("role")
 	if err != nil {
 		return nil, err
@@ -76,11 +72,11 @@ func (i issue) issue(ctx context.Context, r request) (*logical.Response, error) 
 	if err != nil {
 		return nil, err
 	}
-	minted, err := i.issuer.Issue(ctx, lifecycle.IssueRequest{Role: role, Want: want, By: creator(r), Asker: asker(r.Request), OwnerTemplate: template})
+	minted, err := i.Issuer.Issue(ctx, lifecycle.IssueRequest{Role: role, Want: want, By: creator(r), Asker: asker(r.Request), OwnerTemplate: template})
 	if err != nil {
 		return nil, err
 	}
-	return mintAnswer(minted, issuedRows, i.clock), nil
+	return mintAnswer(minted, i.Clock), nil
 }
 
 // wanted is what the caller asks of a new key.
@@ -108,8 +104,8 @@ func value[V any](sent *V) (v V) {
 
 // ownerFor is the owner of a key to be issued: what the role's template renders
 // to for the caller, else what the caller says.
-func (i issue) ownerFor(ctx context.Context, name string, r request) (owner, template string, err error) {
-	role, found, err := i.role.Role(ctx, name)
+func (i Issue) ownerFor(ctx context.Context, name string, r request) (owner, template string, err error) {
+	role, found, err := i.Roles.Role(ctx, name)
 	if err != nil {
 		return "", "", err
 	}
@@ -119,7 +115,7 @@ func (i issue) ownerFor(ctx context.Context, name string, r request) (owner, tem
 	if r.in.has("owner") {
 		return "", "", record.Mistake("the role's owner_template sets the owner; it cannot be chosen")
 	}
-	owner, err = framework.PopulateIdentityTemplate(role.OwnerTemplate, r.EntityID, i.system())
+	owner, err = framework.PopulateIdentityTemplate(role.OwnerTemplate, r.EntityID, i.System())
 	if err != nil {
 		// Most often a token without an entity. The cause may name entities.
 		return "", "", record.Mistake("the role's owner_template cannot be rendered for this token's identity")

@@ -61,24 +61,27 @@ var readRows = slices.Concat(keyRows, rows[view]{
 	says("disabled_at", text, "When it was disabled.", func(v *view) any { return shown(v.DisabledAt) }),
 	says("disabled_reason", text, "Why it was disabled.", func(v *view) any { return v.DisabledReason }),
 	says("last_used_at", text, "When it was last verified as valid, itself or through a child.", func(v *view) any { return shown(v.uses.Latest()) }),
-	maySay("quota_remaining", count, "Where a quota applies: what is left of it.", func(v *view) any {
-		if v.quota == nil {
-			return nil
-		}
-		return v.quota.remaining
-	}),
-	maySay("quota_resets_at", text, "Where a quota applies: when it refills.", func(v *view) any {
-		if v.quota == nil {
-			return nil
-		}
-		return shown(v.quota.resetsAt)
-	}),
 	says("revoked_at", text, "When it was revoked.", func(v *view) any { at, _ := v.Revocation(v.standing); return shown(at) }),
 	says("revoke_reason", text, "Why it was revoked.", func(v *view) any { _, reason := v.Revocation(v.standing); return reason }),
 	says("versions", objects, "Its versions, newest first: version, status, created_at, expires_at, superseded_at, valid_until, last_used_at.", (*view).versions),
 })
 
-var readFields = readRows.fields()
+// quotaRows are shown where a quota applies.
+var quotaRows = rows[quota]{
+	maySay("quota_remaining", count, "Where a quota applies: what is left of it.", func(q *quota) any { return q.remaining }),
+	maySay("quota_resets_at", text, "Where a quota applies: when it refills.", func(q *quota) any { return shown(q.resetsAt) }),
+}
+
+var readFields = readRows.fields().with(quotaRows.fields())
+
+// whole is what a read shows.
+func (v *view) whole() map[string]any {
+	data := readRows.show(v)
+	if v.quota != nil {
+		quotaRows.add(data, v.quota)
+	}
+	return data
+}
 
 func (v *view) versions() any {
 	versions := make([]map[string]any, len(v.Versions))
@@ -102,25 +105,20 @@ type Lineages interface {
 	Lineage(ctx context.Context, k record.Key) (lineage.Lineage, error)
 }
 
-// Uses tells when a key was used.
-type Uses interface {
-	Uses(ctx context.Context, id string) (record.Uses, error)
-}
-
-// Limits tells what is left of a key's limits. TryPeek waits for nobody.
-type Limits interface {
-	Peek(ctx context.Context, line limit.Line, now record.Time) (limit.Remaining, error)
-	TryPeek(ctx context.Context, line limit.Line, now record.Time) (limit.Remaining, error)
-}
-
 // KeyAnswers show keys as keys/:key_id does. All fields are required.
 type KeyAnswers struct {
 	Lineages Lineages
-	Uses     Uses
-	Role     Role
-	Limits   Limits
-	Clock    Clock
-	Log      hclog.Logger
+	Uses     interface {
+		Uses(ctx context.Context, id string) (record.Uses, error)
+	}
+	Roles RoleReader
+	// Limits tell what is left of them. TryPeek waits for nobody.
+	Limits interface {
+		Peek(ctx context.Context, line limit.Line, now record.Time) (limit.Remaining, error)
+		TryPeek(ctx context.Context, line limit.Line, now record.Time) (limit.Remaining, error)
+	}
+	Clock Clock
+	Log   hclog.Logger
 }
 
 // read answers with a key.
@@ -132,7 +130,7 @@ func (a KeyAnswers) read(ctx context.Context, k record.Key) (*logical.Response, 
 	if v.quota, err = a.quota(ctx, k, a.Limits.Peek); err != nil {
 		return nil, err
 	}
-	return answer(readRows.show(&v)), nil
+	return answer(v.whole()), nil
 }
 
 // changed answers a change of a key with what a read would show. What cannot be
@@ -157,7 +155,7 @@ func (a KeyAnswers) changed(ctx context.Context, k record.Key, err error) (*logi
 		// Not known now, or held by a verify.
 		a.Log.Warn("a changed key is answered without its quota", "error", err)
 	}
-	return answer(readRows.show(&v), warnings...), nil
+	return answer(v.whole(), warnings...), nil
 }
 
 const aloneWarning = "the change is made; what the key's role, owner, parents and last uses say of it cannot be read, so the answer shows its own record only"
@@ -173,7 +171,7 @@ func (a KeyAnswers) view(ctx context.Context, k record.Key) (view, error) {
 
 // quota is what remains of the quota that applies to a key, if one does.
 func (a KeyAnswers) quota(ctx context.Context, k record.Key, peek func(context.Context, limit.Line, record.Time) (limit.Remaining, error)) (*quota, error) {
-	role, found, err := a.Role.Role(ctx, k.Role)
+	role, found, err := a.Roles.Role(ctx, k.Role)
 	if err != nil || !found || k.IssuedUnder(&role) == nil {
 		return nil, err
 	}

@@ -23,14 +23,12 @@ type KeyKeeper interface {
 }
 
 // Keys are the metadata of keys.
-func Keys(keeper KeyKeeper, answers KeyAnswers) Family { return keys{keeper, answers} }
-
-type keys struct {
-	keeper  KeyKeeper
-	answers KeyAnswers
+type Keys struct {
+	Keeper  KeyKeeper
+	Answers KeyAnswers
 }
 
-func (ks keys) routes() []route {
+func (ks Keys) routes() []route {
 	ops := operations{
 		logical.ReadOperation:   {summary: "Read a key's metadata.", answers: readFields, handler: ks.read},
 		logical.UpdateOperation: {summary: "Change a key that has not ended; what is not sent stays.", takes: updateRows.fields(), answers: readFields, handler: ks.update, writes: true},
@@ -42,23 +40,23 @@ func (ks keys) routes() []route {
 	}
 }
 
-func (ks keys) read(ctx context.Context, r request) (*logical.Response, error) {
-	k, err := ks.keeper.Find(ctx, target(r.in))
+func (ks Keys) read(ctx context.Context, r request) (*logical.Response, error) {
+	k, err := ks.Keeper.Find(ctx, target(r.in))
 	if err != nil {
 		return nil, err
 	}
-	return ks.answers.read(ctx, k)
+	return ks.Answers.read(ctx, k)
 }
 
-func (ks keys) update(ctx context.Context, r request) (*logical.Response, error) {
+func (ks Keys) update(ctx context.Context, r request) (*logical.Response, error) {
 	var change record.Change
 	if err := updateRows.take(r.in, &change); err != nil {
 		return nil, err
 	}
-	k, err := ks.keeper.Update(ctx, target(r.in), change)
-	return ks.answers.changed(ctx, k, err)
+	k, err := ks.Keeper.Update(ctx, target(r.in), change)
+	return ks.Answers.changed(ctx, k, err)
 }
 
-func (ks keys) delete(ctx context.Context, r request) (*logical.Response, error) {
-	return nil, ks.keeper.Delete(ctx, target(r.in))
+func (ks Keys) delete(ctx context.Context, r request) (*logical.Response, error) {
+	return nil, ks.Keeper.Delete(ctx, target(r.in))
 }

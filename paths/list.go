@@ -38,18 +38,14 @@ type KeyList interface {
 }
 
 // Lists pages through the keys.
-func Lists(keys KeyList, lineages Lineages, clock Clock, log hclog.Logger) Family {
-	return lists{keys, lineages, clock, log}
+type Lists struct {
+	Keys     KeyList
+	Lineages Lineages
+	Clock    Clock
+	Log      hclog.Logger
 }
 
-type lists struct {
-	keys     KeyList
-	lineages Lineages
-	clock    Clock
-	log      hclog.Logger
-}
-
-func (ls lists) routes() []route {
+func (ls Lists) routes() []route {
 	return []route{
 		{"keys/?$", "List the keys.", listHelp, nil, operations{
 			logical.ListOperation: {summary: "List the keys.", takes: pageFields, answers: pageAnswer, handler: ls.all},
@@ -63,22 +59,22 @@ func (ls lists) routes() []route {
 	}
 }
 
-func (ls lists) all(ctx context.Context, r request) (*logical.Response, error) {
-	return ls.page(ctx, r.in, ls.keys.EachKey)
+func (ls Lists) all(ctx context.Context, r request) (*logical.Response, error) {
+	return ls.page(ctx, r.in, ls.Keys.EachKey)
 }
 
-func (ls lists) ofOwner(ctx context.Context, r request) (*logical.Response, error) {
+func (ls Lists) ofOwner(ctx context.Context, r request) (*logical.Response, error) {
 	owner := r.in.word("owner")
 	if !record.ValidName(owner) {
 		return nil, nil
 	}
 	return ls.page(ctx, r.in, func(ctx context.Context, after string, visit func(string) (bool, error)) error {
-		return ls.keys.EachKeyOf(ctx, owner, after, visit)
+		return ls.Keys.EachKeyOf(ctx, owner, after, visit)
 	})
 }
 
-func (ls lists) owners(ctx context.Context, _ request) (*logical.Response, error) {
-	return listed(ls.keys.Owners(ctx))
+func (ls Lists) owners(ctx context.Context, _ request) (*logical.Response, error) {
+	return listed(ls.Keys.Owners(ctx))
 }
 
 // listed answers names.
@@ -95,7 +91,7 @@ type eachKey func(ctx context.Context, after string, visit func(id string) (more
 // afterGrammar is that of an id, or of the beginning of one.
 var afterGrammar = regexp.MustCompile(`^[0-9A-Za-z]{0,16}$`)
 
-func (ls lists) page(ctx context.Context, in input, each eachKey) (*logical.Response, error) {
+func (ls Lists) page(ctx context.Context, in input, each eachKey) (*logical.Response, error) {
 	limit := int64(maxPage)
 	if in.has("limit") {
 		n, err := in.number("limit", 1, maxPage)
@@ -134,11 +130,11 @@ func (ls lists) page(ctx context.Context, in input, each eachKey) (*logical.Resp
 var lineRows = keyRows.pick("role", "owner", "name", "status", "expires_at", "rotate_by", "created_at")
 
 // line is what a list shows of one key, nil when its record is gone.
-func (ls lists) line(ctx context.Context, id string) (map[string]any, error) {
-	k, found, err := ls.keys.PeekKey(ctx, id)
+func (ls Lists) line(ctx context.Context, id string) (map[string]any, error) {
+	k, found, err := ls.Keys.PeekKey(ctx, id)
 	if errors.Is(err, store.ErrUnreadable) {
 		// One damaged record must not hide the others; it can be deleted.
-		ls.log.Error("a key cannot be listed", "key_id", id, "error", err)
+		ls.Log.Error("a key cannot be listed", "key_id", id, "error", err)
 		return map[string]any{
 			"role": "", "owner": "", "name": "", "status": "unreadable",
 			"expires_at": "", "rotate_by": "", "created_at": "",
@@ -147,9 +143,9 @@ func (ls lists) line(ctx context.Context, id string) (map[string]any, error) {
 	if err != nil || !found {
 		return nil, err
 	}
-	l, err := ls.lineages.Lineage(ctx, k)
+	l, err := ls.Lineages.Lineage(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	return lineRows.show(&view{Key: k, standing: l.Standing, now: ls.clock.Now()}), nil
+	return lineRows.show(&view{Key: k, standing: l.Standing, now: ls.Clock.Now()}), nil
 }

@@ -36,8 +36,8 @@ type Clock interface {
 	Until(record.Time) time.Duration
 }
 
-// Role finds a role; nil where there is none.
-type Role interface {
+// RoleReader finds a role.
+type RoleReader interface {
 	Role(ctx context.Context, name string) (record.Role, bool, error)
 }
 

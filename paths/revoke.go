@@ -22,14 +22,12 @@ type Revoker interface {
 }
 
 // Revoke ends keys.
-func Revoke(revoker Revoker, answers KeyAnswers) Family { return revoke{revoker, answers} }
-
-type revoke struct {
-	revoker Revoker
-	answers KeyAnswers
+type Revoke struct {
+	Revoker Revoker
+	Answers KeyAnswers
 }
 
-func (rv revoke) routes() []route {
+func (rv Revoke) routes() []route {
 	byID := operations{logical.UpdateOperation: {summary: "End a key.", takes: reason, answers: readFields, handler: rv.byID, writes: true}}
 	return []route{
 		{"revoke", "End the key that is presented: the holder's door.", revokeHelp, nil, operations{
@@ -40,16 +38,16 @@ func (rv revoke) routes() []route {
 	}
 }
 
-func (rv revoke) byID(ctx context.Context, r request) (*logical.Response, error) {
-	k, err := rv.revoker.Revoke(ctx, target(r.in), r.in.word("reason"))
-	return rv.answers.changed(ctx, k, err)
+func (rv Revoke) byID(ctx context.Context, r request) (*logical.Response, error) {
+	k, err := rv.Revoker.Revoke(ctx, target(r.in), r.in.word("reason"))
+	return rv.Answers.changed(ctx, k, err)
 }
 
-func (rv revoke) byKey(ctx context.Context, r request) (*logical.Response, error) {
+func (rv Revoke) byKey(ctx context.Context, r request) (*logical.Response, error) {
 	key, err := r.in.presented()
 	if err != nil {
 		return nil, err
 	}
-	k, err := rv.revoker.RevokeByKey(ctx, key, r.in.word("reason"))
-	return rv.answers.changed(ctx, k, err)
+	k, err := rv.Revoker.RevokeByKey(ctx, key, r.in.word("reason"))
+	return rv.Answers.changed(ctx, k, err)
 }

@@ -47,7 +47,7 @@ var roleAnswer = roleRows.fields().with(fields{
 
 // RoleStore holds the roles.
 type RoleStore interface {
-	Role
+	RoleReader
 	Roles(ctx context.Context) ([]string, error)
 	UpdateRole(ctx context.Context, name string, change func(old record.Role, found bool) (record.Role, error)) (record.Role, error)
 }
@@ -58,17 +58,13 @@ type RoleDeleter interface {
 }
 
 // Roles is what keys may be and do.
-func Roles(store RoleStore, deleter RoleDeleter, config Configuration) Family {
-	return roles{store, deleter, config}
+type Roles struct {
+	Store   RoleStore
+	Deleter RoleDeleter
+	Config  Configuration
 }
 
-type roles struct {
-	store   RoleStore
-	deleter RoleDeleter
-	config  Configuration
-}
-
-func (rs roles) routes() []route {
+func (rs Roles) routes() []route {
 	write := operation{summary: "Create or change a role; what is not sent stays.", takes: roleRows.fields(), answers: roleAnswer, handler: rs.write, writes: true, exists: rs.exists}
 	return []route{
 		{"roles/?$", "List the roles.", "The names of all roles, in byte order.", nil, operations{
@@ -86,23 +82,23 @@ func (rs roles) routes() []route {
 }
 
 // find is the role that the path names.
-func (rs roles) find(ctx context.Context, in input) (record.Role, bool, error) {
+func (rs Roles) find(ctx context.Context, in input) (record.Role, bool, error) {
 	if name := in.word("role"); record.ValidName(name) {
-		return rs.store.Role(ctx, name)
+		return rs.Store.Role(ctx, name)
 	}
 	return record.Role{}, false, nil
 }
 
-func (rs roles) exists(ctx context.Context, in input) (bool, error) {
+func (rs Roles) exists(ctx context.Context, in input) (bool, error) {
 	_, found, err := rs.find(ctx, in)
 	return found, err
 }
 
-func (rs roles) list(ctx context.Context, _ request) (*logical.Response, error) {
-	return listed(rs.store.Roles(ctx))
+func (rs Roles) list(ctx context.Context, _ request) (*logical.Response, error) {
+	return listed(rs.Store.Roles(ctx))
 }
 
-func (rs roles) read(ctx context.Context, r request) (*logical.Response, error) {
+func (rs Roles) read(ctx context.Context, r request) (*logical.Response, error) {
 	role, found, err := rs.find(ctx, r.in)
 	if err != nil || !found {
 		return nil, err
@@ -110,12 +106,12 @@ func (rs roles) read(ctx context.Context, r request) (*logical.Response, error) 
 	return rs.answer(ctx, role)
 }
 
-func (rs roles) write(ctx context.Context, r request) (*logical.Response, error) {
+func (rs Roles) write(ctx context.Context, r request) (*logical.Response, error) {
 	name := r.in.word("role")
 	if err := record.CheckName("role", name); err != nil {
 		return nil, err
 	}
-	role, err := rs.store.UpdateRole(ctx, name, func(old record.Role, found bool) (record.Role, error) {
+	role, err := rs.Store.UpdateRole(ctx, name, func(old record.Role, found bool) (record.Role, error) {
 		return changeRole(old, found, r.in)
 	})
 	if err != nil {
@@ -163,16 +159,16 @@ func checkTemplate(template string, none bool) error {
 	return nil
 }
 
-func (rs roles) delete(ctx context.Context, r request) (*logical.Response, error) {
+func (rs Roles) delete(ctx context.Context, r request) (*logical.Response, error) {
 	name := r.in.word("role")
 	if !record.ValidName(name) {
 		return nil, nil
 	}
-	return nil, rs.deleter.DeleteRole(ctx, name)
+	return nil, rs.Deleter.DeleteRole(ctx, name)
 }
 
-func (rs roles) answer(ctx context.Context, r record.Role, warnings ...string) (*logical.Response, error) {
-	config, err := rs.config.Config(ctx)
+func (rs Roles) answer(ctx context.Context, r record.Role, warnings ...string) (*logical.Response, error) {
+	config, err := rs.Config.Config(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("answer a role: %w", err)
 	}

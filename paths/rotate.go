@@ -33,34 +33,32 @@ type Rotator interface {
 }
 
 // Rotate makes new versions of keys.
-func Rotate(rotator Rotator, clock Clock) Family { return rotate{rotator, clock} }
-
-type rotate struct {
-	rotator Rotator
-	clock   Clock
+type Rotate struct {
+	Rotator Rotator
+	Clock   Clock
 }
 
-func (ro rotate) routes() []route {
-	takes, answers := rotateRows.fields(), mintFields(rotatedRows)
-	byID := operations{logical.UpdateOperation: {summary: "Rotate a key.", takes: takes, answers: answers, handler: ro.byID, writes: true}}
+func (ro Rotate) routes() []route {
+	takes := rotateRows.fields()
+	byID := operations{logical.UpdateOperation: {summary: "Rotate a key.", takes: takes, answers: rotateAnswer, handler: ro.byID, writes: true}}
 	return []route{
 		{"rotate", "Rotate the key that is presented: the holder's door.", rotateHelp, nil, operations{
-			logical.UpdateOperation: {summary: "Rotate the key that is presented.", takes: takes.with(presentedKey), answers: answers, handler: ro.byKey, writes: true},
+			logical.UpdateOperation: {summary: "Rotate the key that is presented.", takes: takes.with(presentedKey), answers: rotateAnswer, handler: ro.byKey, writes: true},
 		}},
 		{"rotate/(?P<key_id>[^/]+)", "Rotate any key of the mount: the operator's door.", rotateHelp, keyID, byID},
 		{ofOwner + "/rotate", "Rotate a key of this owner.", ownerHelp, ownerName.with(keyID), byID},
 	}
 }
 
-func (ro rotate) byID(ctx context.Context, r request) (*logical.Response, error) {
+func (ro Rotate) byID(ctx context.Context, r request) (*logical.Response, error) {
 	req, err := rotateRequest(r)
 	if err != nil {
 		return nil, err
 	}
-	return ro.answer(ro.rotator.Rotate(ctx, target(r.in), req))
+	return ro.answer(ro.Rotator.Rotate(ctx, target(r.in), req))
 }
 
-func (ro rotate) byKey(ctx context.Context, r request) (*logical.Response, error) {
+func (ro Rotate) byKey(ctx context.Context, r request) (*logical.Response, error) {
 	key, err := r.in.presented()
 	if err != nil {
 		return nil, err
@@ -69,7 +67,7 @@ func (ro rotate) byKey(ctx context.Context, r request) (*logical.Response, error
 	if err != nil {
 		return nil, err
 	}
-	return ro.answer(ro.rotator.RotateByKey(ctx, key, req))
+	return ro.answer(ro.Rotator.RotateByKey(ctx, key, req))
 }
 
 func rotateRequest(r request) (lifecycle.RotateRequest, error) {
@@ -77,9 +75,9 @@ func rotateRequest(r request) (lifecycle.RotateRequest, error) {
 	return req, rotateRows.take(r.in, &req)
 }
 
-func (ro rotate) answer(m lifecycle.Minted, err error) (*logical.Response, error) {
+func (ro Rotate) answer(m lifecycle.Minted, err error) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mintAnswer(m, rotatedRows, ro.clock), nil
+	return mintAnswer(m, ro.Clock), nil
 }

@@ -29,8 +29,8 @@ import (
 type services struct {
 	Store    *store.Store
 	Verifier *verify.Verifier
-	lists    lists
-	*verifying
+	lists    Lists
+	*Verify
 	backend *framework.Backend
 }
 
@@ -70,11 +70,11 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 		t.Fatal(err)
 	}
 	view := func() logical.SystemView { return system }
-	answers := KeyAnswers{Lineages: engine, Uses: uses, Role: s, Limits: meter, Clock: ticks, Log: logger}
-	sv := &services{Store: s, Verifier: verifier, lists: lists{s, engine, ticks, logger}, verifying: &verifying{verifier: verifier, config: s, log: logger}}
+	answers := KeyAnswers{Lineages: engine, Uses: uses, Roles: s, Limits: meter, Clock: ticks, Log: logger}
+	sv := &services{Store: s, Verifier: verifier, lists: Lists{s, engine, ticks, logger}, Verify: &Verify{Verifier: verifier, Config: s, Log: logger}}
 	sv.backend = &framework.Backend{BackendType: logical.TypeLogical, Secrets: Secrets(engine, view, ticks, logger), Paths: All(logger,
-		sv.verifying, Authorize(verifier), Issue(engine, s, view, ticks), Rotate(engine, ticks), Revoke(engine, answers), Delegate(engine, ticks), sv.lists,
-		Keys(engine, answers), Roles(s, engine, s), Config(s, func(record.Config) {}), Stop(engine), Tidy(upkeep.NewTidier(kept)), Info("", ""),
+		sv.Verify, Authorize{verifier}, Issue{engine, s, view, ticks}, Rotate{engine, ticks}, Revoke{engine, answers}, Delegate{engine, ticks}, sv.lists,
+		Keys{engine, answers}, Roles{s, engine, s}, Config{s, func(record.Config) {}}, Stop{engine}, Tidy{upkeep.NewTidier(kept)}, Info{},
 	)}
 	sv.role(t, "web", func(r *record.Role) { r.UID = "u1" })
 	return sv

@@ -22,11 +22,9 @@ type Stopper interface {
 }
 
 // Stop is the emergency stop.
-func Stop(s Stopper) Family { return stop{s} }
+type Stop struct{ Stopper Stopper }
 
-type stop struct{ stopper Stopper }
-
-func (s stop) routes() []route {
+func (s Stop) routes() []route {
 	return []route{
 		{"stop/owners/(?P<owner>[^/]+)", "End all keys of an owner at once.", stopHelp, ownerName, operations{
 			logical.UpdateOperation: {summary: "Stop an owner.", takes: reason, answers: stopRows.fields(), handler: s.owner, writes: true},
@@ -37,12 +35,12 @@ func (s stop) routes() []route {
 	}
 }
 
-func (s stop) owner(ctx context.Context, r request) (*logical.Response, error) {
-	return stopped(s.stopper.StopOwner(ctx, r.in.word("owner"), r.in.word("reason"), r.ID))
+func (s Stop) owner(ctx context.Context, r request) (*logical.Response, error) {
+	return stopped(s.Stopper.StopOwner(ctx, r.in.word("owner"), r.in.word("reason"), r.ID))
 }
 
-func (s stop) role(ctx context.Context, r request) (*logical.Response, error) {
-	return stopped(s.stopper.StopRole(ctx, r.in.word("role"), r.in.word("reason"), r.ID))
+func (s Stop) role(ctx context.Context, r request) (*logical.Response, error) {
+	return stopped(s.Stopper.StopRole(ctx, r.in.word("role"), r.in.word("reason"), r.ID))
 }
 
 func stopped(halt record.Halt, err error) (*logical.Response, error) {

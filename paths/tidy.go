@@ -25,11 +25,9 @@ type Tidier interface {
 }
 
 // Tidy starts a tidy, and tells what the last one did.
-func Tidy(t Tidier) Family { return tidy{t} }
+type Tidy struct{ Tidier Tidier }
 
-type tidy struct{ tidier Tidier }
-
-func (t tidy) routes() []route {
+func (t Tidy) routes() []route {
 	return []route{
 		{"tidy", "Remove what has ended.",
 			"Removes keys that ended longer ago than revoked_retention and mends the indexes, in the background, one run at a time. It also runs by itself, once an hour.", nil, operations{
@@ -41,12 +39,12 @@ func (t tidy) routes() []route {
 	}
 }
 
-func (t tidy) start(context.Context, request) (*logical.Response, error) {
-	s := t.tidier.Start()
+func (t Tidy) start(context.Context, request) (*logical.Response, error) {
+	s := t.Tidier.Start()
 	return answer(tidyRows.show(&s)), nil
 }
 
-func (t tidy) read(context.Context, request) (*logical.Response, error) {
-	s := t.tidier.Status()
+func (t Tidy) read(context.Context, request) (*logical.Response, error) {
+	s := t.Tidier.Status()
 	return answer(tidyRows.show(&s)), nil
 }

@@ -55,18 +55,14 @@ type Verifier interface {
 }
 
 // Verify decides about keys, one or many.
-func Verify(verifier Verifier, config Configuration, log hclog.Logger) Family {
-	return &verifying{verifier: verifier, config: config, log: log}
-}
-
-type verifying struct {
-	verifier  Verifier
-	config    Configuration
-	log       hclog.Logger
+type Verify struct {
+	Verifier  Verifier
+	Config    Configuration
+	Log       hclog.Logger
 	answering atomic.Int64 // bytes of the batches that are being answered
 }
 
-func (vs *verifying) routes() []route {
+func (vs *Verify) routes() []route {
 	ops := operations{
 		logical.UpdateOperation: {summary: "Verify a key.", takes: verifyFields, answers: verifyAnswer, handler: vs.byBody},
 		logical.ReadOperation:   {summary: "Verify the key in the header X-API-Key.", takes: questionFields, answers: verifyAnswer, handler: vs.byHeader},
@@ -77,7 +73,7 @@ func (vs *verifying) routes() []route {
 	}
 }
 
-func (vs *verifying) byBody(ctx context.Context, r request) (*logical.Response, error) {
+func (vs *Verify) byBody(ctx context.Context, r request) (*logical.Response, error) {
 	if r.in.has("batch_input") {
 		return vs.batch(ctx, r)
 	}
@@ -88,10 +84,10 @@ func (vs *verifying) byBody(ctx context.Context, r request) (*logical.Response, 
 	return vs.verify(ctx, r, key)
 }
 
-func (vs *verifying) byHeader(ctx context.Context, r request) (*logical.Response, error) {
+func (vs *Verify) byHeader(ctx context.Context, r request) (*logical.Response, error) {
 	inHeader := header(r.Request, "X-API-Key")
 	if r.in.has("key") {
-		config, err := vs.config.Config(ctx)
+		config, err := vs.Config.Config(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +121,7 @@ func header(r *logical.Request, name string) (values []string) {
 	return values
 }
 
-func (vs *verifying) verify(ctx context.Context, r request, key apikey.Presented) (*logical.Response, error) {
+func (vs *Verify) verify(ctx context.Context, r request, key apikey.Presented) (*logical.Response, error) {
 	q, err := asked(r.in, key, r.in.word("role"))
 	if err != nil {
 		return nil, err
@@ -135,7 +131,7 @@ func (vs *verifying) verify(ctx context.Context, r request, key apikey.Presented
 		// that it cannot parse.
 		q.ScopesNamed = false
 	}
-	d, err := vs.verifier.Verify(ctx, q.Request)
+	d, err := vs.Verifier.Verify(ctx, q.Request)
 	if err != nil {
 		return nil, err
 	}
