@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -37,49 +38,37 @@ func (b *Batch) Decided(d *verify.Decision, brief bool) (bytes int) {
 	if d.Proven() {
 		id, owner = d.Key.ID, d.Key.Owner
 	}
-	before := b.open(id, owner, string(d.Code), d.Code.HTTPStatus())
-	for _, p := range parts {
-		if !p.shown(d, brief) {
-			continue
-		}
-		for _, f := range p.fields {
-			b.field(f.Name, f.Value(d))
-		}
-	}
-	return b.close() - before
+	begin := b.begin(id, owner, string(d.Code), d.Code.HTTPStatus())
+	each(d, brief, b.field)
+	return b.end(begin)
 }
 
 // Undecided adds an item that could not be decided, and why.
 func (b *Batch) Undecided(text string, status int) (bytes int) {
-	before := b.open("", "", "", status)
+	begin := b.begin("", "", "", status)
 	b.field("error", text)
 	b.field("http_status", status)
-	return b.close() - before
+	return b.end(begin)
 }
 
 // JSON is the list of all items. Nothing is added afterwards.
-func (b *Batch) JSON() []byte { return append(b.encoded, ']') }
+func (b *Batch) JSON() []byte { return append(bytes.TrimSuffix(b.encoded, []byte(",")), ']') }
 
-func (b *Batch) open(id, owner, code string, status int) (before int) {
-	if len(b.KeyIDs) > 0 {
-		b.encoded = append(b.encoded, ',')
-	}
+func (b *Batch) begin(id, owner, code string, status int) int {
 	b.KeyIDs, b.Owners, b.Codes, b.Statuses = append(b.KeyIDs, id), append(b.Owners, owner), append(b.Codes, code), append(b.Statuses, status)
-	before = len(b.encoded)
 	b.encoded = append(b.encoded, '{')
-	return before
+	return len(b.encoded) - 1
 }
 
 func (b *Batch) field(name string, value any) {
-	if b.encoded[len(b.encoded)-1] != '{' {
-		b.encoded = append(b.encoded, ',')
-	}
-	b.encoded = appendJSON(append(appendText(b.encoded, name), ':'), value)
+	b.encoded = append(appendJSON(append(appendText(b.encoded, name), ':'), value), ',')
 }
 
-func (b *Batch) close() (after int) {
-	b.encoded = append(b.encoded, '}')
-	return len(b.encoded)
+// end puts the brace where the last field put its comma.
+func (b *Batch) end(begin int) (bytes int) {
+	b.encoded[len(b.encoded)-1] = '}'
+	b.encoded = append(b.encoded, ',')
+	return len(b.encoded) - 1 - begin
 }
 
 // appendJSON writes a value as encoding/json does, which would take most of a

@@ -86,15 +86,19 @@ func Fields() (all []Field) {
 // Data is a decision as fields by name. A brief one has only what a gateway acts on.
 func Data(d *verify.Decision, brief bool) map[string]any {
 	data := make(map[string]any, 16) // as most answers need
+	each(d, brief, func(name string, value any) { data[name] = value })
+	return data
+}
+
+// each visits what a decision says.
+func each(d *verify.Decision, brief bool, field func(name string, value any)) {
 	for _, p := range parts {
-		if !p.shown(d, brief) {
-			continue
-		}
-		for _, f := range p.fields {
-			data[f.Name] = f.Value(d)
+		if p.shown(d, brief) {
+			for _, f := range p.fields {
+				field(f.Name, f.Value(d))
+			}
 		}
 	}
-	return data
 }
 
 // list is a list that is never null.
