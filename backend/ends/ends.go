@@ -72,7 +72,11 @@ func (s *Seen) NoteIdle(id string, active record.Time) { s.mark(end{id: id}, act
 // Used takes a note of idleness back: a request that came in time was decided
 // later than one that found the key idle.
 func (s *Seen) Used(id string) {
-	if s.any.Load() {
+	if !s.any.Load() {
+		return
+	}
+	// Each use of each key asks, and few have a mark: a look keeps nobody waiting.
+	if _, marked, _ := s.ends.Get(end{id: id}); marked {
 		s.ends.Drop(end{id: id})
 	}
 }

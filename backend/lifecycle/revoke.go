@@ -100,7 +100,11 @@ func (e *Engine) remove(ctx context.Context, id string, keep func(*record.Key) b
 // EndLease is what the end of a version's lease does. It never fails for a
 // version that is gone or has ended, and is safe to repeat.
 func (e *Engine) EndLease(ctx context.Context, id string, version int) error {
-	_, err := e.end(ctx, id, func(k *record.Key) error { return k.EndVersion(version, e.Clock.Now()) })
+	_, err := e.end(ctx, id, func(k *record.Key) error {
+		now := e.Clock.Now()
+		e.Resolver.Ends.Note(k, now) // a lease that ran out says so: no clock takes that back
+		return k.EndVersion(version, now)
+	})
 	return record.Except(err, record.ErrKeyNotFound)
 }
 

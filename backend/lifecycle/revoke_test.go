@@ -196,3 +196,15 @@ func TestTroubleWithTheEndOfALeaseIsAnErrorToRepeat(t *testing.T) {
 		t.Errorf("it is %s", got)
 	}
 }
+
+// A lease that ended with its version ended it, whatever time it is later.
+func TestTheEndOfALeaseIsRememberedWhenTheTimeGoesBack(t *testing.T) {
+	t.Parallel()
+	w, m := leasedWorld(t)
+	w.clock.move(10 * hour)
+	w.quiet(func() { w.must(w.EndLease(t.Context(), m.Key.ID, 1)) })
+	w.clock.move(-hour)
+	if got := w.code(m); got != verify.Expired {
+		t.Errorf("without its lease it is %s", got)
+	}
+}
