@@ -86,22 +86,13 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	m.ends = ends.New(m.clock)
 	m.uses = usage.New(records, size, m.writable, m.clock.Now())
 	resolver := lineage.Resolver{Reader: m.store, Uses: m.uses, Ends: m.ends, Clock: m.clock}
-	verifier := &verify.Verifier{
-		Resolver: resolver,
-		Reader:   m.store,
-		Matcher:  hasher,
-		Proofs:   m.proofs,
-		Limiter:  m.meter,
-		Used:     m.used,
-		Idle:     m.idle,
+	prover := func(lane verify.Matcher) *verify.Prover {
+		return &verify.Prover{Reader: m.store, Matcher: lane, Proofs: m.proofs}
 	}
-	// Holders who change or end their keys wait in lanes of their own.
-	changes, revocations := *verifier, *verifier
-	changes.Matcher, revocations.Matcher = hasher.Changes(), hasher.Revocations()
 	engine := &lifecycle.Engine{
 		Store:    m.store,
-		Prover:   &changes,
-		Revoker:  &revocations,
+		Prover:   prover(hasher.Changes()),
+		Revoker:  prover(hasher.Revocations()),
 		Resolver: resolver,
 		Hasher:   hasher,
 		Clock:    m.clock,
@@ -124,7 +115,12 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	m.rehasher = upkeep.NewRehasher(kept, hasher, rand.Reader, m.proofs)
 	m.idleEnds = upkeep.NewIdleEnds(kept, m.uses)
 	m.flusher = upkeep.NewFlusher(kept, m.uses, m.meter)
-	verifier.Outdated = m.rehasher.Offer
+	verifier := &verify.Verifier{
+		Prover:   prover(hasher),
+		Resolver: resolver,
+		Limiter:  m.meter,
+		Observer: verify.Observers{m.flusher, m.idleEnds, m.rehasher},
+	}
 	m.Backend = m.framework(verifier, engine)
 	return m
 }

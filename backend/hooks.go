@@ -98,24 +98,11 @@ func (m *mount) clean(context.Context) {
 	stops.Wait()
 }
 
-// idle notes a key that is refused as idle: in memory before verify answers, and
-// in its record soon.
-func (m *mount) idle(id string, at, active record.Time) {
-	m.ends.NoteIdle(id, active)
-	m.idleEnds.Note(id, at, active)
-}
-
 // gone drops what is counted of a key whose record was removed.
 func (m *mount) gone(id string) {
 	m.uses.Forget(id)
 	m.ends.Forget(id)
 	m.meter.Forget(id)
-}
-
-// used notes a use of a version.
-func (m *mount) used(id string, version int, now record.Time) {
-	m.ends.Used(id)
-	m.flusher.Used(id, version, now)
 }
 
 // tell logs what becomes of a jump of the wall clock. Whoever asks for the time
@@ -137,6 +124,7 @@ func (m *mount) configured(c record.Config) {
 	m.store.ResizeCache(c.VerifyCacheSize)
 	m.proofs.Resize(c.VerifyCacheSize)
 	m.uses.Resize(c.VerifyCacheSize)
+	m.rehasher.Configure(c)
 	m.flusher.Wake()
 }
 

@@ -64,12 +64,11 @@ func (a Authorize) authorize(ctx context.Context, r request) (*logical.Response,
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		return statusAnswer(&verify.Decision{Code: verify.Invalid}), nil
-	}
-	q, err := asked(r.in, get[apikey.Presented](r.in, "key"), r.in.word("role"))
-	if err != nil {
-		return nil, err
+	q := question{Request: verify.Request{Role: r.in.word("role")}} // without a key it is invalid
+	if ok {
+		if q, err = asked(r.in, get[apikey.Presented](r.in, "key"), q.Role); err != nil {
+			return nil, err
+		}
 	}
 	d, err := a.Verifier.Verify(ctx, q.Request)
 	if err != nil {

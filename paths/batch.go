@@ -56,7 +56,7 @@ func (vs *Verify) batch(ctx context.Context, r request) (*logical.Response, erro
 	return b.answer(r)
 }
 
-func (vs *Verify) item(ctx context.Context, item any, role string, room func(verify.Decision) error) (d verify.Decision, brief bool, err error) {
+func (vs *Verify) item(ctx context.Context, item any, role string, room func(verify.Description) error) (d verify.Decision, brief bool, err error) {
 	data, ok := item.(map[string]any)
 	if !ok {
 		return d, false, record.Mistake("a batch item must be an object")

@@ -225,7 +225,7 @@ func (late) Match(ctx context.Context, _ string, _ keyhash.PHC, _ string) (bool,
 func TestWhatABatchHasNoTimeForIsBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sv, key := issued(t)
-		sv.Verifier.Matcher = late{}
+		sv.Verifier.Prover.Matcher = late{}
 		results := sv.results(t, "verify", params{"key": key["key"]}, params{"key": "x"}, params{}, params{"key": key["key"]})
 		for i, want := range []float64{503, 401, 400, 503} {
 			if results[i]["http_status"] != want {

@@ -25,9 +25,9 @@ const (
 // errNoRoom is returned for an item that would make an answer too long.
 const errNoRoom record.Busy = "busy: the answers to batches are full; ask about this item in another batch, or with brief"
 
-// room refuses a decision whose answer does not fit, and holds the bytes of one
+// room refuses a key whose answer does not fit, and holds the bytes of one
 // that does.
-func (b *batch) room(d verify.Decision) error {
+func (b *batch) room(d verify.Description) error {
 	size := verdict.Most(&d)
 	if size-briefAnswer > b.left {
 		return errNoRoom

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
@@ -42,13 +41,9 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 	uses, meter := usage.New(s, 100, func() bool { return true }, ticks.Now()), limit.NewMeter(s)
 	seen := ends.New(ticks)
 	resolver := lineage.Resolver{Reader: s, Uses: uses, Ends: seen, Clock: ticks}
-	verifier := &verify.Verifier{
-		Resolver: resolver, Reader: s, Matcher: hasher, Proofs: proof.New(100), Limiter: meter, Used: uses.Touch,
-		Idle:     func(id string, _, active record.Time) { seen.NoteIdle(id, active) },
-		Outdated: func(apikey.Key, keyhash.PHC) {},
-	}
+	prover := &verify.Prover{Reader: s, Matcher: hasher, Proofs: proof.New(100)}
 	engine := &lifecycle.Engine{
-		Store: s, Prover: verifier, Revoker: verifier, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
+		Store: s, Prover: prover, Revoker: prover, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
 		Gone: func(id string) {
 			uses.Forget(id)
 			meter.Forget(id)
@@ -68,6 +63,12 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 	}
 	if err := s.EnsureTagKey(t.Context(), rand.Reader); err != nil {
 		t.Fatal(err)
+	}
+	idle := upkeep.NewIdleEnds(kept, uses)
+	t.Cleanup(idle.Stop)
+	verifier := &verify.Verifier{
+		Prover: prover, Resolver: resolver, Limiter: meter,
+		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter), idle},
 	}
 	view := func() logical.SystemView { return system }
 	answers := KeyAnswers{Lineages: engine, Uses: uses, Roles: s, Limits: meter, Clock: ticks, Log: logger}

@@ -33,8 +33,8 @@ func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error
 }
 
 // child is what the parent, as it is now, lets the new key be.
-func (e *Engine) child(ctx context.Context, p verify.Proven, r DelegateRequest) (draft, error) {
-	parent, err := e.Find(ctx, Target{ID: p.Record.ID})
+func (e *Engine) child(ctx context.Context, p verify.Proof, r DelegateRequest) (draft, error) {
+	parent, err := e.Find(ctx, Target{ID: p.Key.ID})
 	if err != nil {
 		return draft{}, err
 	}

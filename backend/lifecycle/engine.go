@@ -16,7 +16,7 @@ import (
 
 // Prover finds out whether a text is a key of this mount.
 type Prover interface {
-	Prove(ctx context.Context, text apikey.Presented, role string) (verify.Proven, bool, error)
+	Prove(ctx context.Context, text apikey.Presented, role string) (verify.Proof, error)
 }
 
 // Clock tells the mount's time.

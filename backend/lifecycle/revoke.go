@@ -40,11 +40,11 @@ func (e *Engine) RevokeByKey(ctx context.Context, text apikey.Presented, reason 
 	if err != nil {
 		return record.Key{}, err
 	}
-	standing, err := e.standingOrAlone(ctx, p.Record)
+	standing, err := e.standingOrAlone(ctx, p.Key)
 	if err != nil {
 		return record.Key{}, err
 	}
-	return e.revoke(ctx, p.Record.ID, reason, func(k *record.Key) error {
+	return e.revoke(ctx, p.Key.ID, reason, func(k *record.Key) error {
 		v := k.Find(p.Version.Number)
 		if v == nil {
 			return record.ErrVersionOver

@@ -29,7 +29,7 @@ func (e *Engine) RotateByKey(ctx context.Context, text apikey.Presented, r Rotat
 	if err != nil {
 		return Minted{}, err
 	}
-	return e.mint(ctx, e.rotation(ctx, Target{ID: p.Record.ID}, p.Version.Number, r))
+	return e.mint(ctx, e.rotation(ctx, Target{ID: p.Key.ID}, p.Version.Number, r))
 }
 
 // rotation is the order for a new version of a key. presented is the version that

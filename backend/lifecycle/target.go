@@ -25,10 +25,11 @@ func (t Target) ownersDoor() bool { return t.Owner != "" }
 
 func (t Target) hides(k *record.Key) bool { return t.Owner != "" && k.Owner != t.Owner }
 
-// prove is the key that is presented.
-func prove(ctx context.Context, by Prover, text apikey.Presented) (verify.Proven, error) {
-	p, ok, err := by.Prove(ctx, text, "")
-	if err == nil && !ok {
+// prove is the key that is presented, at any of the holders' doors. A text that is
+// not proven is no key there.
+func prove(ctx context.Context, by Prover, text apikey.Presented) (verify.Proof, error) {
+	p, err := by.Prove(ctx, text, "")
+	if err == nil && !p.Holds() {
 		err = record.ErrKeyNotFound
 	}
 	return p, err

@@ -15,7 +15,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
@@ -23,6 +22,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
@@ -163,12 +163,15 @@ func newWorld(t *testing.T) *world {
 			w.events = append(w.events, string(what)+" "+id)
 		},
 	}
+	standby := &upkeep.Mount{Store: records, Resolver: w.Resolver, Clock: w.clock, Logger: w.Logger, Writable: func() bool { return false }}
+	idle := upkeep.NewIdleEnds(standby, w.uses)
+	t.Cleanup(idle.Stop)
+	prover := &verify.Prover{Reader: records, Matcher: w.Hasher, Proofs: w.proofs}
+	w.Prover, w.Revoker = prover, prover
 	w.verify = &verify.Verifier{
-		Resolver: w.Resolver, Reader: records, Matcher: w.Hasher, Proofs: w.proofs, Limiter: w.meter, Used: w.used,
-		Idle:     func(id string, _, active record.Time) { w.ends.NoteIdle(id, active) },
-		Outdated: func(apikey.Key, keyhash.PHC) {},
+		Prover: prover, Resolver: w.Resolver, Limiter: w.meter,
+		Observer: verify.Observers{upkeep.NewFlusher(standby, w.uses, w.meter), idle},
 	}
-	w.Prover, w.Revoker = w.verify, w.verify
 	w.setCost(8, 1)
 	w.must(w.Store.EnsureTagKey(t.Context(), rand.Reader))
 	w.role("web", func(r *record.Role) {
@@ -192,11 +195,6 @@ func (w *world) setCost(memoryKiB, iterations uint32) {
 		return nil
 	})
 	w.must(err)
-}
-
-func (w *world) used(id string, version int, now record.Time) {
-	w.ends.Used(id)
-	w.uses.Touch(id, version, now)
 }
 
 func (w *world) must(err error) {

@@ -3,8 +3,10 @@ package upkeep
 import (
 	"context"
 
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/usage"
+	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 // idleQueue bounds how many idle ends wait to be written down. What does not fit
@@ -30,6 +32,30 @@ type idleEnd struct {
 	id     string
 	at     record.Time
 	active record.Time // the last use that was known when it was decided
+}
+
+// Observe remembers which keys were refused because nobody used them, and forgets
+// it of one that was used: its request came in time, and was decided later than one
+// that found it idle.
+func (i *IdleEnds) Observe(o verify.Observation) {
+	i.look(&o.Lineage, o.At, o.Decision.Code)
+	for n := range o.Lineage.Ancestors {
+		i.look(&o.Lineage.Ancestors[n], o.At, o.Decision.Code)
+	}
+}
+
+// look takes what ended because nobody used it: in memory before the answer leaves,
+// and into its record soon.
+func (i *IdleEnds) look(l *lineage.Lineage, now record.Time, code verify.Code) {
+	k, s := &l.Key, l.Standing
+	switch {
+	case code == verify.Valid:
+		i.mount.Resolver.Ends.Used(k.ID)
+	case k.Idle(s, now) && !s.Seen.Idle && k.RevokedAt == 0 && now < k.Newest().ExpiresAt:
+		active := max(k.CreatedAt, s.LastUsed)
+		i.mount.Resolver.Ends.NoteIdle(k.ID, active)
+		i.Note(k.ID, k.IdleEnd(s), active)
+	}
 }
 
 // Note takes an idle end, and the last use that it was counted from. It never

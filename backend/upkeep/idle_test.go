@@ -17,10 +17,7 @@ func idling(t *testing.T) (*world, *IdleEnds) {
 	w.role("web", func(r *record.Role) { r.IdleTimeout = hour })
 	w.uses.Recover(nil)
 	ends := NewIdleEnds(w.kept, w.uses)
-	w.verify.Idle = func(id string, at, active record.Time) {
-		w.ends.NoteIdle(id, active)
-		ends.Note(id, at, active)
-	}
+	w.verify.Observer = verify.Observers{NewFlusher(w.kept, w.uses, w.meter), ends}
 	return w, ends
 }
 
@@ -135,4 +132,44 @@ func TestMoreIdleEndsThanCanWaitBlockNobody(t *testing.T) {
 	}
 	close(stuck)
 	ends.Stop()
+}
+
+func TestAKeyThatNobodyUsedIsToldUntilItIsNoted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, ends := idling(t)
+		defer ends.Stop()
+		m := w.issue()
+		w.uses.Touch(m.Key.ID, 1, start+9)
+		w.clock.move(hour + 9)
+		writes := w.disk.writes.Load()
+		for range 2 {
+			if got := w.code(m); got != verify.Expired {
+				t.Errorf("it is %s", got)
+			}
+			synctest.Wait()
+		}
+		if got, end := w.disk.writes.Load()-writes, w.key(m.Key.ID).Versions[0].ExpiresAt; got != 1 || end != start.Add(hour+9) {
+			t.Errorf("%d writes, it expires at %+d", got, end.Sub(start))
+		}
+	})
+	for name, do := range map[string]func(w *world, m lifecycle.Minted){
+		"revoked by itself":       func(w *world, m lifecycle.Minted) { w.revokeNow(m) },
+		"expired by itself":       func(w *world, _ lifecycle.Minted) { w.clock.move(9 * hour) },
+		"used a second too early": func(w *world, m lifecycle.Minted) { w.uses.Touch(m.Key.ID, 1, start+1) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w, ends := idling(t)
+			m := w.issue()
+			w.clock.move(hour)
+			do(w, m)
+			writes := w.disk.writes.Load()
+			w.code(m)
+			synctest.Wait()
+			ends.Stop()
+			if got := w.disk.writes.Load() - writes; got != 0 || w.ends.Of(&m.Key).Idle {
+				t.Errorf("%s: it is noted, with %d writes", name, got)
+			}
+		})
+	}
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 const (
@@ -30,6 +32,7 @@ type Rehasher struct {
 	// proofs get one of the new hash, so that a re-hash makes no key cold.
 	proofs *proof.Cache
 
+	cost    atomic.Pointer[keyhash.Params] // nil until it is known
 	mu      sync.Mutex
 	pending map[offer]bool
 	queue   chan rehash
@@ -54,6 +57,20 @@ func NewRehasher(m *Mount, hasher *keyhash.Hasher, random io.Reader, proofs *pro
 	return &Rehasher{
 		mount: m, hasher: hasher, random: random, proofs: proofs,
 		pending: make(map[offer]bool), queue: make(chan rehash, rehashQueue),
+	}
+}
+
+// Configure takes the cost that hashes shall have.
+func (r *Rehasher) Configure(c record.Config) {
+	cost := c.Argon2()
+	r.cost.Store(&cost)
+}
+
+// Observe offers a key that verified and whose hash has another cost.
+func (r *Rehasher) Observe(o verify.Observation) {
+	cost, phc := r.cost.Load(), o.Decision.Version.Hash
+	if o.Decision.Valid() && cost != nil && keyhash.NeedsRehash(phc, *cost) {
+		r.Offer(o.Text, phc)
 	}
 }
 

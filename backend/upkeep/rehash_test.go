@@ -171,3 +171,43 @@ func (w *world) eventually(what string, is func() bool) {
 	}
 	w.Fatalf("it never happens that %s", what)
 }
+
+func TestOnlyAValidKeyOfAnotherCostIsOffered(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		memoryKiB, iterations uint32
+		do                    func(w *world, m lifecycle.Minted)
+		want                  bool
+	}{
+		"the same cost is not":       {memoryKiB: 16, iterations: 2},
+		"a lower cost is not":        {memoryKiB: 8, iterations: 3},
+		"a higher cost is":           {memoryKiB: 24, iterations: 2, want: true},
+		"a key that is refused not":  {memoryKiB: 24, iterations: 2, do: func(w *world, _ lifecycle.Minted) { w.role("web", func(r *record.Role) { r.Disabled = true }) }},
+		"a key that has expired not": {memoryKiB: 24, iterations: 2, do: func(w *world, _ lifecycle.Minted) { w.clock.move(10 * hour) }},
+		"none while no cost is told": {},
+	} {
+		w := newWorld(t)
+		w.setCost(16, 2)
+		m := w.issue()
+		r := w.rehasher()
+		stuck := make(chan struct{})
+		w.kept.Writable = func() bool { <-stuck; return false }
+		if tc.memoryKiB != 0 {
+			w.setCost(tc.memoryKiB, tc.iterations)
+			config, err := w.Store.Config(t.Context())
+			w.must(err)
+			r.Configure(config)
+		}
+		if tc.do != nil {
+			tc.do(w, m)
+		}
+		w.verify.Observer = r
+		w.code(m)
+		r.mu.Lock()
+		if got := r.pending[offerOf(m.Text)]; got != tc.want {
+			t.Errorf("%s: offered is %v", name, got)
+		}
+		r.mu.Unlock()
+		close(stuck)
+	}
+}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 // secureTime is for how long a mount stays secured. When Vault reloads a plugin
@@ -62,9 +62,16 @@ func (f *Flusher) resume(ctx context.Context) (wait time.Duration) {
 	return 0
 }
 
-// Used notes a use of a version. Its answer waits for it.
-func (f *Flusher) Used(id string, version int, now record.Time) {
-	f.uses.Touch(id, version, now)
+// Observe notes a use of a version, which is one of all ancestors, too. Its answer
+// waits for it.
+func (f *Flusher) Observe(o verify.Observation) {
+	if !o.Decision.Valid() {
+		return
+	}
+	f.uses.Touch(o.Lineage.Key.ID, o.Decision.Version.Number, o.At)
+	for i := range o.Lineage.Ancestors {
+		f.uses.Touch(o.Lineage.Ancestors[i].Key.ID, 0, o.At) // of no version
+	}
 	if !f.secured.Load() {
 		return
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
@@ -91,12 +90,16 @@ func newWorld(t *testing.T) *world {
 		Writable: func() bool { return w.writable },
 		Redated:  func() { w.uses.Refresh() },
 	}
+	standby := *w.kept
+	standby.Writable = func() bool { return false }
+	idle := NewIdleEnds(&standby, w.uses)
+	t.Cleanup(idle.Stop)
+	prover := &verify.Prover{Reader: records, Matcher: w.Hasher, Proofs: w.proofs}
+	w.Prover, w.Revoker = prover, prover
 	w.verify = &verify.Verifier{
-		Resolver: w.Resolver, Reader: records, Matcher: w.Hasher, Proofs: w.proofs, Limiter: w.meter, Used: w.used,
-		Idle:     func(id string, _, active record.Time) { w.ends.NoteIdle(id, active) },
-		Outdated: func(apikey.Key, keyhash.PHC) {},
+		Prover: prover, Resolver: w.Resolver, Limiter: w.meter,
+		Observer: verify.Observers{NewFlusher(w.kept, w.uses, w.meter), idle},
 	}
-	w.Prover, w.Revoker = w.verify, w.verify
 	w.setCost(8, 1)
 	w.must(w.Store.EnsureTagKey(t.Context(), rand.Reader))
 	w.role("web", func(r *record.Role) {
@@ -120,11 +123,6 @@ func (w *world) setCost(memoryKiB, iterations uint32) {
 		return nil
 	})
 	w.must(err)
-}
-
-func (w *world) used(id string, version int, now record.Time) {
-	w.ends.Used(id)
-	w.uses.Touch(id, version, now)
 }
 
 func (w *world) must(err error) {

@@ -9,9 +9,8 @@ const MostBrief = 256
 // fixedBytes is what the names, numbers and times of an answer take at the most.
 const fixedBytes = 768
 
-// Most is how long the answer to a decision may become in JSON, whatever the limits
-// say.
-func Most(d *verify.Decision) int {
+// Most is how long the answer about a key may become in JSON.
+func Most(d *verify.Description) int {
 	size := fixedBytes + encodedBytes(d.Key.ID) + encodedBytes(d.Key.Owner) + encodedBytes(d.Key.Role) + encodedBytes(d.Key.Name) + encodedBytes(d.Key.Parent)
 	for name, value := range d.Metadata {
 		size += encodedBytes(name) + encodedBytes(value)

@@ -14,18 +14,24 @@ import (
 )
 
 var (
-	proven  = verify.Decision{Code: verify.Valid, Key: record.Key{ID: "i", Role: "web"}, Version: record.Version{Number: 1}}
+	proven = verify.Decision{Code: verify.Valid, Description: verify.Description{
+		Key: record.Key{ID: "i", Role: "web"}, Version: record.Version{Number: 1},
+	}}
 	limited = with(func(d *verify.Decision) {
 		d.Code, d.Limits = verify.RateLimited, record.Limits{RateLimit: 1, RateLimitPeriod: 1, Quota: 1}
 	})
 	narrow = with(func(d *verify.Decision) { d.Code, d.MissingScopes = verify.InsufficientScope, []string{"read"} })
 	full   = verify.Decision{
-		Code:    verify.QuotaExceeded,
-		Key:     record.Key{ID: "X7pzDtTZaKwFMUsv", Role: "web", Owner: "acme", Parent: "P7pzDtTZaKwFMUsv", Name: `"é" <&> \` + "\u2028\x00"},
-		Version: record.Version{Number: 2, ExpiresAt: 1763806094, SupersededAt: 1763806000, ValidUntil: 1763806010},
-		Scopes:  []string{"read:orders", "a&b"}, Metadata: map[string]string{"tier": "gold", "a": "<b>"}, RotationDue: true,
-		Limits:    record.Limits{RateLimit: 100, RateLimitPeriod: 1, Quota: 1000},
-		Remaining: limit.Remaining{Rate: 9, RateResets: 3, Quota: 7}, QuotaResetsAt: 1763806094, RetryAfter: 60,
+		Code: verify.QuotaExceeded,
+		Description: verify.Description{
+			Key:     record.Key{ID: "X7pzDtTZaKwFMUsv", Role: "web", Owner: "acme", Parent: "P7pzDtTZaKwFMUsv", Name: `"é" <&> \` + "\u2028\x00"},
+			Version: record.Version{Number: 2, ExpiresAt: 1763806094, SupersededAt: 1763806000, ValidUntil: 1763806010},
+			Scopes:  []string{"read:orders", "a&b"}, Metadata: map[string]string{"tier": "gold", "a": "<b>"}, RotationDue: true,
+		},
+		Allowance: verify.Allowance{
+			Limits:    record.Limits{RateLimit: 100, RateLimitPeriod: 1, Quota: 1000},
+			Remaining: limit.Remaining{Rate: 9, RateResets: 3, Quota: 7}, QuotaResetsAt: 1763806094, RetryAfter: 60,
+		},
 	}
 )
 
@@ -138,18 +144,19 @@ func TestAnAnswerIsNeverLongerThanWasReckoned(t *testing.T) {
 	most := limit.Remaining{Rate: math.MaxInt64, RateResets: math.MaxInt64, Quota: math.MaxInt64}
 	for _, code := range []verify.Code{verify.Valid, verify.InsufficientScope, verify.RateLimited, verify.QuotaExceeded, verify.ParentEnded} {
 		for i, s := range texts {
-			d := verify.Decision{
-				Code: code, Key: record.Key{ID: strings.Repeat("i", 16), Owner: strings.Repeat("o", 128), Role: s, Name: s, Parent: strings.Repeat("p", 16)},
+			d := verify.Decision{Code: code, Description: verify.Description{
+				Key:     record.Key{ID: strings.Repeat("i", 16), Owner: strings.Repeat("o", 128), Role: s, Name: s, Parent: strings.Repeat("p", 16)},
 				Version: record.Version{Number: 238327, ExpiresAt: 253402300799, SupersededAt: 1, ValidUntil: 253402300799},
-				Scopes:  slices.Repeat([]string{s}, i*7), MissingScopes: slices.Repeat([]string{s}, i*5),
-				Metadata: map[string]string{}, Remaining: most, QuotaResetsAt: 253402300799, RetryAfter: math.MaxInt64,
-				Limits: record.Limits{RateLimit: math.MaxInt64, Quota: math.MaxInt64},
-			}
+				Scopes:  slices.Repeat([]string{s}, i*7), MissingScopes: slices.Repeat([]string{s}, i*5), Metadata: map[string]string{},
+			}, Allowance: verify.Allowance{
+				Limits:    record.Limits{RateLimit: math.MaxInt64, Quota: math.MaxInt64},
+				Remaining: most, QuotaResetsAt: 253402300799, RetryAfter: math.MaxInt64,
+			}}
 			for j := range i {
 				d.Metadata[s+string(rune('0'+j))] = s
 			}
-			if encoded := item(&d, false); len(encoded) > Most(&d) {
-				t.Errorf("%s with %q: %d bytes, reckoned %d", code, s, len(encoded), Most(&d))
+			if encoded := item(&d, false); len(encoded) > Most(&d.Description) {
+				t.Errorf("%s with %q: %d bytes, reckoned %d", code, s, len(encoded), Most(&d.Description))
 			}
 			if brief := item(&d, true); len(brief) > MostBrief {
 				t.Errorf("a brief answer has %d bytes: %s", len(brief), brief)

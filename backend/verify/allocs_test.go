@@ -8,15 +8,15 @@ import (
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
-// The race detector allocates, too, so this is not held under it. The bounds leave room for what the garbage collector does, and none for an
+// The race detector allocates, too, so this is not held under it. What the garbage collector does is averaged away; there is no room for an observation on the heap, nor for an
 // allocation for each scope or ancestor more.
 func TestAWarmVerifyAllocatesLittle(t *testing.T) {
 	for name, tc := range map[string]struct {
 		make func(t testing.TB) (*verify.Verifier, verify.Request, *counting)
 		most float64
 	}{
-		"of a key":           {warm, 5},
-		"of a delegated key": {grown, 24},
+		"of a key":           {warm, 3},
+		"of a delegated key": {grown, 22},
 	} {
 		v, r, _ := tc.make(t)
 		r.Cost = 1

@@ -18,6 +18,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
@@ -55,7 +56,7 @@ func (c *counting) Match(ctx context.Context, id string, phc keyhash.PHC, text s
 	return c.hasher.Match(ctx, id, phc, text)
 }
 
-// warm is a verifier over a real store that has seen its one key once, of the
+// warm is a verifier over a real store, with the observers of a mount, that has seen its one key once, of the
 // default cost, bound to scopes and networks.
 func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	t.Helper()
@@ -64,12 +65,16 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	s := store.New(c)
 	ticks := clock.New(func(clock.Change) {})
 	uses := usage.New(s, 1000, func() bool { return true }, ticks.Now())
+	proofs, meter := proof.New(1000), limit.NewMeter(s)
+	resolver := lineage.Resolver{Reader: s, Uses: uses, Ends: ends.New(ticks), Clock: ticks}
+	kept := &upkeep.Mount{Store: s, Resolver: resolver, Clock: ticks}
+	rehasher := upkeep.NewRehasher(kept, c.hasher, rand.Reader, proofs)
+	rehasher.Configure(record.DefaultConfig())
 	v := &verify.Verifier{
-		Resolver: lineage.Resolver{Reader: s, Uses: uses, Ends: ends.New(ticks), Clock: ticks},
-		Reader:   s,
-		Matcher:  c, Proofs: proof.New(1000), Limiter: limit.NewMeter(s), Used: uses.Touch,
-		Idle:     func(string, record.Time, record.Time) { t.Error("idle") },
-		Outdated: func(apikey.Key, keyhash.PHC) { t.Error("outdated") },
+		Prover:   &verify.Prover{Reader: s, Matcher: c, Proofs: proofs},
+		Resolver: resolver,
+		Limiter:  meter,
+		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter), upkeep.NewIdleEnds(kept, uses), rehasher},
 	}
 	_, err := s.UpdateRole(ctx, "web", func(record.Role, bool) (record.Role, error) {
 		return record.Role{UID: "u1", AllowedScopes: []string{"read:*", "write"}}, nil
@@ -82,7 +87,7 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	must(t, err)
 	phc, err := c.hasher.Sum(ctx, rand.Reader, keyhash.DefaultParams(), key.HashInput())
 	must(t, err)
-	now := v.Clock.Now()
+	now := ticks.Now()
 	must(t, s.CreateKey(ctx, record.Key{
 		ID: keyID, Prefix: "acme_live", Role: "web", RoleUID: "u1", Owner: "acme", CreatedAt: now,
 		Scopes: []string{"read:*", "write"}, BoundCIDRs: networks("10.0.0.0/8"), Metadata: map[string]string{"team": "a"},

@@ -39,17 +39,27 @@ func (c Code) HTTPStatus() int {
 	}
 }
 
-// Decision is the answer. The zero Decision denies. Everything but Code is only
-// set when the key is proven.
+// Decision is the answer, made once and not changed after. The zero Decision
+// denies. Everything but Code is only set when the key is proven.
 type Decision struct {
-	Code          Code
+	Code Code
+	Description
+	Allowance
+}
+
+// Description is what the answer holds of a proven key, whatever its limits say.
+type Description struct {
 	Key           record.Key
 	Version       record.Version // the presented one
 	Scopes        []string       // effective: the key's, as far as the role and all ancestors still allow them
 	Metadata      map[string]string
 	MissingScopes []string // with InsufficientScope
 	RotationDue   bool
-	Limits        record.Limits   // effective; none of a key that has ended
+}
+
+// Allowance is what the limits leave. A key that has ended has none.
+type Allowance struct {
+	Limits        record.Limits   // effective
 	Remaining     limit.Remaining // of those limits
 	QuotaResetsAt record.Time
 	RetryAfter    record.Seconds // with RateLimited and QuotaExceeded

@@ -40,7 +40,6 @@ type bench struct {
 	tagKey   *apikey.TagKey
 	keys     map[string]record.Key
 	roles    map[string]*record.Role
-	config   record.Config
 	now      record.Time
 	matching map[string]string // hash input by hash
 	fail     string            // the read that fails
@@ -50,13 +49,12 @@ type bench struct {
 	during   func() // what happens while Argon2 runs
 	matchErr error
 	proofs   map[string]bool
-	outdated []string
 
 	owners    map[string]record.Owner
 	lastUsed  map[string]record.Time // what an idle timeout counts from
 	ends      *ends.Seen
 	used      []string
-	idle      []string
+	told      []verify.Observation
 	verdict   limit.Verdict
 	remaining limit.Remaining
 	taken     []take
@@ -73,7 +71,6 @@ func newBench(t testing.TB) *bench {
 	}
 	b := &bench{
 		tagKey: tagKey,
-		config: record.DefaultConfig(),
 		now:    2100,
 		proofs: map[string]bool{},
 		owners: map[string]record.Owner{}, lastUsed: map[string]record.Time{},
@@ -157,8 +154,6 @@ func (b *bench) Peek(_ context.Context, line limit.Line, _ record.Time) (limit.R
 	return b.remaining, b.read("limits")
 }
 
-func (b *bench) Config(context.Context) (record.Config, error) { return b.config, b.read("config") }
-
 func (b *bench) Match(_ context.Context, id string, phc keyhash.PHC, text string) (bool, error) {
 	b.matches++
 	if b.during != nil {
@@ -177,14 +172,22 @@ func (b *bench) Now() record.Time { return b.now }
 
 func (b *bench) verifier() *verify.Verifier {
 	return &verify.Verifier{
+		Prover:   &verify.Prover{Reader: b, Matcher: b, Proofs: b},
 		Resolver: lineage.Resolver{Reader: b, Uses: b, Ends: b.ends, Clock: b},
-		Reader:   b,
-		Matcher:  b, Proofs: b, Limiter: b,
-		Used: func(id string, version int, _ record.Time) { b.used = append(b.used, fmt.Sprint(id, " ", version)) },
-		Idle: func(id string, at, active record.Time) {
-			b.idle = append(b.idle, fmt.Sprint(id, " ", int(at), " ", int(active)))
-		},
-		Outdated: func(k apikey.Key, phc keyhash.PHC) { b.outdated = append(b.outdated, k.ID+" "+phc.Reveal()) },
+		Limiter:  b,
+		Observer: verify.Observers{b},
+	}
+}
+
+// Observe keeps what it is told, and notes what was used.
+func (b *bench) Observe(o verify.Observation) {
+	b.told = append(b.told, o)
+	if !o.Decision.Valid() {
+		return
+	}
+	b.used = append(b.used, fmt.Sprint(o.Lineage.Key.ID, " ", o.Decision.Version.Number))
+	for _, a := range o.Lineage.Ancestors {
+		b.used = append(b.used, fmt.Sprint(a.Key.ID, " ", 0))
 	}
 }
 

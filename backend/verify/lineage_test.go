@@ -178,7 +178,7 @@ func TestTroubleWithAnAncestorIsAnError(t *testing.T) {
 	b := family(t)
 	broken := &brokenAncestor{bench: b}
 	v := b.verifier()
-	v.Reader, v.Resolver.Reader = broken, broken
+	v.Resolver.Reader = broken
 	if _, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Presented()}); !errors.Is(err, errStorage) {
 		t.Errorf("without the root it answered %v", err)
 	}

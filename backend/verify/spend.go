@@ -11,25 +11,26 @@ import (
 // limit spends rate and quota of a request that is good so far, and looks at
 // what is left of them for one that is not. waited tells that it may have taken
 // its time.
-func (v *Verifier) limit(ctx context.Context, d *Decision, l *lineage.Lineage, cost int64, now record.Time) (waited bool, err error) {
-	line := limit.Line{ID: d.Key.ID, Created: d.Key.CreatedAt, Limits: d.Limits}
+func (v *Verifier) limit(ctx context.Context, good Code, l *lineage.Lineage, cost int64, now record.Time) (code Code, a Allowance, waited bool, err error) {
+	code, a = good, Allowance{Limits: l.Limits()}
+	line := limit.Line{ID: l.Key.ID, Created: l.Key.CreatedAt, Limits: a.Limits}
 	switch {
-	case d.Code == Valid:
+	case good == Valid:
 		var verdict limit.Verdict
 		if verdict, waited, err = v.take(ctx, line, l, cost, now); err != nil {
-			return waited, err
+			return "", a, waited, err
 		}
-		d.Code = limitCode(verdict.Outcome)
-		d.Remaining, d.RetryAfter = verdict.Remaining, verdict.RetryAfter
+		code = limitCode(verdict.Outcome)
+		a.Remaining, a.RetryAfter = verdict.Remaining, verdict.RetryAfter
 	case l.Key.Ended(l.Standing, now):
-		d.Limits = record.Limits{}
+		return code, Allowance{}, false, nil
 	case line.Limited():
-		d.Remaining, err = v.Limiter.Peek(ctx, line, now)
+		a.Remaining, err = v.Limiter.Peek(ctx, line, now)
 	}
-	if d.Limits.Quota > 0 {
-		d.QuotaResetsAt = d.Limits.WindowEnd(d.Key.CreatedAt, now)
+	if a.Limits.Quota > 0 {
+		a.QuotaResetsAt = a.Limits.WindowEnd(l.Key.CreatedAt, now)
 	}
-	return waited, err
+	return code, a, waited, err
 }
 
 func (v *Verifier) take(ctx context.Context, line limit.Line, l *lineage.Lineage, cost int64, now record.Time) (verdict limit.Verdict, waited bool, err error) {

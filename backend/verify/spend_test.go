@@ -161,44 +161,12 @@ func TestWhatEndedWhileItWaitedForItsLimitsIsRefused(t *testing.T) {
 	}
 }
 
-func TestAKeyThatNobodyUsedIsToldUntilItIsNoted(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.roles["web"].IdleTimeout = 500
-	b.lastUsed[keyID] = 1600
-	for range 2 {
-		if d := b.ask(t, verify.Request{}); d.Code != verify.Expired {
-			t.Errorf("it is %s", d.Code)
-		}
-		b.ends.NoteIdle(keyID, 0) // as who is told must note before it returns
-	}
-	if want := []string{keyID + " 2100 1600"}; !slices.Equal(b.idle, want) {
-		t.Errorf("told were %q", b.idle)
-	}
-	b.roles["web"].IdleTimeout = 0
-	if d := b.ask(t, verify.Request{}); d.Code != verify.Expired {
-		t.Errorf("after the timeout was lifted it is %s", d.Code)
-	}
-	for name, do := range map[string]func(b *bench){
-		"revoked by itself":       func(b *bench) { b.change(func(k *record.Key) { k.RevokedAt = 1 }) },
-		"expired by itself":       func(b *bench) { b.now = 5600 },
-		"used a second too early": func(b *bench) { b.lastUsed[keyID] = 1601 },
-	} {
-		b := newBench(t)
-		b.roles["web"].IdleTimeout, b.lastUsed[keyID] = 500, 1600
-		do(b)
-		if b.ask(t, verify.Request{}); len(b.idle) != 0 {
-			t.Errorf("%s: told were %q", name, b.idle)
-		}
-	}
-}
-
 func TestANodeThatCannotTellWhetherAKeyIsIdleSaysSo(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.roles["web"].IdleTimeout = 500
 	v := b.verifier()
-	v.Uses = elsewhere{b}
+	v.Resolver.Uses = elsewhere{b}
 	if _, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Presented()}); !errors.Is(err, record.ErrElsewhere) {
 		t.Errorf("it answered %v", err)
 	}

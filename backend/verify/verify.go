@@ -6,7 +6,7 @@
 // role as they are now. Until the secret is proven every refusal is the same.
 //
 // A refusal is a Decision, an error is a fault. The package sees nothing that
-// writes a record, and so cannot.
+// writes a record, and so cannot. What follows from a decision is for an Observer.
 package verify
 
 import (
@@ -14,30 +14,11 @@ import (
 	"net/netip"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
-	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/scope"
 )
-
-// Reader is what a decision reads. It answers from memory when warm.
-type Reader interface {
-	lineage.Reader
-	TagKey(ctx context.Context) (*apikey.TagKey, error)
-	Config(ctx context.Context) (record.Config, error)
-}
-
-// Matcher runs Argon2 in one of the process's slots.
-type Matcher interface {
-	Match(ctx context.Context, id string, phc keyhash.PHC, text string) (bool, error)
-}
-
-// Proofs remembers which text matched which hash.
-type Proofs interface {
-	Has(text apikey.Presented, phc keyhash.PHC) bool
-	Add(text apikey.Presented, phc keyhash.PHC)
-}
 
 // Limiter spends rate and quota, of all keys of a chain or of none. The chain
 // ends with the presented key.
@@ -48,20 +29,10 @@ type Limiter interface {
 
 // Verifier decides for one mount. All fields are required.
 type Verifier struct {
-	lineage.Resolver
-	Reader  Reader
-	Matcher Matcher
-	Proofs  Proofs
-	Limiter Limiter
-	// Used is told of each use of a key. Version 0 is a use through a child.
-	Used func(id string, version int, now record.Time)
-	// Idle is told of a key that is refused because nobody used it: when it ended,
-	// and the last use from which that was counted. It must not block, and must
-	// have taken note before it returns.
-	Idle func(id string, at, active record.Time)
-	// Outdated takes a key that verified and whose hash has another cost than
-	// is configured. It must not block.
-	Outdated func(key apikey.Key, phc keyhash.PHC)
+	Prover   *Prover
+	Resolver lineage.Resolver
+	Limiter  Limiter
+	Observer Observer
 }
 
 // Request is one question.
@@ -77,8 +48,8 @@ type Request struct {
 	// Room, where it is set, is asked about a key that is proven, when all but the
 	// limits is decided and nothing is spent. An error of it is the answer: what
 	// cannot be told shall not be paid for. It gets a copy: a pointer would send
-	// each decision to the heap, also where nobody asks.
-	Room func(Decision) error
+	// each description to the heap, also where nobody asks.
+	Room func(Description) error
 }
 
 // ErrScopesRequired is returned for a proven key whose role requires that scopes
@@ -86,125 +57,98 @@ type Request struct {
 // lost on the way must not count as none, and who lost it must hear of it.
 const ErrScopesRequired record.Mistake = "the key's role requires that scopes are named, in the body or, at authorize, in the header X-Required-Scopes, and not in a query: [] or - says that none are needed"
 
-// Verify decides.
+// Verify decides, and tells the observer.
 func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
-	p, ok, err := v.Prove(ctx, r.Key, r.Role)
+	o, err := v.decide(ctx, r)
 	if err != nil {
 		return Decision{}, err
 	}
-	if !ok {
-		return Decision{Code: Invalid}, nil
+	v.Observer.Observe(o)
+	return o.Decision, nil
+}
+
+func (v *Verifier) decide(ctx context.Context, r Request) (Observation, error) {
+	p, err := v.Prover.Prove(ctx, r.Key, r.Role)
+	if err != nil {
+		return Observation{}, err
 	}
 	// Before anything is looked up: what is found is then no older than this, so
 	// a use that came in time is never overlooked.
-	now := v.Clock.Now()
-	l, err := v.Resolve(ctx, p.Record)
-	if err != nil {
-		return Decision{}, err
+	o := Observation{Failure: p.Failure, Text: p.Text, At: v.Resolver.Clock.Now(), Role: r.Role, ClientIP: r.ClientIP, Cost: r.Cost}
+	if !p.Holds() {
+		o.Decision = Decision{Code: Invalid}
+		return o, nil
 	}
-	if l.RequiresScopes() && !r.ScopesNamed {
-		return Decision{}, ErrScopesRequired
+	if o.Lineage, err = v.Resolver.Resolve(ctx, p.Key); err != nil {
+		return o, err
 	}
-	config, err := v.Reader.Config(ctx)
-	if err != nil {
-		return Decision{}, err
+	if o.Lineage.RequiresScopes() && !r.ScopesNamed {
+		return o, ErrScopesRequired
 	}
-	d := describe(p, &l, now)
-	d.Code = v.decide(&d, &l, r, now)
+	code, shown := v.judge(&o.Lineage, p.Version, r, o.At)
 	if r.Room != nil {
-		if err := r.Room(d); err != nil {
-			return Decision{}, err
+		if err := r.Room(shown); err != nil {
+			return o, err
 		}
 	}
-	waited, err := v.limit(ctx, &d, &l, r.Cost, now)
+	code, left, waited, err := v.limit(ctx, code, &o.Lineage, r.Cost, o.At)
 	if err != nil {
-		return Decision{}, err
+		return o, err
 	}
-	if d.Valid() && waited {
-		if err := v.lookAgain(ctx, &d); err != nil {
-			return Decision{}, err
+	if code == Valid && waited {
+		if code, err = v.lookAgain(ctx, &o, p.Version.Number); err != nil {
+			return o, err
 		}
 	}
-	if d.Valid() {
-		v.note(p, &l, config, now)
+	o.Decision = Decision{code, shown, left}
+	return o, nil
+}
+
+// judge is everything but the limits: state, networks, scopes; and what the answer
+// holds.
+func (v *Verifier) judge(l *lineage.Lineage, version record.Version, r Request, now record.Time) (code Code, d Description) {
+	due := l.Key.RotateBy(l.Standing, now)
+	d = Description{
+		Key: l.Key, Version: version, Scopes: l.Scopes(), Metadata: l.Metadata(),
+		RotationDue: due != 0 && now >= due,
 	}
-	return d, nil
+	if state := l.Key.StateOf(&version, l.Standing, now); state != record.Active {
+		v.Resolver.Witness(l, now)
+		return codeOf(state), d
+	}
+	if !l.Admits(r.ClientIP) {
+		return IPDenied, d
+	}
+	if d.MissingScopes = scope.Missing(d.Scopes, r.Scopes); d.MissingScopes != nil {
+		return InsufficientScope, d
+	}
+	return Valid, d
 }
 
 // lookAgain refuses what ended while the request waited for its limits: for
 // others that spend from the same, and for storage. What it spent is spent.
-func (v *Verifier) lookAgain(ctx context.Context, d *Decision) error {
-	k, found, err := v.Reader.Key(ctx, d.Key.ID)
+func (v *Verifier) lookAgain(ctx context.Context, o *Observation, number int) (Code, error) {
+	k, found, err := v.Resolver.Reader.Key(ctx, o.Lineage.Key.ID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !found {
-		d.Code = Revoked
-		return nil
+		return Revoked, nil
 	}
-	version := k.Find(d.Version.Number)
+	version := k.Find(number)
 	if version == nil {
-		d.Code = Superseded
-		return nil
+		return Superseded, nil
 	}
-	l, err := v.Resolve(ctx, k)
+	l, err := v.Resolver.Resolve(ctx, k)
 	if err != nil {
-		return err
+		return "", err
 	}
-	now := v.Clock.Now()
-	if state := k.StateOf(version, l.Standing, now); state != record.Active {
-		v.Witness(&l, now)
-		d.Code = codeOf(state)
+	now := v.Resolver.Clock.Now()
+	state := k.StateOf(version, l.Standing, now)
+	if state == record.Active {
+		return Valid, nil
 	}
-	return nil
-}
-
-// note passes on what follows from a use. Nothing here can fail: the limits are
-// spent.
-func (v *Verifier) note(p Proven, l *lineage.Lineage, config record.Config, now record.Time) {
-	v.Used(p.Record.ID, p.Version.Number, now)
-	for i := range l.Ancestors {
-		v.Used(l.Ancestors[i].Key.ID, 0, now)
-	}
-	if keyhash.NeedsRehash(p.Version.Hash, config.Argon2()) {
-		v.Outdated(p.Text, p.Version.Hash)
-	}
-}
-
-// describe is what a proven key shows in every answer.
-func describe(p Proven, l *lineage.Lineage, now record.Time) Decision {
-	k := &l.Key
-	due := k.RotateBy(l.Standing, now)
-	return Decision{
-		Key: *k, Version: p.Version, Scopes: l.Scopes(), Metadata: l.Metadata(),
-		RotationDue: due != 0 && now >= due, Limits: l.Limits(),
-	}
-}
-
-// decide is everything but the limits: state, networks, scopes.
-func (v *Verifier) decide(d *Decision, l *lineage.Lineage, r Request, now record.Time) Code {
-	if state := l.Key.StateOf(&d.Version, l.Standing, now); state != record.Active {
-		v.Witness(l, now)
-		v.noteIdle(l, now)
-		for i := range l.Ancestors {
-			v.noteIdle(&l.Ancestors[i], now)
-		}
-		return codeOf(state)
-	}
-	if !l.Admits(r.ClientIP) {
-		return IPDenied
-	}
-	if d.MissingScopes = scope.Missing(d.Scopes, r.Scopes); d.MissingScopes != nil {
-		return InsufficientScope
-	}
-	return Valid
-}
-
-// noteIdle passes on that a key is refused because nobody used it, which is for
-// good.
-func (v *Verifier) noteIdle(l *lineage.Lineage, now record.Time) {
-	k, s := &l.Key, l.Standing
-	if k.Idle(s, now) && !s.Seen.Idle && k.RevokedAt == 0 && now < k.Newest().ExpiresAt {
-		v.Idle(k.ID, k.IdleEnd(s), max(k.CreatedAt, s.LastUsed))
-	}
+	v.Resolver.Witness(&l, now)
+	o.Lineage, o.At = l, now // by which it is refused
+	return codeOf(state), nil
 }

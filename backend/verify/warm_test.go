@@ -17,7 +17,7 @@ const much = 1_000_000_000
 func grown(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	t.Helper()
 	v, r, c := warm(t)
-	s, ctx := v.Reader.(*store.Store), context.Background()
+	s, ctx := v.Resolver.Reader.(*store.Store), context.Background()
 	_, err := s.UpdateRole(ctx, "web", func(role record.Role, _ bool) (record.Role, error) {
 		role.Limits = record.Limits{RateLimit: much, RateLimitPeriod: 1, Quota: much, QuotaPeriod: 86400}
 		role.IdleTimeout = 3600

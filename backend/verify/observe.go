@@ -1,0 +1,44 @@
+package verify
+
+import (
+	"net/netip"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/lineage"
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// Observer is told of every decision, once, before its answer leaves. Whatever
+// follows from a decision hangs here: nothing else hooks into this package.
+//
+// It is on the way of every request. So it waits for nobody, and where it must be
+// sure before the answer leaves, as what may be lost with the process, for a bounded
+// time; it has no way to fail, and to undo a decision: the limits are spent. It is
+// told at the same time by many, and changes nothing that it is given. How long it
+// takes must not tell an invalid key's failure.
+type Observer interface {
+	Observe(o Observation)
+}
+
+// Observation is a decision, with what its answer must not show.
+type Observation struct {
+	Decision Decision
+	Failure  Failure    // why the text is not proven
+	Text     apikey.Key // proven where the decision is; the zero Key of a malformed text
+	// Lineage is what the state was decided by, of a proven key only.
+	Lineage  lineage.Lineage
+	At       record.Time // when that was
+	Role     string      // that was asked for, if one was
+	ClientIP netip.Addr  // the zero Addr when the gateway did not say
+	Cost     int64
+}
+
+// Observers are told one after the other.
+type Observers []Observer
+
+// Observe tells each of them.
+func (all Observers) Observe(o Observation) {
+	for _, each := range all {
+		each.Observe(o)
+	}
+}
