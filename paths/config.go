@@ -21,15 +21,15 @@ var configRows = rows[record.Config]{
 	at("default_prefix", word, "Prefix of the keys of roles that set none. Default vak.", func(c *record.Config) *string { return &c.DefaultPrefix }),
 }
 
-// ConfigStore holds the configuration.
-type ConfigStore interface {
-	Configuration
-	UpdateConfig(ctx context.Context, change func(*record.Config) error) (record.Config, error)
+// Configurer changes the configuration.
+type Configurer interface {
+	UpdateConfig(ctx context.Context, apply func(*record.Config) error) (record.Config, error)
 }
 
 // Config is the mount's configuration. Changed is told of each new one.
 type Config struct {
-	Store   ConfigStore
+	Store   Configuration
+	Writer  Configurer
 	Changed func(record.Config)
 }
 
@@ -50,12 +50,7 @@ func (c Config) read(ctx context.Context, _ request) (*logical.Response, error) 
 }
 
 func (c Config) update(ctx context.Context, r request) (*logical.Response, error) {
-	now, err := c.Store.UpdateConfig(ctx, func(to *record.Config) error {
-		if err := configRows.take(r.in, to); err != nil {
-			return err
-		}
-		return to.Check()
-	})
+	now, err := c.Writer.UpdateConfig(ctx, func(to *record.Config) error { return configRows.take(r.in, to) })
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (d Delegate) delegate(ctx context.Context, r request) (*logical.Response, e
 	if err != nil {
 		return nil, err
 	}
-	want, err := wanted(r.in, "")
+	want, err := wanted(r.in)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,6 @@ type Issuer interface {
 // Issue mints keys of roles. System renders the owners of roles with a template.
 type Issue struct {
 	Issuer Issuer
-	Roles  RoleReader
 	System func() logical.SystemView
 	Clock  Clock
 }
@@ -61,18 +60,16 @@ func (i Issue) issue(ctx context.Context, r request) (*logical.Response, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := record.CheckName("role", role); err != nil {
-		return nil, err
-	}
-	owner, template, err := i.ownerFor(ctx, role, r)
+	want, err := wanted(r.in)
 	if err != nil {
 		return nil, err
 	}
-	want, err := wanted(r.in, owner)
-	if err != nil {
-		return nil, err
-	}
-	minted, err := i.Issuer.Issue(ctx, lifecycle.IssueRequest{Role: role, Want: want, By: creator(r), Asker: asker(r.Request), OwnerTemplate: template})
+	minted, err := i.Issuer.Issue(ctx, lifecycle.IssueRequest{
+		Role: role, Want: want, By: creator(r), Asker: asker(r.Request),
+		Render: func(template string) (string, error) {
+			return framework.PopulateIdentityTemplate(template, r.EntityID, i.System())
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -80,11 +77,11 @@ func (i Issue) issue(ctx context.Context, r request) (*logical.Response, error) 
 }
 
 // wanted is what the caller asks of a new key.
-func wanted(in input, owner string) (record.Request, error) {
+func wanted(in input) (record.Request, error) {
 	var c record.Change
 	err := policyRows.take(in, &c)
 	return record.Request{
-		Owner:      owner,
+		Owner:      in.word("owner"),
 		Name:       value(c.Name),
 		Metadata:   value(c.Metadata),
 		Scopes:     c.Scopes,
@@ -100,28 +97,4 @@ func value[V any](sent *V) (v V) {
 		v = *sent
 	}
 	return v
-}
-
-// ownerFor is the owner of a key to be issued: what the role's template renders
-// to for the caller, else what the caller says.
-func (i Issue) ownerFor(ctx context.Context, name string, r request) (owner, template string, err error) {
-	role, found, err := i.Roles.Role(ctx, name)
-	if err != nil {
-		return "", "", err
-	}
-	if !found || role.OwnerTemplate == "" {
-		return r.in.word("owner"), "", nil
-	}
-	if r.in.has("owner") {
-		return "", "", record.Mistake("the role's owner_template sets the owner; it cannot be chosen")
-	}
-	owner, err = framework.PopulateIdentityTemplate(role.OwnerTemplate, r.EntityID, i.System())
-	if err != nil {
-		// Most often a token without an entity. The cause may name entities.
-		return "", "", record.Mistake("the role's owner_template cannot be rendered for this token's identity")
-	}
-	if !record.ValidName(owner) {
-		return "", "", record.Mistake("the role's owner_template renders to no valid owner name for this token's identity")
-	}
-	return owner, role.OwnerTemplate, nil
 }

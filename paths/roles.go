@@ -2,13 +2,13 @@ package paths
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -49,19 +49,19 @@ var roleAnswer = roleRows.fields().with(fields{
 type RoleStore interface {
 	RoleReader
 	Roles(ctx context.Context) ([]string, error)
-	UpdateRole(ctx context.Context, name string, change func(old record.Role, found bool) (record.Role, error)) (record.Role, error)
 }
 
-// RoleDeleter deletes a role all of whose keys have ended.
-type RoleDeleter interface {
+// RoleWriter changes roles.
+type RoleWriter interface {
+	WriteRole(ctx context.Context, w lifecycle.RoleWrite) (record.Role, error)
 	DeleteRole(ctx context.Context, name string) error
 }
 
 // Roles is what keys may be and do.
 type Roles struct {
-	Store   RoleStore
-	Deleter RoleDeleter
-	Config  Configuration
+	Store  RoleStore
+	Writer RoleWriter
+	Config Configuration
 }
 
 func (rs Roles) routes() []route {
@@ -107,12 +107,15 @@ func (rs Roles) read(ctx context.Context, r request) (*logical.Response, error) 
 }
 
 func (rs Roles) write(ctx context.Context, r request) (*logical.Response, error) {
-	name := r.in.word("role")
-	if err := record.CheckName("role", name); err != nil {
-		return nil, err
-	}
-	role, err := rs.Store.UpdateRole(ctx, name, func(old record.Role, found bool) (record.Role, error) {
-		return changeRole(old, found, r.in)
+	role, err := rs.Writer.WriteRole(ctx, lifecycle.RoleWrite{
+		Name:  r.in.word("role"),
+		Wrote: r.in.has,
+		Apply: func(role *record.Role) error {
+			if err := roleRows.take(r.in, role); err != nil {
+				return err
+			}
+			return checkTemplate(role.OwnerTemplate)
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -124,47 +127,20 @@ func (rs Roles) write(ctx context.Context, r request) (*logical.Response, error)
 	return rs.answer(ctx, role, warnings...)
 }
 
-// changeRole is the role after the write.
-func changeRole(old record.Role, found bool, in input) (record.Role, error) {
-	role := old
-	if !found {
-		role = record.DefaultRole()
-		role.UID = rand.Text()
-	}
-	if err := roleRows.take(in, &role); err != nil {
-		return role, err
-	}
-	if in.has("owner_template") {
-		if err := checkTemplate(role.OwnerTemplate, found && old.OwnerTemplate == ""); err != nil {
-			return role, err
-		}
-	}
-	return role, role.Check(in.has)
-}
-
-// checkTemplate refuses what is no template. A template is a boundary between
-// tenants, so an empty value, which may come from an unset variable, is accepted
-// only where a role has none: what was read can be written back.
-func checkTemplate(template string, none bool) error {
-	if template == "" && none {
+// checkTemplate refuses text that is no template. Whether there must be one is not
+// for it to say.
+func checkTemplate(template string) error {
+	if template == "" {
 		return nil
 	}
-	if err := record.CheckText("owner_template", template, record.MaxDescription); err != nil {
-		return err
-	}
-	templated, err := framework.ValidateIdentityTemplate(template)
-	if err != nil || !templated {
-		return record.Mistake("owner_template must be an identity template, like {{identity.entity.name}}")
+	if templated, err := framework.ValidateIdentityTemplate(template); err != nil || !templated {
+		return record.ErrNoTemplate
 	}
 	return nil
 }
 
 func (rs Roles) delete(ctx context.Context, r request) (*logical.Response, error) {
-	name := r.in.word("role")
-	if !record.ValidName(name) {
-		return nil, nil
-	}
-	return nil, rs.Deleter.DeleteRole(ctx, name)
+	return nil, rs.Writer.DeleteRole(ctx, r.in.word("role"))
 }
 
 func (rs Roles) answer(ctx context.Context, r record.Role, warnings ...string) (*logical.Response, error) {

@@ -74,8 +74,8 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 	answers := KeyAnswers{Lineages: engine, Uses: uses, Roles: s, Limits: meter, Clock: ticks, Log: logger}
 	sv := &services{Store: s, Verifier: verifier, lists: Lists{s, engine, ticks, logger}, Verify: &Verify{Verifier: verifier, Config: s, Log: logger}}
 	sv.backend = &framework.Backend{BackendType: logical.TypeLogical, Secrets: Secrets(engine, view, ticks, logger), Paths: All(logger,
-		sv.Verify, Authorize{verifier}, Issue{engine, s, view, ticks}, Rotate{engine, ticks}, Revoke{engine, answers}, Delegate{engine, ticks}, sv.lists,
-		Keys{engine, answers}, Roles{s, engine, s}, Config{s, func(record.Config) {}}, Stop{engine}, Tidy{upkeep.NewTidier(kept)}, Info{},
+		sv.Verify, Authorize{verifier}, Issue{engine, view, ticks}, Rotate{engine, ticks}, Revoke{engine, answers}, Delegate{engine, ticks}, sv.lists,
+		Keys{engine, answers}, Roles{s, engine, s}, Config{s, engine, func(record.Config) {}}, Stop{engine}, Tidy{upkeep.NewTidier(kept)}, Info{},
 	)}
 	sv.role(t, "web", func(r *record.Role) { r.UID = "u1" })
 	return sv

@@ -12,9 +12,8 @@ type IssueRequest struct {
 	Want record.Request
 	By   record.Creator
 	Asker
-	// OwnerTemplate is the role's template that the owner was rendered from, ""
-	// when it was chosen. A role that has another by now refuses.
-	OwnerTemplate string
+	// Render is what a role's owner_template says of whoever asks.
+	Render func(template string) (owner string, err error)
 }
 
 // ErrTemplateChanged is returned when a role's owner_template changed between a
@@ -28,10 +27,24 @@ const ErrPrefixChanged record.Conflict = "the role's prefix was changed at the s
 
 // Issue mints a key of a role. A key that it answered with verifies.
 func (e *Engine) Issue(ctx context.Context, r IssueRequest) (Minted, error) {
+	if err := record.CheckName("role", r.Role); err != nil {
+		return Minted{}, err
+	}
+	role, _, err := e.Store.Role(ctx, r.Role)
+	if err != nil {
+		return Minted{}, err
+	}
+	if r.Want.Owner, err = r.owner(role.OwnerTemplate); err != nil {
+		return Minted{}, err
+	}
 	prefix := "" // until it is decided
 	o := e.birth(ctx, r.Asker, func() (draft, error) {
 		d, err := e.grant(ctx, r)
-		if err == nil && prefix != "" && !d.role.Prefixes.Last(prefix) {
+		switch {
+		case err != nil:
+		case d.role.OwnerTemplate != role.OwnerTemplate:
+			err = ErrTemplateChanged
+		case prefix != "" && !d.role.Prefixes.Last(prefix):
 			err = ErrPrefixChanged
 		}
 		return d, err
@@ -41,6 +54,26 @@ func (e *Engine) Issue(ctx context.Context, r IssueRequest) (Minted, error) {
 		return e.Store.UsePrefix(ctx, r.Role, d.role, prefix)
 	}
 	return e.mint(ctx, o)
+}
+
+// owner is whose key it is to be: what the role's template says of whoever asks,
+// else whom they name.
+func (r *IssueRequest) owner(template string) (string, error) {
+	if template == "" {
+		return r.Want.Owner, nil
+	}
+	if r.Want.Owner != "" {
+		return "", record.Mistake("the role's owner_template sets the owner; it cannot be chosen")
+	}
+	owner, err := r.Render(template)
+	if err != nil {
+		// Most often a token without an entity. The cause may name entities.
+		return "", record.Mistake("the role's owner_template cannot be rendered for this token's identity")
+	}
+	if !record.ValidName(owner) {
+		return "", record.Mistake("the role's owner_template renders to no valid owner name for this token's identity")
+	}
+	return owner, nil
 }
 
 // grant is what the role, as it is now, lets the new key be.
@@ -55,9 +88,6 @@ func (e *Engine) grant(ctx context.Context, r IssueRequest) (draft, error) {
 	}
 	if !found {
 		return draft{}, record.ErrRoleNotFound
-	}
-	if role.OwnerTemplate != r.OwnerTemplate {
-		return draft{}, ErrTemplateChanged
 	}
 	if err := r.mayHold(role.GenerateLease); err != nil {
 		return draft{}, err

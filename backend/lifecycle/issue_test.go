@@ -146,3 +146,42 @@ func TestAKeyIsOfTheRoleAsItIsWhenItIsStored(t *testing.T) {
 		t.Errorf("it is %s", got)
 	}
 }
+
+// tenant renders every template as this owner.
+func tenant(owner string, err error) func(string) (string, error) {
+	return func(string) (string, error) { return owner, err }
+}
+
+func TestATemplateSaysWhoseKeyItIsAndNobodyElseDoes(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		owner  string
+		render func(string) (string, error)
+		want   string // "" for a mistake
+	}{
+		"what it renders to":            {"", tenant("acme", nil), "acme"},
+		"an owner who was chosen":       {"acme", tenant("acme", nil), ""},
+		"an identity that it lacks":     {"", tenant("", errDisk), ""},
+		"what is no name":               {"", tenant("a/b", nil), ""},
+		"what renders to nobody's name": {"", tenant("", nil), ""},
+	} {
+		w := newWorld(t)
+		w.role("web", func(r *record.Role) { r.OwnerTemplate = "{{identity.entity.name}}" })
+		m, err := w.Issue(t.Context(), IssueRequest{Role: "web", Want: record.Request{Owner: tc.owner}, Render: tc.render})
+		if m.Key.Owner != tc.want || (err == nil) != (tc.want != "") || err != nil && !isMistake(err) {
+			t.Errorf("%s: the key is of %q, %v", name, m.Key.Owner, err)
+		}
+	}
+}
+
+func TestAKeyIsOfNobodyWhomAnEarlierTemplateNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, changed := range []string{"{{identity.entity.id}}", ""} {
+		w.role("web", func(r *record.Role) { r.OwnerTemplate = "{{identity.entity.name}}" })
+		w.during = func() { w.role("web", func(r *record.Role) { r.OwnerTemplate = changed }) }
+		if _, err := w.Issue(t.Context(), IssueRequest{Role: "web", Render: tenant("acme", nil)}); err != ErrTemplateChanged {
+			t.Errorf("it answered %v", err)
+		}
+	}
+}

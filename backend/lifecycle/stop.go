@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"crypto/rand"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -33,8 +32,8 @@ func (e *Engine) StopRole(ctx context.Context, name, reason, request string) (re
 	}
 	// What an unreadable one allowed is not known, so that in its place allows
 	// nothing until it is written anew.
-	instead := record.DefaultRole()
-	instead.UID, instead.Disabled, instead.Description = rand.Text(), true, roleLost
+	instead := newRole()
+	instead.Disabled, instead.Description = true, roleLost
 	role, err := e.Store.StopRole(ctx, name, reason, e.Clock.Now(), request, instead)
 	if err == nil {
 		e.Notify(ctx, Stopped, "")

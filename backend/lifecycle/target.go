@@ -84,14 +84,6 @@ func (e *Engine) judge(ctx context.Context) store.Judge {
 	}
 }
 
-// ended tells of a record whether its key has ended.
-func (e *Engine) ended(ctx context.Context) func(record.Key) (bool, error) {
-	return func(k record.Key) (bool, error) {
-		l, err := e.Resolver.Resolve(ctx, k)
-		return k.Ended(l.Standing, e.Clock.Now()), err
-	}
-}
-
 // standingOrAlone is what the state of a key depends on, as its record stands alone
 // where the rest cannot be read: an end needs no more. What another node must
 // answer is passed on to it.
@@ -102,9 +94,4 @@ func (e *Engine) standingOrAlone(ctx context.Context, k record.Key) (record.Stan
 	}
 	e.Logger.Warn("what a key that is to be ended depends on cannot be read", "key_id", k.ID, "error", err)
 	return record.Alone(&k), nil
-}
-
-// DeleteRole removes a role none of whose keys is left alive.
-func (e *Engine) DeleteRole(ctx context.Context, name string) error {
-	return e.Store.DeleteRole(ctx, name, e.Clock.Now(), e.ended(ctx))
 }

@@ -61,6 +61,9 @@ func (r Role) Intact() bool { return r.UID != "" && r.Limits.whole() && r.Stop.w
 // Count names the count of each owner's keys that the role's limit began.
 func (r Role) Count() string { return fmt.Sprintf("%s-%d", r.UID, r.Counts) }
 
+// ErrNoTemplate is returned for an owner_template that is none.
+const ErrNoTemplate Mistake = "owner_template must be an identity template, like {{identity.entity.name}}"
+
 // Check refuses a role that contradicts itself. wrote names the fields of this
 // write: narrowing allowed_scopes alone must always work, so default_scopes are
 // held against it only when they are written themselves.
@@ -77,6 +80,9 @@ func (r Role) Check(wrote func(field string) bool) error {
 		return Mistake("grace_period exceeds max_grace_period")
 	}
 	if err := CheckText("description", r.Description, MaxDescription); err != nil {
+		return err
+	}
+	if err := CheckText("owner_template", r.OwnerTemplate, MaxDescription); err != nil {
 		return err
 	}
 	if err := CheckMetadata(r.Metadata); err != nil {

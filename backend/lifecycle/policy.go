@@ -1,0 +1,74 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/rand"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// RoleWrite is what is written of a role.
+type RoleWrite struct {
+	Name string
+	// Apply sets what was sent, and Wrote tells of which fields something was.
+	Apply func(*record.Role) error
+	Wrote func(field string) bool
+}
+
+// WriteRole changes a role, or makes it.
+func (e *Engine) WriteRole(ctx context.Context, w RoleWrite) (record.Role, error) {
+	if err := record.CheckName("role", w.Name); err != nil {
+		return record.Role{}, err
+	}
+	return e.Store.UpdateRole(ctx, w.Name, func(role record.Role, found bool) (record.Role, error) {
+		untemplated := found && role.OwnerTemplate == ""
+		if !found {
+			role = newRole()
+		}
+		if err := w.Apply(&role); err != nil {
+			return role, err
+		}
+		// A template is a boundary between tenants, so an empty value, which may come
+		// from an unset variable, is accepted only where a role has none: what was read
+		// can be written back.
+		if w.Wrote("owner_template") && role.OwnerTemplate == "" && !untemplated {
+			return role, record.ErrNoTemplate
+		}
+		return role, role.Check(w.Wrote)
+	})
+}
+
+// newRole is another role than any before it, also of its own name: keys follow the
+// uid.
+func newRole() record.Role {
+	role := record.DefaultRole()
+	role.UID = rand.Text()
+	return role
+}
+
+// DeleteRole removes a role none of whose keys is left alive. What is not there is
+// no error.
+func (e *Engine) DeleteRole(ctx context.Context, name string) error {
+	if !record.ValidName(name) {
+		return nil
+	}
+	return e.Store.DeleteRole(ctx, name, e.Clock.Now(), e.ended(ctx))
+}
+
+// ended tells of a record whether its key has ended.
+func (e *Engine) ended(ctx context.Context) func(record.Key) (bool, error) {
+	return func(k record.Key) (bool, error) {
+		l, err := e.Resolver.Resolve(ctx, k)
+		return k.Ended(l.Standing, e.Clock.Now()), err
+	}
+}
+
+// UpdateConfig changes the configuration of the mount.
+func (e *Engine) UpdateConfig(ctx context.Context, apply func(*record.Config) error) (record.Config, error) {
+	return e.Store.UpdateConfig(ctx, func(c *record.Config) error {
+		if err := apply(c); err != nil {
+			return err
+		}
+		return c.Check()
+	})
+}
