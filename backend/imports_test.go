@@ -135,6 +135,25 @@ func TestOnlyTheEdgesKnowVault(t *testing.T) {
 	}
 }
 
+// A decision is made and told without Vault, so that a gate can do so, too.
+func TestADecisionIsMadeAndToldWithoutVault(t *testing.T) {
+	found, seen := sources(t), make(map[string]bool)
+	for queue := []string{"backend/verdict", "backend/verify"}; len(queue) > 0; queue = queue[1:] {
+		for imported := range found[queue[0]].imports {
+			if strings.HasPrefix(imported, "github.com/hashicorp/vault/") {
+				t.Errorf("%s imports %s", queue[0], imported)
+			}
+			if below, ours := strings.CutPrefix(imported, module+"/"); ours && !seen[below] {
+				seen[below] = true
+				queue = append(queue, below)
+			}
+		}
+	}
+	if !seen["backend/record"] {
+		t.Error("no import was followed")
+	}
+}
+
 func TestThePluginIsBuiltFromFewModules(t *testing.T) {
 	for dir, s := range sources(t) {
 		for imported := range s.imports {
