@@ -82,7 +82,7 @@ func TestWhatIsHeldOfKeysIsBoundedInBytes(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				storage.Entries["key/"+k.ID[:2]+"/"+k.ID] = value
+				storage.Plant("key/"+k.ID[:2]+"/"+k.ID, string(value))
 			}
 			before := heap()
 			s, proofs := store.New(storage), proof.New(size)

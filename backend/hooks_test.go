@@ -109,8 +109,8 @@ func TestInvalidationOfWhatIsNotKnownForgetsEverything(t *testing.T) {
 			t.Fatal(code)
 		}
 		other := mount.New(t)
-		m.Storage.Entries["tag-key"] = other.Storage.Dump()["tag-key"]
-		delete(m.Storage.Entries, "key/"+k.Str("key_id")[:2]+"/"+k.Str("key_id"))
+		m.Storage.Plant("tag-key", other.Storage.Holds("tag-key"))
+		m.Storage.Lose("key/" + k.Str("key_id")[:2] + "/" + k.Str("key_id"))
 		m.Backend.InvalidateKey(t.Context(), path)
 		if code := m.Code(k.Str("key")); code != "invalid" {
 			t.Errorf("after the invalidation of %q: %s", path, code)

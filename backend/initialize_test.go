@@ -14,19 +14,17 @@ import (
 )
 
 func TestALostTagKeyIsTroubleAndIsNeverMadeAnew(t *testing.T) {
-	for name, damage := range map[string]func(map[string][]byte){
-		"missing":   func(entries map[string][]byte) { delete(entries, "tag-key") },
-		"unknown v": func(entries map[string][]byte) { replace(entries, "tag-key", `"v":1`, `"v":2`) },
-		"damaged":   func(entries map[string][]byte) { entries["tag-key"] = []byte("{") },
-		"too short": func(entries map[string][]byte) {
-			entries["tag-key"] = []byte(`{"v":1,"record":{"secret":"AAAA"}}`)
-		},
+	for name, damage := range map[string]func(*memory.Storage){
+		"missing":   func(s *memory.Storage) { s.Lose("tag-key") },
+		"unknown v": func(s *memory.Storage) { s.Plant("tag-key", strings.Replace(s.Holds("tag-key"), `"v":1`, `"v":2`, 1)) },
+		"damaged":   func(s *memory.Storage) { s.Plant("tag-key", "{") },
+		"too short": func(s *memory.Storage) { s.Plant("tag-key", `{"v":1,"record":{"secret":"AAAA"}}`) },
 	} {
 		m := mount.New(t)
 		m.Faulty = true
 		m.Must("roles/web", map[string]any{"generate_lease": false})
 		k := m.Must("issue/web", nil)
-		damage(m.Storage.Entries)
+		damage(m.Storage)
 		left := m.Storage.Dump()
 		m.Restart()
 		m.Periodic()
@@ -47,10 +45,6 @@ func TestALostTagKeyIsTroubleAndIsNeverMadeAnew(t *testing.T) {
 		// What needs no tag key goes on.
 		m.Must("revoke/"+k.Str("key_id"), nil)
 	}
-}
-
-func replace(entries map[string][]byte, path, from, to string) {
-	entries[path] = []byte(strings.Replace(string(entries[path]), from, to, 1))
 }
 
 func TestOnAStandbyNothingIsWritten(t *testing.T) {

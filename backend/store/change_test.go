@@ -8,6 +8,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // writes are all ways to write what decisions are made by, what of it is told, and
@@ -77,7 +78,7 @@ func TestEachWriteIsToldOnceStorageHasIt(t *testing.T) {
 			d, s := mount(t, one)
 			var told []string
 			s.OnChange(func(kind store.Kind, name string) {
-				if len(d.counted("put", "delete")) == 0 {
+				if len(d.Noted("put", "delete")) == 0 {
 					t.Error("it was told before storage had it")
 				}
 				told = append(told, string(kind)+" "+name)
@@ -96,7 +97,7 @@ func TestAWriteThatFailedIsToldToo(t *testing.T) {
 			d, s := mount(t, one)
 			var told []string
 			s.OnChange(func(kind store.Kind, name string) { told = append(told, string(kind)+" "+name) })
-			d.before = failing(op, tc.path, errDisk)
+			d.Intercept(memory.Before(memory.On(op, tc.path, errDisk)))
 			err := tc.do(t.Context(), s)
 			if tc.path != "" && !slices.Equal(told, tc.want) {
 				t.Errorf("%s with a failed %s answered %v and told %q", name, op, err, told)

@@ -9,6 +9,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func stored(t *testing.T, k record.Key) string {
@@ -61,21 +62,21 @@ func TestCheckFindsEveryKindOfDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d, _ := mount(t, one)
-			d.check(t, 0)
+			check(t, d, 0)
 			value, path := tc.value, tc.path
 			if value == "moved" {
-				value = d.holds(t, "key/aa/"+one)
+				value = d.Holds("key/aa/" + one)
 			}
 			if tc.change != nil {
 				k := keyOf(one, "acme")
 				tc.change(&k)
 				path, value = "key/aa/"+one, stored(t, k)
 			}
-			d.plant(t, path, value)
+			d.Plant(path, value)
 			if tc.at != "" {
 				path = tc.at
 			}
-			problems, err := store.Check(t.Context(), &d.InmemStorage, now)
+			problems, err := store.Check(t.Context(), d.Clone(), now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,17 +117,17 @@ func TestCheckFindsNothingInAMountThatLived(t *testing.T) {
 			}
 		}
 	}
-	d.check(t, 0)
+	check(t, d, 0)
 }
 
 func TestCheckSaysWhenItCannotLook(t *testing.T) {
 	t.Parallel()
 	d, _ := mount(t, one)
-	d.before = failing("list", "", errDisk)
+	d.Intercept(memory.Before(memory.On("list", "", errDisk)))
 	if _, err := store.Check(t.Context(), d, now); !errors.Is(err, errDisk) {
 		t.Errorf("it answered %v", err)
 	}
-	d.before = failing("get", "key/", errDisk)
+	d.Intercept(memory.Before(memory.On("get", "key/", errDisk)))
 	if problems, err := store.Check(t.Context(), d, now); err != nil || len(problems) == 0 {
 		t.Errorf("it found %v, %v", problems, err)
 	}

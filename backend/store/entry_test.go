@@ -11,6 +11,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 const one = "aa00000000000001"
@@ -21,29 +22,30 @@ var errReadOnly = errors.New("rpc error: code = Unknown desc = " + logical.ErrRe
 func TestAFailedWriteIsSettledByReadingBack(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		before, after func(op, path string) error
-		fails         bool
-		holds         bool // that storage holds the new value
-		reads         int  // before and after the write
+		hook  memory.Intercept
+		fails bool
+		holds bool // that storage holds the new value
+		reads int  // before and after the write
 	}{
 		"it worked":                                    {holds: true, reads: 1},
-		"it took effect although it failed":            {after: failing("put", "config", errDisk), holds: true, reads: 2},
-		"it did not take effect":                       {before: failing("put", "config", errDisk), fails: true, reads: 2},
-		"it was refused on a standby":                  {before: failing("put", "config", errReadOnly), fails: true, reads: 1},
-		"it took effect, but that cannot be found out": {after: failAll(), fails: true, holds: true, reads: 2},
+		"it took effect although it failed":            {hook: memory.After(memory.On("put", "config", errDisk)), holds: true, reads: 2},
+		"it did not take effect":                       {hook: memory.Before(memory.On("put", "config", errDisk)), fails: true, reads: 2},
+		"it was refused on a standby":                  {hook: memory.Before(memory.On("put", "config", errReadOnly)), fails: true, reads: 1},
+		"it took effect, but that cannot be found out": {hook: memory.After(failAll()), fails: true, holds: true, reads: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := &disk{before: tc.before, after: tc.after}
+			d := newDisk()
+			d.Intercept(tc.hook)
 			s := store.New(d)
 			_, err := s.UpdateConfig(t.Context(), func(c *record.Config) error { c.DefaultPrefix = "new"; return nil })
 			if (err != nil) != tc.fails {
 				t.Errorf("it answered %v", err)
 			}
-			if got := len(d.counted("get")); got != tc.reads {
+			if got := len(d.Noted("get")); got != tc.reads {
 				t.Errorf("it read %d times", got)
 			}
-			d.before, d.after = nil, nil
+			d.Intercept(nil)
 			want := "vak"
 			if tc.holds {
 				want = "new"
@@ -70,24 +72,24 @@ func TestAFailedDeleteIsSettledByReadingBack(t *testing.T) {
 	t.Parallel()
 	record1 := "key/aa/" + one
 	for name, tc := range map[string]struct {
-		before, after func(op, path string) error
-		fails, gone   bool
+		hook        memory.Intercept
+		fails, gone bool
 	}{
 		"it worked":                                    {gone: true},
-		"it took effect although it failed":            {after: failing("delete", record1, errDisk), gone: true},
-		"it did not take effect":                       {before: failing("delete", record1, errDisk), fails: true},
-		"it was refused on a standby":                  {before: failing("delete", record1, errReadOnly), fails: true},
-		"it took effect, but that cannot be found out": {after: failAll(), fails: true, gone: true},
+		"it took effect although it failed":            {hook: memory.After(memory.On("delete", record1, errDisk)), gone: true},
+		"it did not take effect":                       {hook: memory.Before(memory.On("delete", record1, errDisk)), fails: true},
+		"it was refused on a standby":                  {hook: memory.Before(memory.On("delete", record1, errReadOnly)), fails: true},
+		"it took effect, but that cannot be found out": {hook: memory.After(failAll()), fails: true, gone: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d, s := mount(t, one)
-			d.before, d.after = tc.before, tc.after
+			d.Intercept(tc.hook)
 			deleted, err := s.DeleteKey(t.Context(), one, func(*record.Key) bool { return false })
 			if (err != nil) != tc.fails || deleted == tc.fails {
 				t.Errorf("it answered %v, %v", deleted, err)
 			}
-			d.before, d.after = nil, nil
+			d.Intercept(nil)
 			if _, found, err := s.Key(t.Context(), one); found == tc.gone || err != nil {
 				t.Errorf("then it is found: %v, %v", found, err)
 			}
@@ -98,14 +100,14 @@ func TestAFailedDeleteIsSettledByReadingBack(t *testing.T) {
 func TestACallerWhoHungUpDoesNotSpoilTheReadBack(t *testing.T) {
 	t.Parallel()
 	ctx, hangUp := context.WithCancel(t.Context())
-	d := &disk{}
-	d.after = func(op, _ string) error {
+	d := newDisk()
+	d.Intercept(memory.After(func(op, _ string) error {
 		if op == "put" {
 			hangUp()
 			return ctx.Err()
 		}
 		return nil
-	}
+	}))
 	if _, err := store.New(d).UpdateConfig(ctx, func(*record.Config) error { return nil }); err != nil {
 		t.Errorf("a write that took effect answered %v", err)
 	}
@@ -148,8 +150,8 @@ func TestWhatCannotBeReadIsAnErrorWithoutItsContent(t *testing.T) {
 		for path, read := range readers {
 			t.Run(what+" in "+path, func(t *testing.T) {
 				t.Parallel()
-				d := &disk{}
-				d.plant(t, path, stored)
+				d := newDisk()
+				d.Plant(path, stored)
 				err := read(store.New(d), t.Context())
 				if err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "CANARY") {
 					t.Errorf("it answered %v", err)
@@ -162,12 +164,14 @@ func TestWhatCannotBeReadIsAnErrorWithoutItsContent(t *testing.T) {
 func TestTroubleWithReadingIsAnErrorAndNotAbsence(t *testing.T) {
 	t.Parallel()
 	for path, read := range readers {
-		d := &disk{before: failing("get", path, errDisk)}
+		d := newDisk()
+		d.Intercept(memory.Before(memory.On("get", path, errDisk)))
 		s := store.New(d)
 		if err := read(s, t.Context()); !errors.Is(err, errDisk) {
 			t.Errorf("%s answered %v", path, err)
 		}
-		if d.before = nil; path == "tag-key" {
+		d.Intercept(nil)
+		if path == "tag-key" {
 			continue
 		}
 		if err := read(s, t.Context()); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // writesOfCreate are in the order that a crash at any point must find.
@@ -25,17 +26,17 @@ func TestANewKeyIsWrittenAfterItsHints(t *testing.T) {
 	if err := s.CreateKey(t.Context(), keyOf(one, "acme")); err != nil {
 		t.Fatal(err)
 	}
-	if got := d.counted("put"); !slices.Equal(got, writesOfCreate) {
+	if got := d.Noted("put"); !slices.Equal(got, writesOfCreate) {
 		t.Errorf("it wrote %q", got)
 	}
-	d.check(t, 0)
-	if got, want := d.holds(t, "role-key/web/u1-0/aa/"+one), `{"v":1,"record":{"role":"web","expires_at":5000}}`; got != want {
+	check(t, d, 0)
+	if got, want := d.Holds("role-key/web/u1-0/aa/"+one), `{"v":1,"record":{"role":"web","expires_at":5000}}`; got != want {
 		t.Errorf("the hint says %s", got)
 	}
 	if err := s.CreateKey(t.Context(), keyOf(idIn("ab", 2), "acme")); err != nil {
 		t.Fatal(err)
 	}
-	if got := d.counted("put"); slices.Contains(got, "put owner/acme") {
+	if got := d.Noted("put"); slices.Contains(got, "put owner/acme") {
 		t.Errorf("a second key wrote the owner again: %q", got)
 	}
 }
@@ -46,10 +47,10 @@ func TestAKeyWithoutOwnerHasNoneWritten(t *testing.T) {
 	if err := s.CreateKey(t.Context(), keyOf(one, "")); err != nil {
 		t.Fatal(err)
 	}
-	if got := d.counted("put"); !slices.Equal(got, []string{writesOfCreate[1], writesOfCreate[3]}) {
+	if got := d.Noted("put"); !slices.Equal(got, []string{writesOfCreate[1], writesOfCreate[3]}) {
 		t.Errorf("it wrote %q", got)
 	}
-	d.check(t, 0)
+	check(t, d, 0)
 }
 
 func TestACrashWhileAKeyIsMadeLeavesHintsAtMost(t *testing.T) {
@@ -58,19 +59,19 @@ func TestACrashWhileAKeyIsMadeLeavesHintsAtMost(t *testing.T) {
 		t.Run(write, func(t *testing.T) {
 			t.Parallel()
 			d, s := mount(t)
-			d.before = failing("put", strings.TrimPrefix(write, "put "), errDisk)
+			d.Intercept(memory.Before(memory.On("put", strings.TrimPrefix(write, "put "), errDisk)))
 			if err := s.CreateKey(t.Context(), keyOf(one, "acme")); !errors.Is(err, errDisk) {
 				t.Fatalf("it answered %v", err)
 			}
-			d.before = nil
-			d.check(t, max(0, i-1)) // the owner is none
+			d.Intercept(nil)
+			check(t, d, max(0, i-1)) // the owner is none
 			if _, found, err := s.Key(t.Context(), one); found || err != nil {
 				t.Errorf("the key is there: %v, %v", found, err)
 			}
 			if err := s.CreateKey(t.Context(), keyOf(one, "acme")); err != nil {
 				t.Errorf("a second attempt answered %v", err)
 			}
-			d.check(t, 0)
+			check(t, d, 0)
 		})
 	}
 }
@@ -78,15 +79,15 @@ func TestACrashWhileAKeyIsMadeLeavesHintsAtMost(t *testing.T) {
 func TestATakenIDOverwritesNothing(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
-	before := d.holds(t, "key/aa/"+one)
+	before := d.Holds("key/aa/" + one)
 	other := keyOf(one, "mallory")
 	if err := s.CreateKey(t.Context(), other); !errors.Is(err, store.ErrIDTaken) {
 		t.Errorf("it answered %v", err)
 	}
-	if d.holds(t, "key/aa/"+one) != before {
+	if d.Holds("key/aa/"+one) != before {
 		t.Error("the record was overwritten")
 	}
-	d.check(t, 0)
+	check(t, d, 0)
 }
 
 func TestAChangeIsOneWrite(t *testing.T) {
@@ -113,10 +114,10 @@ func TestAChangeIsOneWrite(t *testing.T) {
 			if !errors.Is(err, tc.err) {
 				t.Errorf("it answered %v", err)
 			}
-			if got := d.counted("put"); !slices.Equal(got, tc.puts) {
+			if got := d.Noted("put"); !slices.Equal(got, tc.puts) {
 				t.Errorf("it wrote %q", got)
 			}
-			d.check(t, 0)
+			check(t, d, 0)
 			if k, _, _ := s.Key(t.Context(), one); (k.Name == "new") != (tc.err == nil && name == "of a key that is there") {
 				t.Errorf("then the name is %q", k.Name)
 			}
@@ -140,11 +141,11 @@ func TestAChangeSeesWhatStorageHoldsNow(t *testing.T) {
 func TestAFailedChangeIsForgotten(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
-	d.before = failing("put", "key/", errDisk)
+	d.Intercept(memory.Before(memory.On("put", "key/", errDisk)))
 	if _, err := s.UpdateKey(t.Context(), one, func(k *record.Key) error { k.Name = "new"; return nil }); !errors.Is(err, errDisk) {
 		t.Errorf("it answered %v", err)
 	}
-	d.before = nil
+	d.Intercept(nil)
 	if k, found, err := s.Key(t.Context(), one); k.Name != "" || !found || err != nil {
 		t.Errorf("then the name is %q, %v, %v", k.Name, found, err)
 	}
@@ -183,10 +184,10 @@ func TestADeletionRemovesTheRecordBeforeItsHints(t *testing.T) {
 		t.Errorf("it answered %v, %v", deleted, err)
 	}
 	want := []string{"delete key/aa/" + one, "delete role-key/web/u1-0/aa/" + one, "delete owner-key/acme/aa/" + one, "delete quota/aa/" + one}
-	if got := d.counted("delete"); !slices.Equal(got, want) {
+	if got := d.Noted("delete"); !slices.Equal(got, want) {
 		t.Errorf("it deleted %q", got)
 	}
-	d.check(t, 0)
+	check(t, d, 0)
 }
 
 func TestADeletionOfNothingIsNone(t *testing.T) {
@@ -201,7 +202,7 @@ func TestADeletionOfNothingIsNone(t *testing.T) {
 			if deleted, err := s.DeleteKey(t.Context(), tc.id, func(*record.Key) bool { return tc.keep }); deleted || err != nil {
 				t.Errorf("it answered %v, %v", deleted, err)
 			}
-			if got := d.counted("delete"); len(got) != 0 {
+			if got := d.Noted("delete"); len(got) != 0 {
 				t.Errorf("it deleted %q", got)
 			}
 		})
@@ -211,9 +212,9 @@ func TestADeletionOfNothingIsNone(t *testing.T) {
 func TestADeletionWhoseHintsStayIsOneAllTheSame(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
-	d.before = failing("delete", "role-key/", errDisk)
+	d.Intercept(memory.Before(memory.On("delete", "role-key/", errDisk)))
 	if deleted, err := s.DeleteKey(t.Context(), one, func(*record.Key) bool { return false }); !deleted || err != nil {
 		t.Errorf("it answered %v, %v", deleted, err)
 	}
-	d.check(t, 2)
+	check(t, d, 2)
 }

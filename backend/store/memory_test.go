@@ -9,12 +9,13 @@ import (
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func TestWhatWasReadIsAnsweredFromMemory(t *testing.T) {
 	t.Parallel()
 	d, _ := mount(t, one)
-	d.plant(t, "tag-key", `{"v":1,"record":{"secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}`)
+	d.Plant("tag-key", `{"v":1,"record":{"secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}`)
 	s := store.New(d) // cold
 	for path, read := range readers {
 		for range 3 {
@@ -22,7 +23,7 @@ func TestWhatWasReadIsAnsweredFromMemory(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := d.counted("get"); !slices.Equal(got, []string{"get " + path}) {
+		if got := d.Noted("get"); !slices.Equal(got, []string{"get " + path}) {
 			t.Errorf("%s was read three times with %q", path, got)
 		}
 	}
@@ -39,7 +40,7 @@ func TestWhatWasWrittenIsAnsweredFromMemory(t *testing.T) {
 			t.Fatal(role, err)
 		}
 	}
-	if got := d.counted("get"); len(got) != 0 {
+	if got := d.Noted("get"); len(got) != 0 {
 		t.Errorf("it asked %q", got)
 	}
 }
@@ -52,7 +53,7 @@ func TestAbsenceIsRememberedOfRolesAndNotOfKeys(t *testing.T) {
 			t.Errorf("a role out of nothing: %v, %v", role, err)
 		}
 	}
-	if got := d.counted("get"); len(got) != 1 {
+	if got := d.Noted("get"); len(got) != 1 {
 		t.Errorf("a missing role was asked for %d times", len(got))
 	}
 	for range 3 {
@@ -60,7 +61,7 @@ func TestAbsenceIsRememberedOfRolesAndNotOfKeys(t *testing.T) {
 			t.Errorf("a key out of nothing: %v, %v", found, err)
 		}
 	}
-	if got := d.counted("get"); len(got) != 3 {
+	if got := d.Noted("get"); len(got) != 3 {
 		t.Errorf("a missing key was asked for %d times: what is missing must not fill the memory", len(got))
 	}
 	if _, err := s.UpdateRole(t.Context(), "none", func(record.Role, bool) (record.Role, error) { return record.Role{UID: "u9"}, nil }); err != nil {
@@ -80,14 +81,14 @@ func TestPassingOverKeysLeavesTheMemoryAsItIs(t *testing.T) {
 			t.Fatal(found, err)
 		}
 	}
-	if got := d.counted("get"); len(got) != 2 {
+	if got := d.Noted("get"); len(got) != 2 {
 		t.Errorf("a peek filled the memory: %q", got)
 	}
 	if _, _, err := s.Key(t.Context(), one); err != nil {
 		t.Fatal(err)
 	}
-	d.counted()
-	if _, found, err := s.PeekKey(t.Context(), one); !found || err != nil || len(d.counted("get")) != 0 {
+	d.Noted()
+	if _, found, err := s.PeekKey(t.Context(), one); !found || err != nil || len(d.Noted("get")) != 0 {
 		t.Error("a peek does not look at what is in memory")
 	}
 }
@@ -111,7 +112,7 @@ func TestAnInvalidationForgetsWhatItNames(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			d, _ := mount(t, one)
-			d.plant(t, "tag-key", tagKey)
+			d.Plant("tag-key", tagKey)
 			s := store.New(d)
 			read := func() {
 				for _, read := range readers {
@@ -121,11 +122,11 @@ func TestAnInvalidationForgetsWhatItNames(t *testing.T) {
 				}
 			}
 			read()
-			d.counted()
+			d.Noted()
 			s.Invalidate(path)
 			read()
 			var again []string
-			for _, line := range d.counted("get") {
+			for _, line := range d.Noted("get") {
 				again = append(again, line[len("get "):])
 			}
 			slices.Sort(again)
@@ -169,10 +170,10 @@ func TestASlowLoadBringsNothingBack(t *testing.T) {
 			t.Parallel()
 			d, _ := mount(t, one)
 			s := store.New(d)
-			d.after = func(string, string) error {
-				d.after = nil
+			d.Intercept(memory.After(func(string, string) error {
+				d.Intercept(nil)
 				return change(s)
-			}
+			}))
 			if k, found, err := s.Key(t.Context(), one); !found || k.RevokedAt != 0 || err != nil {
 				t.Fatalf("the load saw the change, so this shows nothing: %v, %v", found, err)
 			}
@@ -196,7 +197,7 @@ func TestASmallMemoryForgetsAndReadsAgain(t *testing.T) {
 			t.Fatalf("%s: %v, %v", id, found, err)
 		}
 	}
-	if got := len(d.counted("get")); got < len(ids)-64 {
+	if got := len(d.Noted("get")); got < len(ids)-64 {
 		t.Errorf("%d keys in a memory of 64 were read with %d reads", len(ids), got)
 	}
 }
@@ -208,15 +209,15 @@ func TestASlowLoadBringsNoTagKeyBack(t *testing.T) {
 	stored := func(secret string) string {
 		return `{"v":1,"record":{"secret":"` + strings.Repeat(secret, 43) + `="}}`
 	}
-	d := &disk{}
-	d.plant(t, "tag-key", stored("A"))
+	d := newDisk()
+	d.Plant("tag-key", stored("A"))
 	s := store.New(d)
-	d.after = func(string, string) error {
-		d.after = nil
-		d.plant(t, "tag-key", stored("E"))
+	d.Intercept(memory.After(func(string, string) error {
+		d.Intercept(nil)
+		d.Plant("tag-key", stored("E"))
 		s.Invalidate("tag-key")
 		return nil
-	}
+	}))
 	old, err := s.TagKey(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func TestAStopIsOneWriteAndOutlivesEverything(t *testing.T) {
@@ -18,7 +19,7 @@ func TestAStopIsOneWriteAndOutlivesEverything(t *testing.T) {
 		if err != nil || o.Last().At != now || o.Last().Reason != "leaked" || o.Generation != []uint64{1, 1, 2}[i] {
 			t.Errorf("it answered %+v, %v", o, err)
 		}
-		if got := d.counted("put", "delete"); !slices.Equal(got, []string{"put owner/" + owner}) {
+		if got := d.Noted("put", "delete"); !slices.Equal(got, []string{"put owner/" + owner}) {
 			t.Errorf("it wrote %q", got)
 		}
 	}
@@ -45,11 +46,11 @@ func TestTroubleWithAStopIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{"get", "put"} {
 		d, s := mount(t, one)
-		d.before = failing(op, "owner/", errDisk)
+		d.Intercept(memory.Before(memory.On(op, "owner/", errDisk)))
 		if _, err := s.StopOwner(t.Context(), "acme", "", now, ""); !errors.Is(err, errDisk) {
 			t.Errorf("%s: it answered %v", op, err)
 		}
-		d.before = nil
+		d.Intercept(nil)
 		if o, _, err := s.Owner(t.Context(), "acme"); o.Generation != 0 || err != nil {
 			t.Errorf("%s: then the owner is %+v, %v", op, o, err)
 		}
@@ -73,18 +74,18 @@ func TestARolesHintsLieApartByItsStops(t *testing.T) {
 	}
 	later := keyOf(idIn("ac", 1), "acme")
 	later.RoleGeneration = 1
-	if err := s.CreateKey(t.Context(), later); err != nil || d.holds(t, "role-key/web/u1-1/ac/"+later.ID) == "" {
+	if err := s.CreateKey(t.Context(), later); err != nil || d.Holds("role-key/web/u1-1/ac/"+later.ID) == "" {
 		t.Fatal(err)
 	}
 	if err := s.DeleteRole(t.Context(), "web", now, ended(now)); !errors.Is(err, record.ErrRoleInUse) {
 		t.Errorf("with a key that came after the stop it answered %v", err)
 	}
 	revoke(t, s, later.ID)
-	d.counted()
+	d.Noted()
 	if err := s.DeleteRole(t.Context(), "web", now, ended(now)); err != nil {
 		t.Errorf("then it answered %v", err)
 	}
-	for _, line := range d.counted("get", "list") {
+	for _, line := range d.Noted("get", "list") {
 		if strings.Contains(line, "u1-0") {
 			t.Errorf("it looked at what was stopped: %s", line)
 		}

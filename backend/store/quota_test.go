@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func TestAQuotaIsStoredAndGoesWithItsKey(t *testing.T) {
@@ -18,11 +19,11 @@ func TestAQuotaIsStoredAndGoesWithItsKey(t *testing.T) {
 	if err := s.PutQuota(t.Context(), one, want); err != nil {
 		t.Fatal(err)
 	}
-	if q, _, err := s.Quota(t.Context(), one); !reflect.DeepEqual(q, want) || err != nil || d.holds(t, "quota/aa/"+one) == "" {
+	if q, _, err := s.Quota(t.Context(), one); !reflect.DeepEqual(q, want) || err != nil || d.Holds("quota/aa/"+one) == "" {
 		t.Errorf("it is %+v, %v", q, err)
 	}
-	d.check(t, 0)
-	if _, err := s.DeleteKey(t.Context(), one, func(*record.Key) bool { return false }); err != nil || d.holds(t, "quota/aa/"+one) != "" {
+	check(t, d, 0)
+	if _, err := s.DeleteKey(t.Context(), one, func(*record.Key) bool { return false }); err != nil || d.Holds("quota/aa/"+one) != "" {
 		t.Errorf("it outlived its key, %v", err)
 	}
 }
@@ -35,13 +36,13 @@ func TestAQuotaOfNoKeyIsALeftover(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d.check(t, 1)
+	check(t, d, 1)
 	n, err := s.SweepLeftovers(t.Context(), func() {})
-	if n != 1 || err != nil || d.holds(t, "quota/aa/"+one) == "" {
+	if n != 1 || err != nil || d.Holds("quota/aa/"+one) == "" {
 		t.Errorf("it removed %d, %v", n, err)
 	}
-	d.check(t, 0)
-	d.before = failing("list", "quota/", errDisk)
+	check(t, d, 0)
+	d.Intercept(memory.Before(memory.On("list", "quota/", errDisk)))
 	if _, err := s.SweepLeftovers(t.Context(), func() {}); !errors.Is(err, errDisk) {
 		t.Errorf("with trouble it answered %v", err)
 	}
@@ -50,15 +51,15 @@ func TestAQuotaOfNoKeyIsALeftover(t *testing.T) {
 func TestAFailedReservationIsAnError(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
-	d.before = failing("put", "quota/", errDisk)
+	d.Intercept(memory.Before(memory.On("put", "quota/", errDisk)))
 	if err := s.PutQuota(t.Context(), one, record.Quota{Total: 1, By: "node", Until: 1}); !errors.Is(err, errDisk) {
 		t.Errorf("it answered %v", err)
 	}
-	d.before, d.after = nil, failing("put", "quota/", errDisk)
+	d.Intercept(memory.After(memory.On("put", "quota/", errDisk)))
 	if err := s.PutQuota(t.Context(), one, record.Quota{Total: 2, By: "node", Until: 1}); err != nil {
 		t.Errorf("one that took effect answered %v", err)
 	}
-	d.after, d.before = nil, failing("get", "quota/", errDisk)
+	d.Intercept(memory.Before(memory.On("get", "quota/", errDisk)))
 	if _, _, err := s.Quota(t.Context(), one); !errors.Is(err, errDisk) {
 		t.Errorf("a read answered %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 const (
@@ -43,25 +44,23 @@ func TestHintsAreBroughtInLineWithTheirRecord(t *testing.T) {
 			}
 			for path, value := range map[string]string{roleHint: tc.role, ownerHint: tc.owner} {
 				if value == "-" {
-					if err := d.InmemStorage.Delete(t.Context(), path); err != nil {
-						t.Fatal(err)
-					}
+					d.Lose(path)
 				} else if value != "" {
-					d.plant(t, path, value)
+					d.Plant(path, value)
 				}
 			}
-			d.counted()
+			d.Noted()
 			repaired, err := s.RepairHints(t.Context(), one, endedAt(tc.now))
 			if err != nil || repaired != tc.repaired {
 				t.Errorf("it repaired %d, %v", repaired, err)
 			}
-			if got := d.counted("put", "delete"); len(got) != tc.writes {
+			if got := d.Noted("put", "delete"); len(got) != tc.writes {
 				t.Errorf("it wrote %q", got)
 			}
-			if d.holds(t, roleHint) != tc.wantRole || d.holds(t, ownerHint) != tc.wantOwner {
-				t.Errorf("left are %q and %q", d.holds(t, roleHint), d.holds(t, ownerHint))
+			if d.Holds(roleHint) != tc.wantRole || d.Holds(ownerHint) != tc.wantOwner {
+				t.Errorf("left are %q and %q", d.Holds(roleHint), d.Holds(ownerHint))
 			}
-			if again, err := s.RepairHints(t.Context(), one, endedAt(tc.now)); again != 0 || err != nil || len(d.counted("put", "delete")) != 0 {
+			if again, err := s.RepairHints(t.Context(), one, endedAt(tc.now)); again != 0 || err != nil || len(d.Noted("put", "delete")) != 0 {
 				t.Errorf("a second time it repaired %d, %v", again, err)
 			}
 		})
@@ -71,7 +70,7 @@ func TestHintsAreBroughtInLineWithTheirRecord(t *testing.T) {
 func TestThereIsNothingToRepairOfAKeyThatIsGone(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t)
-	if repaired, err := s.RepairHints(t.Context(), one, endedAt(now)); repaired != 0 || err != nil || len(d.counted("put", "delete")) != 0 {
+	if repaired, err := s.RepairHints(t.Context(), one, endedAt(now)); repaired != 0 || err != nil || len(d.Noted("put", "delete")) != 0 {
 		t.Errorf("it repaired %d, %v", repaired, err)
 	}
 }
@@ -79,14 +78,14 @@ func TestThereIsNothingToRepairOfAKeyThatIsGone(t *testing.T) {
 func TestTroubleWithARepairIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, hook := range map[string]func(op, path string) error{
-		"with the hint":   failing("get", roleHint, errDisk),
-		"with writing":    failing("put", roleHint, errDisk),
-		"with the record": failing("get", "key/", errDisk),
+		"with the hint":   memory.On("get", roleHint, errDisk),
+		"with writing":    memory.On("put", roleHint, errDisk),
+		"with the record": memory.On("get", "key/", errDisk),
 	} {
 		d, s := mount(t, one)
-		d.plant(t, roleHint, `{"v":1,"record":{}}`)
+		d.Plant(roleHint, `{"v":1,"record":{}}`)
 		s.Invalidate("key/aa/" + one)
-		d.before = hook
+		d.Intercept(memory.Before(hook))
 		if _, err := s.RepairHints(t.Context(), one, endedAt(now)); !errors.Is(err, errDisk) {
 			t.Errorf("%s it answered %v", name, err)
 		}
@@ -96,10 +95,10 @@ func TestTroubleWithARepairIsAnError(t *testing.T) {
 func TestASweepRemovesWhatLeadsNowhere(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
-	whole := d.all(t)
+	whole := d.Paths()
 	steps := 0
 	step := func() { steps++ }
-	if n, err := s.SweepLeftovers(t.Context(), step); n != 0 || err != nil || !slices.Equal(d.all(t), whole) {
+	if n, err := s.SweepLeftovers(t.Context(), step); n != 0 || err != nil || !slices.Equal(d.Paths(), whole) {
 		t.Fatalf("of a whole mount it removed %d, %v", n, err)
 	}
 	dead := []string{
@@ -112,10 +111,10 @@ func TestASweepRemovesWhatLeadsNowhere(t *testing.T) {
 		"role-key/web/u1-0/00/00000000000000aa", // before all others
 	}
 	for _, path := range dead {
-		d.plant(t, path, rightHint)
+		d.Plant(path, rightHint)
 	}
-	d.plant(t, "owner/other", `{"v":1,"record":{}}`)
-	d.plant(t, "owner/idle", `{"v":1,"record":{}}`)
+	d.Plant("owner/other", `{"v":1,"record":{}}`)
+	d.Plant("owner/idle", `{"v":1,"record":{}}`)
 	steps = 0
 	n, err := s.SweepLeftovers(t.Context(), step)
 	if n != len(dead) || err != nil {
@@ -124,13 +123,13 @@ func TestASweepRemovesWhatLeadsNowhere(t *testing.T) {
 	if steps != len(dead)+2 {
 		t.Errorf("it stepped %d times over %d hints", steps, len(dead)+2)
 	}
-	if got := d.all(t); !slices.Equal(got, whole) {
+	if got := d.Paths(); !slices.Equal(got, whole) {
 		t.Errorf("left are %q", got)
 	}
 	if owners, err := s.Owners(t.Context()); !slices.Equal(owners, []string{"acme"}) || err != nil {
 		t.Errorf("owners are %q, %v", owners, err)
 	}
-	d.check(t, 0)
+	check(t, d, 0)
 }
 
 func TestAnOwnerGoesWithTheLastKeyAndComesWithTheNext(t *testing.T) {
@@ -139,10 +138,10 @@ func TestAnOwnerGoesWithTheLastKeyAndComesWithTheNext(t *testing.T) {
 	if _, err := s.DeleteKey(t.Context(), one, func(*record.Key) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.SweepLeftovers(t.Context(), func() {}); err != nil || d.holds(t, "owner/acme") != "" {
+	if _, err := s.SweepLeftovers(t.Context(), func() {}); err != nil || d.Holds("owner/acme") != "" {
 		t.Errorf("the owner is still there, %v", err)
 	}
-	if err := s.CreateKey(t.Context(), keyOf(idIn("ab", 1), "acme")); err != nil || d.holds(t, "owner/acme") == "" {
+	if err := s.CreateKey(t.Context(), keyOf(idIn("ab", 1), "acme")); err != nil || d.Holds("owner/acme") == "" {
 		t.Errorf("the owner did not come back, %v", err)
 	}
 }
@@ -152,7 +151,7 @@ func TestASweepWaitsForAKeyThatIsBeingMade(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t)
 	swept := make(chan error, 1)
-	d.before = func(op, path string) error {
+	d.Intercept(memory.Before(func(op, path string) error {
 		if op == "put" && path == "key/aa/"+one {
 			go func() {
 				_, err := s.SweepLeftovers(t.Context(), func() {})
@@ -165,15 +164,15 @@ func TestASweepWaitsForAKeyThatIsBeingMade(t *testing.T) {
 			}
 		}
 		return nil
-	}
+	}))
 	if err := s.CreateKey(t.Context(), keyOf(one, "acme")); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-swept; err != nil {
 		t.Error(err)
 	}
-	d.check(t, 0)
-	if d.holds(t, "owner/acme") == "" {
+	check(t, d, 0)
+	if d.Holds("owner/acme") == "" {
 		t.Error("the sweep removed the owner")
 	}
 }
@@ -182,16 +181,16 @@ func TestTroubleWithASweepIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, folder := range []string{"owner/", "owner-key/", "owner-key/acme/00/", "role-key/", "role-key/web/", "role-key/web/u1-0/00/"} {
 		d, s := mount(t, one)
-		d.before = func(op, path string) error {
+		d.Intercept(memory.Before(func(op, path string) error {
 			if op == "list" && path == folder {
 				return errDisk
 			}
 			return nil
-		}
+		}))
 		if _, err := s.SweepLeftovers(t.Context(), func() {}); !errors.Is(err, errDisk) {
 			t.Errorf("without %s it answered %v", folder, err)
 		}
-		d.before = nil
-		d.check(t, 0)
+		d.Intercept(nil)
+		check(t, d, 0)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func TestARoleIsDeletedOnceItsKeysHaveEnded(t *testing.T) {
@@ -35,9 +36,7 @@ func TestARoleIsDeletedOnceItsKeysHaveEnded(t *testing.T) {
 				}
 			}
 			if tc.gone {
-				if err := d.InmemStorage.Delete(t.Context(), "key/aa/"+one); err != nil {
-					t.Fatal(err)
-				}
+				d.Lose("key/aa/" + one)
 				s.Invalidate("key/aa/" + one)
 			}
 			if err := s.DeleteRole(t.Context(), "web", tc.now, ended(tc.now)); !errors.Is(err, tc.err) {
@@ -73,7 +72,7 @@ func TestAHintWhoseTimeHasPassedCostsNoReadOfItsKey(t *testing.T) {
 	if err := s.DeleteRole(t.Context(), "web", 5000, ended(5000)); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range d.counted("get") {
+	for _, line := range d.Noted("get") {
 		if line[:8] == "get key/" {
 			t.Errorf("it followed a hint: %s", line)
 		}
@@ -83,7 +82,7 @@ func TestAHintWhoseTimeHasPassedCostsNoReadOfItsKey(t *testing.T) {
 func TestARoleThatIsNotThereIsDeletedWithoutAWrite(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t)
-	if err := s.DeleteRole(t.Context(), "none", now, ended(now)); err != nil || len(d.counted("delete", "put")) != 0 {
+	if err := s.DeleteRole(t.Context(), "none", now, ended(now)); err != nil || len(d.Noted("delete", "put")) != 0 {
 		t.Errorf("it answered %v", err)
 	}
 }
@@ -91,11 +90,11 @@ func TestARoleThatIsNotThereIsDeletedWithoutAWrite(t *testing.T) {
 func TestTroubleKeepsARole(t *testing.T) {
 	t.Parallel()
 	for name, hook := range map[string]func(op, path string) error{
-		"with the role":   failing("get", "role/web", errDisk),
-		"with the folder": failing("list", "role-key/web/u1-0/aa/", errDisk),
-		"with a hint":     failing("get", "role-key/web/u1-0/aa/", errDisk),
-		"with a key":      failing("get", "key/aa/", errDisk),
-		"with deleting":   failing("delete", "role/web", errDisk),
+		"with the role":   memory.On("get", "role/web", errDisk),
+		"with the folder": memory.On("list", "role-key/web/u1-0/aa/", errDisk),
+		"with a hint":     memory.On("get", "role-key/web/u1-0/aa/", errDisk),
+		"with a key":      memory.On("get", "key/aa/", errDisk),
+		"with deleting":   memory.On("delete", "role/web", errDisk),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -105,11 +104,11 @@ func TestTroubleKeepsARole(t *testing.T) {
 				when = 5000
 			}
 			s.Invalidate("key/aa/" + one)
-			d.before = hook
+			d.Intercept(memory.Before(hook))
 			if err := s.DeleteRole(t.Context(), "web", when, ended(when)); !errors.Is(err, errDisk) {
 				t.Errorf("it answered %v", err)
 			}
-			d.before = nil
+			d.Intercept(nil)
 			if role, found, err := s.Role(t.Context(), "web"); !found || err != nil {
 				t.Errorf("then the role is %v, %v", role, err)
 			}
@@ -126,14 +125,14 @@ func TestARefusedChangeOfARoleWritesNothing(t *testing.T) {
 		}
 		return record.Role{UID: "other"}, record.Mistake("no")
 	})
-	if err == nil || len(d.counted("put")) != 0 {
+	if err == nil || len(d.Noted("put")) != 0 {
 		t.Errorf("it answered %v", err)
 	}
 	if role, _, _ := s.Role(t.Context(), "web"); role.UID != "u1" {
 		t.Errorf("the role is %v", role)
 	}
 	_, err = s.UpdateConfig(t.Context(), func(*record.Config) error { return record.Mistake("no") })
-	if err == nil || len(d.counted("put")) != 0 || slices.Contains(d.all(t), "config") {
+	if err == nil || len(d.Noted("put")) != 0 || slices.Contains(d.Paths(), "config") {
 		t.Errorf("the configuration answered %v", err)
 	}
 }

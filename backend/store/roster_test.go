@@ -10,12 +10,13 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // counting is a store whose role web limits each owner's keys.
 type counting struct {
 	*testing.T
-	*disk
+	*memory.Storage
 	*store.Store
 }
 
@@ -24,7 +25,7 @@ func counted(t *testing.T, limit int, ids ...string) *counting {
 	c := &counting{t, d, s}
 	c.limit(limit)
 	t.Cleanup(func() {
-		problems, err := store.Check(context.Background(), &d.InmemStorage, now)
+		problems, err := store.Check(context.Background(), d.Clone(), now)
 		for _, p := range problems {
 			if strings.Contains(p.What, "roster") && !p.Leftover {
 				t.Errorf("storage is damaged: %s", p)
@@ -85,19 +86,19 @@ func TestCountingCostsNothingForKeysThatHaveEnded(t *testing.T) {
 		c.want(nil, id)
 		revoke(t, c.Store, id)
 		c.Invalidate("key/aa/" + id)
-		if got := c.counted("get"); i > 10 && len(got) > 3+2*3 {
+		if got := c.Noted("get"); i > 10 && len(got) > 3+2*3 {
 			t.Fatalf("with %d ended keys it read %q", i, got)
 		}
-		c.counted()
+		c.Noted()
 	}
 	c.want(nil, idIn("bb", 1), idIn("bb", 2), idIn("bb", 3))
 	c.want(record.ErrOwnerFull, idIn("bb", 4))
-	c.counted()
-	fresh := store.New(c.disk)
+	c.Noted()
+	fresh := store.New(c.Storage)
 	if err := fresh.Enrol(t.Context(), keyOf(idIn("bb", 5), "acme"), c.role(), now, judge); !errors.Is(err, record.ErrOwnerFull) {
 		t.Errorf("after a restart: %v", err)
 	}
-	if got := c.counted("get", "list"); len(got) > 4 {
+	if got := c.Noted("get", "list"); len(got) > 4 {
 		t.Errorf("after a restart it asked %q", got)
 	}
 }
@@ -163,10 +164,10 @@ func TestADamagedRosterIsBegunAnewAndADamagedKeyCounts(t *testing.T) {
 	c := counted(t, 2)
 	c.want(nil, idIn("aa", 1), idIn("aa", 2))
 	for _, damage := range []string{"{", `{"v":2,"record":{}}`, `{"v":1,"record":{}}`} {
-		c.plant(t, "roster/acme/web", damage)
+		c.Plant("roster/acme/web", damage)
 		c.want(record.ErrOwnerFull, idIn("aa", 3))
 	}
-	c.plant(t, "key/aa/"+idIn("aa", 1), "no")
+	c.Plant("key/aa/"+idIn("aa", 1), "no")
 	c.Invalidate("key/aa/" + idIn("aa", 1))
 	if err := c.add(idIn("aa", 3)); !errors.Is(err, record.ErrOwnerFull) {
 		t.Errorf("with a record that cannot be read: %v", err)
@@ -197,9 +198,9 @@ func TestARefusalThatIsRepeatedWritesNothing(t *testing.T) {
 	t.Parallel()
 	c := counted(t, 1)
 	c.want(nil, idIn("aa", 1))
-	c.counted()
+	c.Noted()
 	c.want(record.ErrOwnerFull, idIn("aa", 2), idIn("aa", 3))
-	if got := c.counted("put", "delete"); len(got) > 0 {
+	if got := c.Noted("put", "delete"); len(got) > 0 {
 		t.Errorf("it wrote %q", got)
 	}
 }
@@ -223,12 +224,12 @@ func TestAKeyWhoseStandingCannotBeReadCounts(t *testing.T) {
 func TestTroubleWithARosterIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, hook := range []func(op, path string) error{
-		failing("get", "roster/", errDisk), failing("put", "roster/", errDisk), failing("list", "owner-key/acme/", errDisk),
-		failing("get", "owner-key/acme/", errDisk), failing("get", "key/", errDisk),
+		memory.On("get", "roster/", errDisk), memory.On("put", "roster/", errDisk), memory.On("list", "owner-key/acme/", errDisk),
+		memory.On("get", "owner-key/acme/", errDisk), memory.On("get", "key/", errDisk),
 	} {
 		c := counted(t, 1, one)
 		c.Invalidate("key/aa/" + one)
-		c.before = hook
+		c.Intercept(memory.Before(hook))
 		if err := c.add(idIn("aa", 2)); !errors.Is(err, errDisk) {
 			t.Errorf("it answered %v", err)
 		}
@@ -244,10 +245,10 @@ func TestRostersGoWithTheirCountAndTheirOwner(t *testing.T) {
 		if _, err := c.SweepLeftovers(context.Background(), func() {}); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.holds(t, "roster/acme/web") != ""; got != left {
+		if got := c.Holds("roster/acme/web") != ""; got != left {
 			t.Errorf("the roster is there: %t", got)
 		}
-		c.check(t, 0)
+		check(t, c.Storage, 0)
 	}
 	sweep(true)
 	c.limit(0)
@@ -260,7 +261,7 @@ func TestRostersGoWithTheirCountAndTheirOwner(t *testing.T) {
 		}
 	}
 	sweep(false)
-	if i := slices.IndexFunc(c.all(t), func(p string) bool { return strings.Contains(p, "acme") }); i >= 0 {
-		t.Error(fmt.Sprint("left is ", c.all(t)[i]))
+	if i := slices.IndexFunc(c.Paths(), func(p string) bool { return strings.Contains(p, "acme") }); i >= 0 {
+		t.Error(fmt.Sprint("left is ", c.Paths()[i]))
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func usesOf(at record.Time) record.Uses { return record.Uses{{Version: 1, At: at}} }
@@ -33,7 +34,7 @@ func TestLastUsesOfManyKeysShareAnEntry(t *testing.T) {
 		}
 	}
 	merge(t, s, all)
-	puts := d.counted("put")
+	puts := d.Noted("put")
 	slices.Sort(puts)
 	if len(puts) != 241 || puts[0] != "put usage/000" || puts[240] != "put usage/240" {
 		t.Errorf("of 3,844 folders there are %d entries, from %s to %s", len(puts), puts[0], puts[len(puts)-1])
@@ -43,7 +44,7 @@ func TestLastUsesOfManyKeysShareAnEntry(t *testing.T) {
 			t.Fatalf("of %s is read %v, %v", id, u, err)
 		}
 	}
-	d.check(t, 0)
+	check(t, d, 0)
 }
 
 func TestUsesAreMergedAndNeverMoveBack(t *testing.T) {
@@ -51,12 +52,12 @@ func TestUsesAreMergedAndNeverMoveBack(t *testing.T) {
 	d, s := mount(t)
 	other := idIn("aa", 2)
 	merge(t, s, map[string]record.Uses{one: usesOf(1500), other: usesOf(1600)})
-	d.counted()
+	d.Noted()
 	merged := merge(t, s, map[string]record.Uses{one: {{Version: 2, At: 1400}, {Version: 1, At: 1450}}})
 	if want := (record.Uses{{Version: 2, At: 1400}, {Version: 1, At: 1500}}); !slices.Equal(merged[one], want) || len(merged) != 1 {
 		t.Errorf("it answered %v", merged)
 	}
-	if got := d.counted("get", "put"); len(got) != 2 {
+	if got := d.Noted("get", "put"); len(got) != 2 {
 		t.Errorf("it asked %q", got)
 	}
 	if u, err := s.Uses(t.Context(), other); err != nil || u.Of(1) != 1600 {
@@ -74,17 +75,17 @@ func TestNeighboursAreReadOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d.counted()
+	d.Noted()
 	for n := range 50 {
 		read(idIn("aa", n))
 	}
-	if got := d.counted("get"); len(got) != 1 {
+	if got := d.Noted("get"); len(got) != 1 {
 		t.Errorf("fifty neighbours were read with %q", got)
 	}
 	s.Invalidate("usage/000")
 	read(one)
 	merge(t, s, map[string]record.Uses{one: usesOf(1600)})
-	d.counted()
+	d.Noted()
 	if u, _ := s.Uses(t.Context(), one); u.Of(1) != 1600 {
 		t.Errorf("after a merge it is %v", u)
 	}
@@ -98,7 +99,7 @@ func TestTroubleWithOneEntryOfUsesHoldsUpNoOther(t *testing.T) {
 		uses[idIn(fmt.Sprintf("%dA", i%10), i)] = usesOf(1500) // those of 1A are in usage/004
 	}
 	for name, hook := range map[string]func(op, path string) error{
-		"reading": failing("get", "usage/004", errDisk), "writing": failing("put", "usage/004", errDisk),
+		"reading": memory.On("get", "usage/004", errDisk), "writing": memory.On("put", "usage/004", errDisk),
 		"a panic": func(op, path string) error {
 			if op == "put" && path == "usage/004" {
 				panic("with a secret")
@@ -106,9 +107,9 @@ func TestTroubleWithOneEntryOfUsesHoldsUpNoOther(t *testing.T) {
 			return nil
 		},
 	} {
-		d.before = hook
+		d.Intercept(memory.Before(hook))
 		merged, err := s.MergeUses(t.Context(), uses)
-		d.before = nil
+		d.Intercept(nil)
 		if err == nil || strings.Contains(err.Error(), "secret") || name != "a panic" && !errors.Is(err, errDisk) {
 			t.Errorf("with %s it answered %v", name, err)
 		}
@@ -137,20 +138,20 @@ func TestASweepRemovesTheUsesOfKeysThatAreGone(t *testing.T) {
 			t.Errorf("of %s is left %v, %v", id, u, err)
 		}
 	}
-	if d.holds(t, "usage/240") != "" || d.holds(t, "usage/mark") == "" || steps != 3 {
-		t.Errorf("left are %q after %d steps", d.all(t), steps)
+	if d.Holds("usage/240") != "" || d.Holds("usage/mark") == "" || steps != 3 {
+		t.Errorf("left are %q after %d steps", d.Paths(), steps)
 	}
-	d.counted()
-	if _, err := s.SweepUsage(t.Context(), func() {}, asTheyAre); err != nil || len(d.counted("put", "delete")) != 0 {
+	d.Noted()
+	if _, err := s.SweepUsage(t.Context(), func() {}, asTheyAre); err != nil || len(d.Noted("put", "delete")) != 0 {
 		t.Errorf("a second sweep wrote, %v", err)
 	}
-	for _, hook := range []func(op, path string) error{failing("list", "usage/", errDisk), failing("get", "usage/", errDisk), failing("get", "key/", errDisk)} {
+	for _, hook := range []func(op, path string) error{memory.On("list", "usage/", errDisk), memory.On("get", "usage/", errDisk), memory.On("get", "key/", errDisk)} {
 		s.Invalidate("key/aa/" + one)
-		d.before = hook
+		d.Intercept(memory.Before(hook))
 		if _, err := s.SweepUsage(t.Context(), func() {}, asTheyAre); !errors.Is(err, errDisk) {
 			t.Errorf("with trouble it answered %v", err)
 		}
-		d.before = nil
+		d.Intercept(nil)
 	}
 }
 
@@ -193,12 +194,12 @@ func TestTheMarkTellsHowTheLastProcessEnded(t *testing.T) {
 	if gaps := takeOver(4000); len(gaps) != 2 || gaps[1].Before != 4000 {
 		t.Errorf("after another crash it tells %v", gaps)
 	}
-	d.plant(t, "usage/mark", `no`)
+	d.Plant("usage/mark", `no`)
 	if gaps := takeOver(5000); len(gaps) != 1 || gaps[0].Before != 5000 {
 		t.Errorf("after the mark was damaged it tells %v", gaps)
 	}
-	for _, hook := range []func(op, path string) error{failing("get", "usage/mark", errDisk), failing("put", "usage/mark", errDisk)} {
-		d.before = hook
+	for _, hook := range []func(op, path string) error{memory.On("get", "usage/mark", errDisk), memory.On("put", "usage/mark", errDisk)} {
+		d.Intercept(memory.Before(hook))
 		if _, err := s.TakeOverUsage(t.Context(), 6000, 30); !errors.Is(err, errDisk) {
 			t.Errorf("with trouble it answered %v", err)
 		}

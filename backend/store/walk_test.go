@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -30,11 +31,11 @@ func randomIDs(n int) []string {
 }
 
 // library is a mount whose storage holds entries under these ids.
-func library(t testing.TB, ids []string) (*disk, *store.Store) {
+func library(t testing.TB, ids []string) (*memory.Storage, *store.Store) {
 	t.Helper()
-	d := &disk{}
+	d := newDisk()
 	for _, id := range ids {
-		d.plant(t, "key/"+id[:2]+"/"+id, "{}")
+		d.Plant("key/"+id[:2]+"/"+id, "{}")
 	}
 	return d, store.New(d)
 }
@@ -152,10 +153,8 @@ func TestTheCostOfAPageFollowsThePage(t *testing.T) {
 			d, s := library(t, libraries[in])
 			for _, p := range pages {
 				page(t, s.EachKey, p.after, p.limit)
-				d.mu.Lock()
-				ops := slices.Clone(d.ops)
-				d.mu.Unlock()
-				lists := d.counted("list")
+				ops := d.Noted()
+				lists := slices.DeleteFunc(slices.Clone(ops), func(c string) bool { return !strings.HasPrefix(c, "list ") })
 				if len(lists) > p.lists || len(ops) != len(lists) {
 					t.Errorf("%d after %q: %d lists, at most %d are due, and %d other reads", p.limit, p.after, len(lists), p.lists, len(ops)-len(lists))
 				}
@@ -178,7 +177,7 @@ func TestAWalkEndsWithTrouble(t *testing.T) {
 	}
 	for _, folder := range []string{"key/00/", "key/"} { // among the probes, and after
 		d, s := library(t, randomIDs(5))
-		d.before = failing("list", folder, errDisk)
+		d.Intercept(memory.Before(memory.On("list", folder, errDisk)))
 		err := s.EachKey(t.Context(), "", func(string) (bool, error) { return true, nil })
 		if !errors.Is(err, errDisk) {
 			t.Errorf("without %s it answered %v", folder, err)
@@ -196,7 +195,7 @@ func TestWhatIsNoIDIsPassedOver(t *testing.T) {
 	ids := inShards(3, "aa")
 	d, s := library(t, ids)
 	for _, junk := range []string{"key/aa/short", "key/aa/deeper/entry", "key/aa/aa0000000000000-", "key/aa/aa000000000000001"} {
-		d.plant(t, junk, "{}")
+		d.Plant(junk, "{}")
 	}
 	if got := page(t, s.EachKey, "", 10); !slices.Equal(got, ids) {
 		t.Errorf("it visited %q", got)
@@ -208,19 +207,19 @@ func TestNamesAreListedInByteOrder(t *testing.T) {
 	d, s := library(t, nil)
 	names := []string{"a@b", "Z", "a", "0", "a.b", "a-b", "_"}
 	for _, n := range names {
-		d.plant(t, "role/"+n, "{}")
-		d.plant(t, "owner/"+n, "{}")
+		d.Plant("role/"+n, "{}")
+		d.Plant("owner/"+n, "{}")
 	}
-	d.plant(t, "role/folder/entry", "{}")
+	d.Plant("role/folder/entry", "{}")
 	slices.Sort(names)
 	for what, list := range map[string]func(context.Context) ([]string, error){"roles": s.Roles, "owners": s.Owners} {
 		if got, err := list(t.Context()); !slices.Equal(got, names) || err != nil {
 			t.Errorf("%s are %q, %v", what, got, err)
 		}
-		d.before = failing("list", "", errDisk)
+		d.Intercept(memory.Before(memory.On("list", "", errDisk)))
 		if _, err := list(t.Context()); !errors.Is(err, errDisk) || strings.Contains(fmt.Sprint(err), "a@b") {
 			t.Errorf("%s answered %v", what, err)
 		}
-		d.before = nil
+		d.Intercept(nil)
 	}
 }

@@ -87,7 +87,7 @@ func FuzzRequest(f *testing.F) {
 		changes := a.OK() && req.Operation != logical.ReadOperation && req.Operation != logical.ListOperation && !asks
 		if asks && a.OK() { // which may reserve a quota, and writes nothing else
 			quota := "quota/" + s.id[:2] + "/" + s.id
-			m.Storage.Entries[quota] = before[quota]
+			m.Storage.Plant(quota, string(before[quota]))
 		}
 		if !changes && req.Operation != logical.RollbackOperation && !m.Storage.SameAs(before) {
 			t.Errorf("%s %q with %q, answered with %d, changed the storage", req.Operation, req.Path, body, a.Status)

@@ -40,7 +40,7 @@ func FuzzStoredEntry(f *testing.F) {
 		m := s.open(t)
 		defer m.Backend.Cleanup(m.Ctx)
 		path := entryKinds[int(kind)%len(entryKinds)](s.id, s.uid())
-		m.Storage.Entries[path] = []byte(s.place(value))
+		m.Storage.Plant(path, s.place(value))
 		for _, a := range []mount.Answer{
 			m.Write("verify", map[string]any{"key": s.text}),
 			m.Write("verify", map[string]any{"key": s.text[:len(s.text)-1] + "!"}),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -97,4 +98,42 @@ func (f *Fault) Made() []Call {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.calls)
+}
+
+// Fail says of a call whether it fails, and with what.
+type Fail func(method, path string) error
+
+// On fails the calls of a method on paths that begin so.
+func On(method, prefix string, err error) Fail {
+	return func(m, path string) error {
+		if m == method && strings.HasPrefix(path, prefix) {
+			return err
+		}
+		return nil
+	}
+}
+
+// Before is a hook that fails calls before they take effect; nil is none.
+func Before(fail Fail) Intercept {
+	if fail == nil {
+		return nil
+	}
+	return func(_ context.Context, c Call, effect func()) error {
+		if err := fail(c.Method, c.Path); err != nil {
+			return err
+		}
+		effect()
+		return nil
+	}
+}
+
+// After is a hook that fails calls when they have taken effect; nil is none.
+func After(fail Fail) Intercept {
+	if fail == nil {
+		return nil
+	}
+	return func(_ context.Context, c Call, effect func()) error {
+		effect()
+		return fail(c.Method, c.Path)
+	}
 }

@@ -1,5 +1,6 @@
-// Package memory is storage in memory that unit tests break: a logical.Storage with a
-// hook around each call, and faults to hook in. It knows nothing of the engine.
+// Package memory is the storage of all tests that need none of Vault's: a
+// logical.Storage in a map, with a hook around each call, and faults to hook in. It
+// knows nothing of the engine.
 package memory
 
 import (
@@ -17,8 +18,12 @@ import (
 // the SDK's own it may outlive a synctest bubble and be copied.
 type Storage struct {
 	mu      sync.Mutex
-	Entries map[string][]byte
+	entries map[string][]byte
+	paths   []string // of all entries, sorted
 	around  Intercept
+	writes  int
+	noting  bool
+	noted   []string
 }
 
 // Call is one call of a storage.
@@ -32,16 +37,21 @@ func (c Call) Changes() bool { return c.Method == "put" || c.Method == "delete" 
 // Intercept stands around a call: it runs effect, or does not, and answers.
 type Intercept func(ctx context.Context, c Call, effect func()) error
 
-func New() *Storage { return &Storage{Entries: make(map[string][]byte)} }
+// New is storage that holds nothing.
+func New() *Storage { return &Storage{entries: make(map[string][]byte)} }
 
 // Clone is another storage with the same entries and no hook.
-func (s *Storage) Clone() *Storage { return &Storage{Entries: s.Dump()} }
+func (s *Storage) Clone() *Storage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &Storage{entries: maps.Clone(s.entries), paths: slices.Clone(s.paths)}
+}
 
 // Dump is a copy of all entries; a value is never changed in place.
 func (s *Storage) Dump() map[string][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.Entries)
+	return maps.Clone(s.entries)
 }
 
 // SameAs tells whether nothing changed since the dump was made.
@@ -56,9 +66,30 @@ func (s *Storage) Intercept(around Intercept) {
 	s.around = around
 }
 
+// set and unset need the lock.
+func (s *Storage) set(path string, value []byte) {
+	if at, known := slices.BinarySearch(s.paths, path); !known {
+		s.paths = slices.Insert(s.paths, at, path)
+	}
+	s.entries[path] = value
+}
+
+func (s *Storage) unset(path string) {
+	if at, known := slices.BinarySearch(s.paths, path); known {
+		s.paths = slices.Delete(s.paths, at, at+1)
+	}
+	delete(s.entries, path)
+}
+
 func (s *Storage) do(ctx context.Context, c Call, effect func()) error {
 	s.mu.Lock()
 	around := s.around
+	if c.Changes() {
+		s.writes++
+	}
+	if s.noting {
+		s.noted = append(s.noted, c.String())
+	}
 	s.mu.Unlock()
 	locked := func() {
 		s.mu.Lock()
@@ -77,7 +108,7 @@ func (s *Storage) do(ctx context.Context, c Call, effect func()) error {
 
 func (s *Storage) Get(ctx context.Context, path string) (entry *logical.StorageEntry, err error) {
 	err = s.do(ctx, Call{"get", path}, func() {
-		if value, ok := s.Entries[path]; ok {
+		if value, ok := s.entries[path]; ok {
 			entry = &logical.StorageEntry{Key: path, Value: bytes.Clone(value)}
 		}
 	})
@@ -89,26 +120,28 @@ func (s *Storage) Get(ctx context.Context, path string) (entry *logical.StorageE
 
 func (s *Storage) Put(ctx context.Context, e *logical.StorageEntry) error {
 	value := bytes.Clone(e.Value)
-	return s.do(ctx, Call{"put", e.Key}, func() { s.Entries[e.Key] = value })
+	return s.do(ctx, Call{"put", e.Key}, func() { s.set(e.Key, value) })
 }
 
 func (s *Storage) Delete(ctx context.Context, path string) error {
-	return s.do(ctx, Call{"delete", path}, func() { delete(s.Entries, path) })
+	return s.do(ctx, Call{"delete", path}, func() { s.unset(path) })
 }
 
 func (s *Storage) List(ctx context.Context, prefix string) (names []string, err error) {
 	err = s.do(ctx, Call{"list", prefix}, func() {
-		found := make(map[string]bool)
-		for path := range s.Entries {
-			if rest, ok := strings.CutPrefix(path, prefix); ok {
-				name, _, isFolder := strings.Cut(rest, "/")
-				if isFolder {
-					name += "/"
-				}
-				found[name] = true
+		for next := prefix; ; {
+			at, _ := slices.BinarySearch(s.paths, next)
+			if at == len(s.paths) || !strings.HasPrefix(s.paths[at], prefix) {
+				return
 			}
+			name, _, isFolder := strings.Cut(s.paths[at][len(prefix):], "/")
+			next = prefix + name + "\x00"
+			if isFolder {
+				name += "/"
+				next = prefix + name + "\xff" // beyond what is in it: paths are text
+			}
+			names = append(names, name)
 		}
-		names = slices.Sorted(maps.Keys(found))
 	})
 	if err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ func (s *stored) open(t *testing.T) *mount.Mount {
 	time.Sleep(time.Until(s.At))
 	storage := memory.New()
 	for path, value := range s.Entries {
-		storage.Entries[path] = []byte(value)
+		storage.Plant(path, value)
 	}
 	m := mount.On(t, storage)
 	m.Faulty = true

@@ -115,7 +115,7 @@ func (w *World) crash(m *mount.Mount) {
 	}
 	for path, value := range before {
 		if strings.HasPrefix(path, "owner-key/phantom/") || strings.HasPrefix(path, "role-key/") && strings.HasSuffix(path, id) {
-			m.Storage.Entries[path] = value
+			m.Storage.Plant(path, string(value))
 		}
 	}
 }
