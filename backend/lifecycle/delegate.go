@@ -59,8 +59,7 @@ func (e *Engine) child(ctx context.Context, p verify.Proof, r DelegateRequest) (
 		return draft{}, err
 	}
 	child.Prefix, child.Parent, child.Depth, child.CreatedBy = parent.Prefix, parent.ID, parent.Depth+1, r.By
-	ancestors := append([]lineage.Lineage{{Key: parent, Standing: l.Standing}}, l.Ancestors...)
-	err = delegable(&child, ancestors, role, record.Change{Metadata: &want.Metadata, Scopes: want.Scopes, BoundCIDRs: want.BoundCIDRs, Limits: want.Limits})
+	err = delegable(&child, &l, role, record.Change{Metadata: &want.Metadata, Scopes: want.Scopes, BoundCIDRs: want.BoundCIDRs, Limits: want.Limits})
 	return draft{key: child, role: role, number: 1, ttl: want.TTL, parentEnds: parent.Newest().ExpiresAt}, err
 }
 
@@ -80,23 +79,21 @@ func (e *Engine) mayDelegate(l *lineage.Lineage, presented int) error {
 	return nil
 }
 
-// delegable refuses a key that exceeds one of its ancestors in what the change
-// sets. The parent comes first.
-func delegable(k *record.Key, ancestors []lineage.Lineage, role record.Role, change record.Change) error {
-	parent := lineage.Lineage{Key: ancestors[0].Key, Standing: ancestors[0].Standing, Ancestors: ancestors[1:]}
+// delegable refuses a key that exceeds its parent, or one above that, in what the
+// change sets.
+func delegable(k *record.Key, parent *lineage.Lineage, role record.Role, change record.Change) error {
 	if change.Scopes != nil && !scope.Within(k.Scopes, parent.Scopes()) {
 		return record.Mistake("scopes must lie within the parent's")
 	}
 	if change.Metadata != nil && replaces(k.Metadata, parent.Metadata()) {
 		return record.Mistake("metadata must not replace a pair of the parent's or the role's")
 	}
-	for i := range ancestors {
-		above := &ancestors[i].Key
-		if change.BoundCIDRs != nil && !k.BoundCIDRs.Empty() && !k.BoundCIDRs.Within(above.BoundCIDRs) {
+	for _, above := range append([]lineage.Lineage{*parent}, parent.Ancestors...) {
+		if change.BoundCIDRs != nil && !k.BoundCIDRs.Empty() && !k.BoundCIDRs.Within(above.Key.BoundCIDRs) {
 			return record.Mistake("bound_cidrs must lie within the parent's")
 		}
 		if change.Limits != (record.LimitsChange{}) {
-			if err := k.Limits.Within(above.Limits.Under(role.Limits)); err != nil {
+			if err := k.Limits.Within(above.Key.Limits.Under(role.Limits)); err != nil {
 				return err
 			}
 		}

@@ -58,5 +58,6 @@ func withinParent(k *record.Key, l *lineage.Lineage, change record.Change) error
 	if len(l.Ancestors) == 0 {
 		return nil
 	}
-	return delegable(k, l.Ancestors, *l.Standing.Role, change)
+	parent := l.Parent()
+	return delegable(k, &parent, *l.Standing.Role, change)
 }

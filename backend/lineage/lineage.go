@@ -35,6 +35,13 @@ type Lineage struct {
 // State is that of the key now.
 func (l *Lineage) State(now record.Time) record.State { return l.Key.State(l.Standing, now) }
 
+// Parent is the lineage of a delegated key's parent.
+func (l *Lineage) Parent() Lineage {
+	parent := l.Ancestors[0]
+	parent.Ancestors = l.Ancestors[1:]
+	return parent
+}
+
 // Resolver looks up what the state of a key depends on. All fields are required.
 type Resolver struct {
 	Reader Reader

@@ -15,8 +15,8 @@ func TestAWarmVerifyAllocatesLittle(t *testing.T) {
 		make func(t testing.TB) (*verify.Verifier, verify.Request, *counting)
 		most float64
 	}{
-		"of a key":           {warm, 3},
-		"of a delegated key": {grown, 22},
+		"of a key":           {warm, 2},
+		"of a delegated key": {grown, 21},
 	} {
 		v, r, _ := tc.make(t)
 		r.Cost = 1

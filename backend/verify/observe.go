@@ -11,11 +11,11 @@ import (
 // Observer is told of every decision, once, before its answer leaves. Whatever
 // follows from a decision hangs here: nothing else hooks into this package.
 //
-// It is on the way of every request. So it waits for nobody, and where it must be
-// sure before the answer leaves, as what may be lost with the process, for a bounded
-// time; it has no way to fail, and to undo a decision: the limits are spent. It is
-// told at the same time by many, and changes nothing that it is given. How long it
-// takes must not tell an invalid key's failure.
+// It is told before the answer leaves, on the way of every request and by many at
+// once. So it does not block, but for a bounded time where what it knows would be
+// lost with a process that is about to end. It cannot fail, and undoes nothing: the
+// limits are spent. It changes nothing that it is given, and how long it takes must
+// not tell why an invalid key is invalid.
 type Observer interface {
 	Observe(o Observation)
 }
