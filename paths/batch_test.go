@@ -217,7 +217,7 @@ func TestABriefAnswerIsBrief(t *testing.T) {
 // says so in its own words.
 type late struct{}
 
-func (late) Match(ctx context.Context, _ string, _ keyhash.PHC, _ string) (bool, error) {
+func (late) Match(ctx context.Context, _ keyhash.PHC, _ string) (bool, error) {
 	<-ctx.Done()
 	return false, errors.New("rpc error: code = DeadlineExceeded")
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // crowd fills a lane: one run more than this has no place in it.
-func (b *bench) crowd(l lane) {
+func (b *stub) crowd(l lane) {
 	b.t.Helper()
 	for i := 0; ; i++ {
 		var c *call
@@ -17,11 +17,11 @@ func (b *bench) crowd(l lane) {
 		case mint:
 			c = b.mint(name, 8)
 		case check:
-			c = b.check(name, name, "")
+			c = b.check(name, "")
 		case background:
 			c = b.rehash(name)
 		default:
-			c = b.apart(Lane{b.Hasher, l}, name, name)
+			c = b.apart(Lane{b.Hasher, l}, name)
 		}
 		if c.err == ErrBusy {
 			return
@@ -38,10 +38,10 @@ func TestNoCrowdRefusesAKeyThatIsRevokedOrChanged(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(crowded, own), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					b := newBench(t, 2)
+					b := newStub(t, 2)
 					b.crowd(crowded)
 					b.crowd(mint) // as ever, when something is wrong
-					c := b.apart(map[lane]Lane{revocation: b.Revocations(), change: b.Changes()}[own], "holder", "key")
+					c := b.apart(map[lane]Lane{revocation: b.Revocations(), change: b.Changes()}[own], "key")
 					b.finish(1) // what ran
 					waited := 1
 					for ; !c.done && waited < 4; waited++ {
@@ -63,13 +63,13 @@ func TestNoCrowdRefusesAKeyThatIsRevokedOrChanged(t *testing.T) {
 func TestRevocationsComeFirstAndInOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, 2)
+		b := newStub(t, 2)
 		b.mint("m0", 8)
 		b.mint("m1", 8)
-		b.check("x", "c0", "")
-		b.apart(b.Changes(), "x", "ch0")
-		b.apart(b.Revocations(), "x", "r0")
-		b.apart(b.Revocations(), "y", "r1")
+		b.check("c0", "")
+		b.apart(b.Changes(), "ch0")
+		b.apart(b.Revocations(), "r0")
+		b.apart(b.Revocations(), "r1")
 		b.rehash("b0")
 		b.finish(7)
 		b.wantStarts("m0 r0 r1 c0 ch0 m1 b0")
@@ -81,12 +81,12 @@ func TestRevocationsComeFirstAndInOrder(t *testing.T) {
 func TestARevocationJoinsNoCheckOfTheSameKey(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, 2)
+		b := newStub(t, 2)
 		b.mint("m0", 8)
-		b.check("y", "other", "")
-		b.check("x", "key", "key")
-		first := b.apart(b.Revocations(), "x", "key")
-		second := b.apart(b.Revocations(), "x", "key")
+		b.check("other", "")
+		b.check("key", "key")
+		first := b.apart(b.Revocations(), "key")
+		second := b.apart(b.Revocations(), "key")
 		b.finish(2)
 		if !first.ok || !second.ok {
 			t.Errorf("%+v, %+v", first, second)
@@ -100,22 +100,24 @@ func TestARevocationJoinsNoCheckOfTheSameKey(t *testing.T) {
 func TestOneKeysRotationsLeaveRoomForOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, 2)
+		b := newStub(t, 2)
+		places := change.queuePerSlot() / 4
 		rotate := func(id, text string) *call {
 			return b.start(func(ctx context.Context) (bool, error) {
 				phc, err := b.Changes().Sum(ctx, id, rand.Reader, small(8), text)
 				return !phc.None(), err
 			})
 		}
-		for i := range 1 + change.queuePerSlot() {
-			rotate("x", fmt.Sprint("x", i))
+		for i := range change.queuePerSlot() {
+			if c := rotate("x", fmt.Sprint("x", i)); c.done != (i > places) || c.done && c.err != ErrBusy {
+				t.Fatalf("rotation %d, of %d that may wait: %+v", i, places, c)
+			}
 		}
 		other := rotate("y", "y")
-		b.finish(3)
-		b.wantStarts("x0 x1 y x2")
+		b.finish(places + 2)
 		if !other.ok {
 			t.Errorf("the other's rotation: %+v", other)
 		}
-		close(b.end)
+		b.wantIdle()
 	})
 }

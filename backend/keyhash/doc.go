@@ -32,11 +32,8 @@
 // anything else. Change, mint and check take turns while they have work, and
 // background starts only when all others are empty.
 //
-// Within a lane key ids take turns; new keys, which have none yet, share one.
-// What this stops is one holder who asks for a hundred rotations of one key at a
-// time: each needs a run of its own, and they would fill the lane for all other
-// holders. Presentations cannot do so: only what carries the mount's tag comes
-// here, and those of the same text against the same hash share one run.
+// Within a lane whoever comes first is served first, and the next versions of
+// one key have a quarter of the places at the most.
 //
 // This package decides whether a text matches a hash. It remembers nothing
 // once a run is over, and knows no records, no storage and no key grammar.

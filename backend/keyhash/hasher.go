@@ -40,16 +40,16 @@ func NewHasher(cores int) *Hasher {
 // hash. The salt is read from rand. It returns ErrBusy under overload and
 // ctx's error when ctx ends first.
 func (h *Hasher) Sum(ctx context.Context, rand io.Reader, p Params, text string) (PHC, error) {
-	return h.sum(ctx, mint, "", rand, p, text)
+	return h.sum(ctx, rand, p, text, run{lane: mint})
 }
 
 // Rehash is Sum in the background lane: it starts only when nobody waits in
 // the others, and gives up with ErrBusy after a minute.
 func (h *Hasher) Rehash(ctx context.Context, rand io.Reader, p Params, text string) (PHC, error) {
-	return h.sum(ctx, background, "", rand, p, text)
+	return h.sum(ctx, rand, p, text, run{lane: background})
 }
 
-func (h *Hasher) sum(ctx context.Context, l lane, id string, rand io.Reader, p Params, text string) (PHC, error) {
+func (h *Hasher) sum(ctx context.Context, rand io.Reader, p Params, text string, r run) (PHC, error) {
 	if !p.computable() {
 		return PHC{}, errParams
 	}
@@ -57,7 +57,8 @@ func (h *Hasher) sum(ctx context.Context, l lane, id string, rand io.Reader, p P
 	if _, err := io.ReadFull(rand, out.salt[:]); err != nil {
 		return PHC{}, fmt.Errorf("read salt: %w", err)
 	}
-	hash, err := h.slots.do(ctx, h.newRun(l, id, out, text))
+	r.memoryKiB, r.compute = p.MemoryKiB, h.computation(out, text)
+	hash, err := h.slots.do(ctx, &r)
 	if err != nil {
 		return PHC{}, err
 	}
@@ -65,15 +66,14 @@ func (h *Hasher) sum(ctx context.Context, l lane, id string, rand io.Reader, p P
 	return Stored(out.encode()), nil
 }
 
-// Match reports whether the text is the one that was hashed. The id of the
-// key decides whose turn it is in its lane, and nothing else.
+// Match reports whether the text is the one that was hashed.
 //
 // An error never means that the text is wrong: it is ErrMalformed for a hash
 // that cannot be read, ErrBusy under overload, ctx's error when ctx ends
 // first. Calls with the same hash and the same text at the same time share
 // one computation; a text that differs in one byte has its own.
-func (h *Hasher) Match(ctx context.Context, id string, phc PHC, text string) (bool, error) {
-	return h.match(ctx, check, id, phc, text)
+func (h *Hasher) Match(ctx context.Context, phc PHC, text string) (bool, error) {
+	return h.match(ctx, check, phc, text)
 }
 
 // Lane is a Hasher whose calls wait in a lane apart.
@@ -91,39 +91,37 @@ func (h *Hasher) Changes() Lane { return Lane{h, change} }
 
 // Match is Hasher.Match in this lane. It joins no computation of another lane,
 // which may have to wait for longer.
-func (l Lane) Match(ctx context.Context, id string, phc PHC, text string) (bool, error) {
-	return l.hasher.match(ctx, l.lane, id, phc, text)
+func (l Lane) Match(ctx context.Context, phc PHC, text string) (bool, error) {
+	return l.hasher.match(ctx, l.lane, phc, text)
 }
 
 // Sum is Hasher.Sum in this lane, for a version of the key with this id.
 func (l Lane) Sum(ctx context.Context, id string, rand io.Reader, p Params, text string) (PHC, error) {
-	return l.hasher.sum(ctx, l.lane, id, rand, p, text)
+	return l.hasher.sum(ctx, rand, p, text, run{lane: l.lane, key: id})
 }
 
-func (h *Hasher) match(ctx context.Context, l lane, id string, phc PHC, text string) (bool, error) {
+func (h *Hasher) match(ctx context.Context, l lane, phc PHC, text string) (bool, error) {
 	want, err := decode(phc.Reveal())
 	if err != nil {
 		return false, err
 	}
-	r := h.newRun(l, id, want, text)
-	// A digest, not the text itself: what waits here must not be worth
-	// reading. A PHC string holds no NUL, so no two pairs run together.
-	r.shared = true
-	r.same = sha256.Sum256(append([]byte{byte(l)}, phc.Reveal()+"\x00"+text...))
-	got, err := h.slots.do(ctx, r)
+	got, err := h.slots.do(ctx, &run{
+		lane:   l,
+		shared: true,
+		// A digest, not the text itself: what waits here must not be worth
+		// reading. A PHC string holds no NUL, so no two pairs run together.
+		same:      sha256.Sum256(append([]byte{byte(l)}, phc.Reveal()+"\x00"+text...)),
+		memoryKiB: want.params.MemoryKiB,
+		compute:   h.computation(want, text),
+	})
 	if err != nil {
 		return false, err
 	}
 	return subtle.ConstantTimeCompare(got, want.hash[:]) == 1, nil
 }
 
-func (h *Hasher) newRun(l lane, id string, p decoded, text string) *run {
-	return &run{
-		lane:      l,
-		id:        id,
-		memoryKiB: p.params.MemoryKiB,
-		compute: func() []byte {
-			return h.argon2([]byte(text), p.salt[:], p.params.Iterations, p.params.MemoryKiB, p.params.Parallelism, hashLength)
-		},
+func (h *Hasher) computation(p decoded, text string) func() []byte {
+	return func() []byte {
+		return h.argon2([]byte(text), p.salt[:], p.params.Iterations, p.params.MemoryKiB, p.params.Parallelism, hashLength)
 	}
 }

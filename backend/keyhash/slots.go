@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -28,50 +29,10 @@ var errComputation = errors.New("argon2 computation failed")
 // one at the highest.
 const budgetKiB = 256 << 10
 
-type lane int
-
-const (
-	revocation lane = iota
-	change
-	mint
-	check
-	background
-	lanes
-)
-
-// turns is how many lanes take turns, from change on.
-const turns = background - change
-
-// queuePerSlot bounds a lane. At the default cost 64 runs are about two
-// seconds of one core, which is as long as a caller of check waits: whoever
-// came later would wait in vain. Who revokes a thousand leaked keys at a time
-// shall not be sent away before it is in vain to wait for ten seconds.
-func (l lane) queuePerSlot() int {
-	if l == revocation {
-		return 256
-	}
-	return 64
-}
-
-// patience is how long a run of this lane waits for its start. A gateway gives
-// up on a check after some seconds, and a busy answer is better than none.
-// Making, changing and ending keys is rare, and the caller would only come again.
-// Background work that found no idle moment in a minute will be asked for again.
-func (l lane) patience() time.Duration {
-	switch l {
-	case check:
-		return 2 * time.Second
-	case background:
-		return time.Minute
-	default:
-		return 10 * time.Second
-	}
-}
-
 // A run is one computation and those who wait for it.
 type run struct {
 	lane      lane
-	id        string      // whose turn it takes; "" for a new key's
+	key       string      // whose next version it hashes, or ""
 	shared    bool        // with those who ask for the same
 	same      fingerprint // what it computes, if it is shared
 	memoryKiB uint32
@@ -93,7 +54,7 @@ type slots struct {
 	atOnce int // how many runs, memory permitting
 
 	mu        sync.Mutex
-	waiting   [lanes]queue
+	waiting   [lanes][]*run        // first come, first served
 	shared    map[fingerprint]*run // the runs that are shared, while they wait or run
 	running   int
 	memoryKiB uint32 // of what runs
@@ -136,23 +97,32 @@ func (s *slots) enter(r *run) (*run, error) {
 		same.waiters++
 		return same, nil
 	}
-	q := &s.waiting[r.lane]
-	if q.length >= s.atOnce*r.lane.queuePerSlot() {
-		loser := q.makeRoom(r.id)
-		if loser == nil {
-			return nil, ErrBusy
-		}
-		s.unshare(loser)
-		loser.err = ErrBusy
-		close(loser.done)
+	if !s.place(r) {
+		return nil, ErrBusy
 	}
 	r.waiters, r.done = 1, make(chan struct{})
 	if r.shared {
 		s.shared[r.same] = r
 	}
-	q.push(r)
+	s.waiting[r.lane] = append(s.waiting[r.lane], r)
 	s.dispatch()
 	return r, nil
+}
+
+// place tells whether there is a place in the lane for r. One key's next versions
+// have a quarter of the places: each rotation makes a text of its own, and one
+// holder who asks for a hundred at a time would fill the lane for all others.
+// Presentations need no such bound: only what carries the mount's tag is hashed,
+// and equal ones share a run, so that a key has no more of them waiting than it
+// has versions.
+func (s *slots) place(r *run) bool {
+	places, ofKey := s.atOnce*r.lane.queuePerSlot(), 0
+	for _, other := range s.waiting[r.lane] {
+		if r.key != "" && other.key == r.key {
+			ofKey++
+		}
+	}
+	return len(s.waiting[r.lane]) < places && ofKey < places/4
 }
 
 // leave takes one waiter off a run that has not begun, and the run out of its
@@ -166,7 +136,7 @@ func (s *slots) leave(r *run) bool {
 		return false
 	}
 	if r.waiters--; r.waiters == 0 {
-		s.waiting[r.lane].remove(r)
+		s.drop(r)
 		s.unshare(r)
 		s.dispatch() // it may have kept smaller ones waiting for memory
 	}
@@ -178,11 +148,11 @@ func (s *slots) leave(r *run) bool {
 // small ones otherwise.
 func (s *slots) dispatch() {
 	for {
-		q := s.next()
-		if q == nil || !s.fits(q.peek()) {
+		r := s.next()
+		if r == nil || !s.fits(r) {
 			return
 		}
-		r := q.pop()
+		s.drop(r)
 		r.started = true
 		s.running++
 		s.memoryKiB += r.memoryKiB
@@ -193,18 +163,24 @@ func (s *slots) dispatch() {
 	}
 }
 
-// next returns the lane whose turn it is, or nil when nobody waits.
-func (s *slots) next() *queue {
+// next returns the first run of the lane whose turn it is, or nil when nobody waits.
+func (s *slots) next() *run {
 	order := [lanes]lane{0: revocation, lanes - 1: background}
 	for i := range turns {
 		order[1+i] = change + (max(s.last, change)-change+1+i)%turns
 	}
 	for _, l := range order {
-		if s.waiting[l].length > 0 {
-			return &s.waiting[l]
+		if len(s.waiting[l]) > 0 {
+			return s.waiting[l][0]
 		}
 	}
 	return nil
+}
+
+// drop takes r out of its lane.
+func (s *slots) drop(r *run) {
+	at := slices.Index(s.waiting[r.lane], r)
+	s.waiting[r.lane] = slices.Delete(s.waiting[r.lane], at, at+1)
 }
 
 func (s *slots) fits(r *run) bool {

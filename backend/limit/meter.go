@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -148,17 +150,12 @@ const settlers = 8
 // Settle gives back the reserved blocks of keys that were not verified for idle,
 // and drops counters that hold nothing.
 func (m *Meter) Settle(ctx context.Context, idle time.Duration) error {
-	var group sync.WaitGroup
-	errs := make([]error, settlers)
-	for w := range settlers {
-		group.Go(func() {
-			for i := w; i < shardCount; i += settlers {
-				errs[w] = errors.Join(errs[w], m.settleShard(ctx, &m.shards[i], idle))
-			}
-		})
+	var group errgroup.Group
+	group.SetLimit(settlers)
+	for i := range m.shards {
+		group.Go(func() error { return m.settleShard(ctx, &m.shards[i], idle) })
 	}
-	group.Wait()
-	return errors.Join(errs...)
+	return group.Wait()
 }
 
 func (m *Meter) settleShard(ctx context.Context, s *shard, idle time.Duration) (err error) {

@@ -51,9 +51,9 @@ func (c *counting) Delete(ctx context.Context, path string) error {
 	return c.InmemStorage.Delete(ctx, path)
 }
 
-func (c *counting) Match(ctx context.Context, id string, phc keyhash.PHC, text string) (bool, error) {
+func (c *counting) Match(ctx context.Context, phc keyhash.PHC, text string) (bool, error) {
 	c.hashes.Add(1)
-	return c.hasher.Match(ctx, id, phc, text)
+	return c.hasher.Match(ctx, phc, text)
 }
 
 // warm is a verifier over a real store, with the observers of a mount, that has seen its one key once, of the

@@ -154,12 +154,12 @@ func (b *bench) Peek(_ context.Context, line limit.Line, _ record.Time) (limit.R
 	return b.remaining, b.read("limits")
 }
 
-func (b *bench) Match(_ context.Context, id string, phc keyhash.PHC, text string) (bool, error) {
+func (b *bench) Match(_ context.Context, phc keyhash.PHC, text string) (bool, error) {
 	b.matches++
 	if b.during != nil {
 		b.during()
 	}
-	return b.matchErr == nil && id == keyID && b.matching[phc.Reveal()] == text, b.matchErr
+	return b.matchErr == nil && b.matching[phc.Reveal()] == text, b.matchErr
 }
 
 func (b *bench) Has(text apikey.Presented, phc keyhash.PHC) bool {

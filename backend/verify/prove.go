@@ -16,7 +16,7 @@ type Reader interface {
 
 // Matcher runs Argon2 in one of the process's slots.
 type Matcher interface {
-	Match(ctx context.Context, id string, phc keyhash.PHC, text string) (bool, error)
+	Match(ctx context.Context, phc keyhash.PHC, text string) (bool, error)
 }
 
 // Proofs remembers which text matched which hash.
@@ -85,7 +85,7 @@ func (p *Prover) Prove(ctx context.Context, text apikey.Presented, role string) 
 		if v.Hash.Equal(matched) || p.Proofs.Has(text, v.Hash) {
 			return Proof{Text: key, Key: k, Version: v}, nil
 		}
-		ok, err := p.Matcher.Match(ctx, key.ID, v.Hash, key.HashInput())
+		ok, err := p.Matcher.Match(ctx, v.Hash, key.HashInput())
 		if err != nil {
 			return Proof{}, err
 		}

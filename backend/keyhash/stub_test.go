@@ -13,9 +13,9 @@ import (
 
 const second = time.Second
 
-// A bench is a hasher whose computations take an hour, or until the test ends
+// A stub is a hasher whose computations take an hour, or until the test ends
 // one, and are written down in the order of their start.
-type bench struct {
+type stub struct {
 	*Hasher
 	t *testing.T
 
@@ -26,8 +26,8 @@ type bench struct {
 	end     chan struct{}
 }
 
-func newBench(t *testing.T, cores int) *bench {
-	b := &bench{Hasher: NewHasher(cores), t: t, end: make(chan struct{})}
+func newStub(t *testing.T, cores int) *stub {
+	b := &stub{Hasher: NewHasher(cores), t: t, end: make(chan struct{})}
 	b.argon2 = func(text, salt []byte, _, _ uint32, _ uint8, length uint32) []byte {
 		b.mu.Lock()
 		b.started = append(b.started, string(text))
@@ -47,7 +47,7 @@ func newBench(t *testing.T, cores int) *bench {
 }
 
 // finish ends n computations, one after the other.
-func (b *bench) finish(n int) {
+func (b *stub) finish(n int) {
 	b.t.Helper()
 	for range n {
 		synctest.Wait()
@@ -56,13 +56,13 @@ func (b *bench) finish(n int) {
 	synctest.Wait()
 }
 
-func (b *bench) starts() string {
+func (b *stub) starts() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return strings.Join(b.started, " ")
 }
 
-func (b *bench) wantStarts(want string) {
+func (b *stub) wantStarts(want string) {
 	b.t.Helper()
 	synctest.Wait()
 	if got := b.starts(); got != want {
@@ -79,7 +79,7 @@ type call struct {
 	cancel context.CancelFunc
 }
 
-func (b *bench) start(f func(ctx context.Context) (bool, error)) *call {
+func (b *stub) start(f func(ctx context.Context) (bool, error)) *call {
 	c, begin := &call{}, time.Now()
 	var ctx context.Context
 	ctx, c.cancel = context.WithCancel(b.t.Context())
@@ -95,39 +95,39 @@ func small(memoryKiB uint32) Params {
 	return Params{MemoryKiB: memoryKiB, Iterations: 1, Parallelism: 1}
 }
 
-func (b *bench) mint(text string, memoryKiB uint32) *call {
+func (b *stub) mint(text string, memoryKiB uint32) *call {
 	return b.start(func(ctx context.Context) (bool, error) {
 		phc, err := b.Sum(ctx, rand.Reader, small(memoryKiB), text)
 		return !phc.None(), err
 	})
 }
 
-func (b *bench) rehash(text string) *call {
+func (b *stub) rehash(text string) *call {
 	return b.start(func(ctx context.Context) (bool, error) {
 		phc, err := b.Rehash(ctx, rand.Reader, small(8), text)
 		return !phc.None(), err
 	})
 }
 
-// check presents text as a key of id whose hash is that of right.
-func (b *bench) check(id, text, right string) *call {
+// check presents text as a key whose hash is that of right.
+func (b *stub) check(text, right string) *call {
 	h := decoded{params: small(8)}
 	copy(h.hash[:], fmt.Sprintf("%-32s", right))
 	return b.start(func(ctx context.Context) (bool, error) {
-		return b.Match(ctx, id, Stored(h.encode()), text)
+		return b.Match(ctx, Stored(h.encode()), text)
 	})
 }
 
 // apart presents text, which is right, in a lane apart.
-func (b *bench) apart(l Lane, id, text string) *call {
+func (b *stub) apart(l Lane, text string) *call {
 	h := decoded{params: small(8)}
 	copy(h.hash[:], fmt.Sprintf("%-32s", text))
 	return b.start(func(ctx context.Context) (bool, error) {
-		return l.Match(ctx, id, Stored(h.encode()), text)
+		return l.Match(ctx, Stored(h.encode()), text)
 	})
 }
 
-func (b *bench) wantIdle() {
+func (b *stub) wantIdle() {
 	b.t.Helper()
 	synctest.Wait()
 	wantIdle(b.t, &b.slots)
@@ -138,7 +138,7 @@ func wantIdle(t *testing.T, s *slots) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for l := range s.waiting {
-		if q := &s.waiting[l]; q.length != 0 || len(q.byID) != 0 || len(q.turns) != 0 {
+		if len(s.waiting[l]) != 0 {
 			t.Errorf("lane %d is not empty", l)
 		}
 	}
