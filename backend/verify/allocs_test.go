@@ -8,8 +8,8 @@ import (
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
-// The race detector allocates, too, so this is not held under it. What the garbage collector does is averaged away; there is no room for an observation on the heap, nor for an
-// allocation for each scope or ancestor more.
+// The race detector allocates, too, so this is not held under it. There is no room
+// for an observation on the heap, nor for an allocation for each scope or ancestor.
 func TestAWarmVerifyAllocatesLittle(t *testing.T) {
 	for name, tc := range map[string]struct {
 		make func(t testing.TB) (*verify.Verifier, verify.Request, *counting)

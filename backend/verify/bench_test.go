@@ -56,8 +56,8 @@ func (c *counting) Match(ctx context.Context, phc keyhash.PHC, text string) (boo
 	return c.hasher.Match(ctx, phc, text)
 }
 
-// warm is a verifier over a real store, with the observers of a mount, that has seen its one key once, of the
-// default cost, bound to scopes and networks.
+// warm is a verifier over a real store, with the observers of a mount. It has seen
+// its one key once, of the default cost, bound to scopes and networks.
 func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	t.Helper()
 	ctx := context.Background()

@@ -16,25 +16,25 @@ import (
 
 func TestEachDecisionIsToldOnceAsItIsAnswered(t *testing.T) {
 	t.Parallel()
-	cases := map[string]func(b *bench, r *verify.Request){
-		"a good key": func(*bench, *verify.Request) {},
-		"a spent rate": func(b *bench, _ *verify.Request) {
-			b.verdict = limit.Verdict{Outcome: limit.RateLimited, RetryAfter: 3}
+	cases := map[string]func(m *mount, r *verify.Request){
+		"a good key": func(*mount, *verify.Request) {},
+		"a spent rate": func(m *mount, _ *verify.Request) {
+			m.verdict = limit.Verdict{Outcome: limit.RateLimited, RetryAfter: 3}
 		},
-		"no key": func(_ *bench, r *verify.Request) { r.Key = apikey.Present("none") },
+		"no key": func(_ *mount, r *verify.Request) { r.Key = apikey.Present("none") },
 	}
 	for _, trouble := range troubles {
 		cases[trouble.name] = trouble.do
 	}
 	for name, do := range cases {
-		b := newBench(t).limited()
-		r := verify.Request{Key: b.newest.Presented(), Role: "web", Scopes: []string{"read:users"}, ClientIP: netip.MustParseAddr("10.2.0.1"), Cost: 7}
-		do(b, &r)
-		d := b.ask(t, r)
-		if len(b.told) != 1 {
-			t.Fatalf("%s: told %d times", name, len(b.told))
+		m := newMount(t).limited()
+		r := verify.Request{Key: m.newest.Presented(), Role: "web", Scopes: []string{"read:users"}, ClientIP: netip.MustParseAddr("10.2.0.1"), Cost: 7}
+		do(m, &r)
+		d := m.ask(t, r)
+		if len(m.told) != 1 {
+			t.Fatalf("%s: told %d times", name, len(m.told))
 		}
-		o := b.told[0]
+		o := m.told[0]
 		if fmt.Sprint(o.Decision) != fmt.Sprint(d) || o.Role != "web" || o.ClientIP != r.ClientIP || o.Cost != 7 || o.At != 2100 {
 			t.Errorf("%s: told was %s of %s, at %s", name, o.Decision.Code, d.Code, o.At)
 		}
@@ -47,18 +47,18 @@ func TestEachDecisionIsToldOnceAsItIsAnswered(t *testing.T) {
 func TestWhatIsNotDecidedIsNotTold(t *testing.T) {
 	t.Parallel()
 	full := errors.New("full")
-	for name, do := range map[string]func(b *bench, r *verify.Request){
-		"trouble before the proof": func(b *bench, _ *verify.Request) { b.fail = "tag key" },
-		"trouble after the proof":  func(b *bench, _ *verify.Request) { b.fail = "role" },
-		"trouble with limits":      func(b *bench, _ *verify.Request) { b.fail = "limits" },
-		"scopes that are required": func(b *bench, _ *verify.Request) { b.roles["web"].RequireScopes = true },
-		"an answer without room":   func(_ *bench, r *verify.Request) { r.Room = func(verify.Description) error { return full } },
+	for name, do := range map[string]func(m *mount, r *verify.Request){
+		"trouble before the proof": func(m *mount, _ *verify.Request) { m.fail = "tag key" },
+		"trouble after the proof":  func(m *mount, _ *verify.Request) { m.fail = "role" },
+		"trouble with limits":      func(m *mount, _ *verify.Request) { m.fail = "limits" },
+		"scopes that are required": func(m *mount, _ *verify.Request) { m.roles["web"].RequireScopes = true },
+		"an answer without room":   func(_ *mount, r *verify.Request) { r.Room = func(verify.Description) error { return full } },
 	} {
-		b := newBench(t).limited()
-		r := verify.Request{Key: b.newest.Presented(), Cost: 1}
-		do(b, &r)
-		if d, err := b.verifier().Verify(t.Context(), r); err == nil || len(b.told) != 0 || !reflect.DeepEqual(d, verify.Decision{}) {
-			t.Errorf("%s: told %d times, %v", name, len(b.told), err)
+		m := newMount(t).limited()
+		r := verify.Request{Key: m.newest.Presented(), Cost: 1}
+		do(m, &r)
+		if d, err := m.verifier().Verify(t.Context(), r); err == nil || len(m.told) != 0 || !reflect.DeepEqual(d, verify.Decision{}) {
+			t.Errorf("%s: told %d times, %v", name, len(m.told), err)
 		}
 	}
 }
@@ -66,10 +66,10 @@ func TestWhatIsNotDecidedIsNotTold(t *testing.T) {
 func TestRoomIsAskedAboutWhatTheAnswerHolds(t *testing.T) {
 	t.Parallel()
 	for _, scopes := range [][]string{{"read:users"}, {"admin"}} {
-		b := newBench(t).limited()
+		m := newMount(t).limited()
 		var asked verify.Description
-		d := b.ask(t, verify.Request{Scopes: scopes, Room: func(shown verify.Description) error {
-			if asked = shown; len(b.taken)+len(b.peeked) != 0 {
+		d := m.ask(t, verify.Request{Scopes: scopes, Room: func(shown verify.Description) error {
+			if asked = shown; len(m.taken)+len(m.peeked) != 0 {
 				t.Error("it was asked after the limits")
 			}
 			return nil
@@ -83,15 +83,15 @@ func TestRoomIsAskedAboutWhatTheAnswerHolds(t *testing.T) {
 // What a request is refused by after it waited for its limits is what is told.
 func TestALaterRefusalIsToldWithWhatItWasRefusedBy(t *testing.T) {
 	t.Parallel()
-	b := newBench(t).limited()
-	b.roles["web"].IdleTimeout, b.lastUsed[keyID] = 500, 2000
-	v := b.verifier()
-	v.Limiter = slowLimits{b, func(b *bench) { b.now = 2500 }}
-	d, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Presented(), Cost: 1})
-	if err != nil || d.Code != verify.Expired || len(b.told) != 1 {
-		t.Fatalf("it is %s, told %d times, %v", d.Code, len(b.told), err)
+	m := newMount(t).limited()
+	m.roles["web"].IdleTimeout, m.lastUsed[keyID] = 500, 2000
+	v := m.verifier()
+	v.Limiter = slowLimits{m, func(m *mount) { m.now = 2500 }}
+	d, err := v.Verify(t.Context(), verify.Request{Key: m.newest.Presented(), Cost: 1})
+	if err != nil || d.Code != verify.Expired || len(m.told) != 1 {
+		t.Fatalf("it is %s, told %d times, %v", d.Code, len(m.told), err)
 	}
-	if o := b.told[0]; o.At != 2500 || !o.Lineage.Key.Idle(o.Lineage.Standing, o.At) {
+	if o := m.told[0]; o.At != 2500 || !o.Lineage.Key.Idle(o.Lineage.Standing, o.At) {
 		t.Errorf("told was %s at %s", o.Decision.Code, o.At)
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
-// limited gives the bench's role a rate and a quota.
-func (b *bench) limited() *bench {
-	b.roles["web"].Limits = record.Limits{RateLimit: 10, RateLimitPeriod: 60, Quota: 100, QuotaPeriod: 3600}
-	return b
+// limited gives the mount's role a rate and a quota.
+func (m *mount) limited() *mount {
+	m.roles["web"].Limits = record.Limits{RateLimit: 10, RateLimitPeriod: 60, Quota: 100, QuotaPeriod: 3600}
+	return m
 }
 
 func TestALimitIsAskedAfterEverythingElse(t *testing.T) {
@@ -23,12 +23,12 @@ func TestALimitIsAskedAfterEverythingElse(t *testing.T) {
 	for _, trouble := range troubles {
 		t.Run(trouble.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t).limited()
-			b.verdict = limit.Verdict{Outcome: limit.RateLimited}
+			m := newMount(t).limited()
+			m.verdict = limit.Verdict{Outcome: limit.RateLimited}
 			r := verify.Request{ClientIP: netip.MustParseAddr("10.2.0.1"), Cost: 1}
-			trouble.do(b, &r)
-			if d := b.ask(t, r); d.Code != trouble.want || len(b.taken) != 0 || len(b.used) != 0 {
-				t.Errorf("it decided %s, took %v, used %q", d.Code, b.taken, b.used)
+			trouble.do(m, &r)
+			if d := m.ask(t, r); d.Code != trouble.want || len(m.taken) != 0 || len(m.used) != 0 {
+				t.Errorf("it decided %s, took %v, used %q", d.Code, m.taken, m.used)
 			}
 		})
 	}
@@ -40,18 +40,18 @@ func TestWhatALimitAnswersIsDecided(t *testing.T) {
 	for outcome, want := range map[limit.Outcome]verify.Code{
 		limit.Allowed: verify.Valid, limit.RateLimited: verify.RateLimited, limit.QuotaExceeded: verify.QuotaExceeded, 0: verify.RateLimited, 99: verify.RateLimited,
 	} {
-		b := newBench(t).limited()
-		b.verdict = limit.Verdict{Outcome: outcome, RetryAfter: 5, Remaining: left}
-		d := b.ask(t, verify.Request{Cost: 3})
-		if d.Code != want || d.RetryAfter != 5 || d.Remaining != left || d.Limits != b.roles["web"].Limits || d.QuotaResetsAt != 4600 {
+		m := newMount(t).limited()
+		m.verdict = limit.Verdict{Outcome: outcome, RetryAfter: 5, Remaining: left}
+		d := m.ask(t, verify.Request{Cost: 3})
+		if d.Code != want || d.RetryAfter != 5 || d.Remaining != left || d.Limits != m.roles["web"].Limits || d.QuotaResetsAt != 4600 {
 			t.Errorf("%d: %+v", outcome, d)
 		}
-		if used := len(b.used) == 1; used != (want == verify.Valid) {
-			t.Errorf("%d: used %q", outcome, b.used)
+		if used := len(m.used) == 1; used != (want == verify.Valid) {
+			t.Errorf("%d: used %q", outcome, m.used)
 		}
 		line := limit.Line{ID: keyID, Created: 1000, Limits: d.Limits}
-		if want := []take{{[]limit.Line{line}, 3}}; !reflect.DeepEqual(b.taken, want) || len(b.peeked) != 0 {
-			t.Errorf("%d: took %+v, looked at %v", outcome, b.taken, b.peeked)
+		if want := []take{{[]limit.Line{line}, 3}}; !reflect.DeepEqual(m.taken, want) || len(m.peeked) != 0 {
+			t.Errorf("%d: took %+v, looked at %v", outcome, m.taken, m.peeked)
 		}
 	}
 }
@@ -68,65 +68,65 @@ func TestWhichLimitsCount(t *testing.T) {
 		"the role's since it was lowered":        {of(5, 60), of(2, 60), of(2, 60)},
 		"the role's since its period is another": {of(5, 60), of(10, 61), of(10, 61)},
 	} {
-		b := newBench(t)
-		b.change(func(k *record.Key) { k.Limits = tc.key })
-		b.roles["web"].Limits = tc.role
-		if d := b.ask(t, verify.Request{Cost: 1}); d.Limits != tc.want || len(b.taken) != 1 || b.taken[0].chain[0].Limits != tc.want {
-			t.Errorf("%s: %+v, took %v", name, d.Limits, b.taken)
+		m := newMount(t)
+		m.change(func(k *record.Key) { k.Limits = tc.key })
+		m.roles["web"].Limits = tc.role
+		if d := m.ask(t, verify.Request{Cost: 1}); d.Limits != tc.want || len(m.taken) != 1 || m.taken[0].chain[0].Limits != tc.want {
+			t.Errorf("%s: %+v, took %v", name, d.Limits, m.taken)
 		}
 	}
-	b := newBench(t)
-	if d := b.ask(t, verify.Request{Cost: 1}); !d.Valid() || len(b.taken)+len(b.peeked) != 0 {
-		t.Errorf("without limits it is %s and asks %v", d.Code, b.taken)
+	m := newMount(t)
+	if d := m.ask(t, verify.Request{Cost: 1}); !d.Valid() || len(m.taken)+len(m.peeked) != 0 {
+		t.Errorf("without limits it is %s and asks %v", d.Code, m.taken)
 	}
 }
 
 func TestAChainOfLimitsBeginsWithTheRoot(t *testing.T) {
 	t.Parallel()
-	chain := func(b *bench) (ids []string) {
-		for _, line := range b.taken[0].chain {
+	chain := func(m *mount) (ids []string) {
+		for _, line := range m.taken[0].chain {
 			ids = append(ids, line.ID)
 		}
 		return ids
 	}
-	b := family(t).limited()
-	b.ask(t, verify.Request{Cost: 1})
-	if want := []string{"root", "parent", keyID}; !slices.Equal(chain(b), want) {
-		t.Errorf("under a role with limits the chain is %q", chain(b))
+	m := family(t).limited()
+	m.ask(t, verify.Request{Cost: 1})
+	if want := []string{"root", "parent", keyID}; !slices.Equal(chain(m), want) {
+		t.Errorf("under a role with limits the chain is %q", chain(m))
 	}
-	b = family(t)
-	b.edit("root", func(k *record.Key) { k.Limits.Quota = 5 })
-	b.edit("parent", func(k *record.Key) { k.CreatedAt = 1234 })
-	b.ask(t, verify.Request{Cost: 1})
-	if want := []string{"root", keyID}; !slices.Equal(chain(b), want) {
-		t.Errorf("with a limit on the root the chain is %q", chain(b))
+	m = family(t)
+	m.edit("root", func(k *record.Key) { k.Limits.Quota = 5 })
+	m.edit("parent", func(k *record.Key) { k.CreatedAt = 1234 })
+	m.ask(t, verify.Request{Cost: 1})
+	if want := []string{"root", keyID}; !slices.Equal(chain(m), want) {
+		t.Errorf("with a limit on the root the chain is %q", chain(m))
 	}
-	b = family(t)
-	b.ask(t, verify.Request{Cost: 1})
-	if len(b.taken) != 0 {
-		t.Errorf("without any limit it takes %v", b.taken)
+	m = family(t)
+	m.ask(t, verify.Request{Cost: 1})
+	if len(m.taken) != 0 {
+		t.Errorf("without any limit it takes %v", m.taken)
 	}
 }
 
 func TestARefusalLooksAtTheLimitsAndTakesNothing(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		do     func(b *bench)
+		do     func(m *mount)
 		looks  int
 		limits bool
 	}{
-		"disabled":    {func(b *bench) { b.change(func(k *record.Key) { k.Disabled = true }) }, 1, true},
-		"short":       {func(b *bench) { b.change(func(k *record.Key) { k.Scopes = nil }) }, 1, true},
-		"revoked":     {func(b *bench) { b.change(func(k *record.Key) { k.RevokedAt = 1 }) }, 0, false},
-		"expired":     {func(b *bench) { b.now = 5600 }, 0, false},
-		"of no limit": {func(b *bench) { b.roles["web"].Limits = record.Limits{}; b.roles["web"].Disabled = true }, 0, false},
+		"disabled":    {func(m *mount) { m.change(func(k *record.Key) { k.Disabled = true }) }, 1, true},
+		"short":       {func(m *mount) { m.change(func(k *record.Key) { k.Scopes = nil }) }, 1, true},
+		"revoked":     {func(m *mount) { m.change(func(k *record.Key) { k.RevokedAt = 1 }) }, 0, false},
+		"expired":     {func(m *mount) { m.now = 5600 }, 0, false},
+		"of no limit": {func(m *mount) { m.roles["web"].Limits = record.Limits{}; m.roles["web"].Disabled = true }, 0, false},
 	} {
-		b := newBench(t).limited()
-		b.remaining = limit.Remaining{Rate: 4}
-		tc.do(b)
-		d := b.ask(t, verify.Request{Scopes: []string{"read:users"}, Cost: 1})
-		if d.Valid() || len(b.taken) != 0 || len(b.peeked) != tc.looks || (d.Limits != record.Limits{}) != tc.limits || (d.Remaining.Rate == 4) != tc.limits {
-			t.Errorf("%s: it is %s, looked %d times, %+v", name, d.Code, len(b.peeked), d)
+		m := newMount(t).limited()
+		m.remaining = limit.Remaining{Rate: 4}
+		tc.do(m)
+		d := m.ask(t, verify.Request{Scopes: []string{"read:users"}, Cost: 1})
+		if d.Valid() || len(m.taken) != 0 || len(m.peeked) != tc.looks || (d.Limits != record.Limits{}) != tc.limits || (d.Remaining.Rate == 4) != tc.limits {
+			t.Errorf("%s: it is %s, looked %d times, %+v", name, d.Code, len(m.peeked), d)
 		}
 	}
 }
@@ -134,40 +134,40 @@ func TestARefusalLooksAtTheLimitsAndTakesNothing(t *testing.T) {
 func TestWhatEndedWhileItWaitedForItsLimitsIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		during func(b *bench)
+		during func(m *mount)
 		want   verify.Code
 	}{
-		"nothing":      {func(*bench) {}, verify.Valid},
-		"a revocation": {func(b *bench) { b.change(func(k *record.Key) { k.RevokedAt = 2100 }) }, verify.Revoked},
-		"a deletion":   {func(b *bench) { clear(b.keys) }, verify.Revoked},
-		"a rotation": {func(b *bench) {
-			b.change(func(k *record.Key) { k.Supersede(record.Version{Number: 3, ExpiresAt: 9000}, 0, 2100) })
+		"nothing":      {func(*mount) {}, verify.Valid},
+		"a revocation": {func(m *mount) { m.change(func(k *record.Key) { k.RevokedAt = 2100 }) }, verify.Revoked},
+		"a deletion":   {func(m *mount) { clear(m.keys) }, verify.Revoked},
+		"a rotation": {func(m *mount) {
+			m.change(func(k *record.Key) { k.Supersede(record.Version{Number: 3, ExpiresAt: 9000}, 0, 2100) })
 		}, verify.Superseded},
-		"a version that left": {func(b *bench) {
-			b.change(func(k *record.Key) { k.Versions = k.Versions[1:]; k.Versions[0].Number = 9 })
+		"a version that left": {func(m *mount) {
+			m.change(func(k *record.Key) { k.Versions = k.Versions[1:]; k.Versions[0].Number = 9 })
 		}, verify.Superseded},
-		"a stop of its owner":  {func(b *bench) { b.owners["acme"] = stopped }, verify.Revoked},
-		"the end of its life":  {func(b *bench) { b.now = 5600 }, verify.Expired},
-		"the end of its role":  {func(b *bench) { clear(b.roles) }, verify.Revoked},
-		"a change of its name": {func(b *bench) { b.change(func(k *record.Key) { k.Name = "other" }) }, verify.Valid},
+		"a stop of its owner":  {func(m *mount) { m.owners["acme"] = stopped }, verify.Revoked},
+		"the end of its life":  {func(m *mount) { m.now = 5600 }, verify.Expired},
+		"the end of its role":  {func(m *mount) { clear(m.roles) }, verify.Revoked},
+		"a change of its name": {func(m *mount) { m.change(func(k *record.Key) { k.Name = "other" }) }, verify.Valid},
 	} {
-		b := newBench(t).limited()
-		v := b.verifier()
-		v.Limiter = slowLimits{b, tc.during}
-		d, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Presented(), Cost: 1})
-		if err != nil || d.Code != tc.want || (len(b.used) == 1) != (tc.want == verify.Valid) {
-			t.Errorf("%s: %s, %v, used %q", name, d.Code, err, b.used)
+		m := newMount(t).limited()
+		v := m.verifier()
+		v.Limiter = slowLimits{m, tc.during}
+		d, err := v.Verify(t.Context(), verify.Request{Key: m.newest.Presented(), Cost: 1})
+		if err != nil || d.Code != tc.want || (len(m.used) == 1) != (tc.want == verify.Valid) {
+			t.Errorf("%s: %s, %v, used %q", name, d.Code, err, m.used)
 		}
 	}
 }
 
 func TestANodeThatCannotTellWhetherAKeyIsIdleSaysSo(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.roles["web"].IdleTimeout = 500
-	v := b.verifier()
-	v.Resolver.Uses = elsewhere{b}
-	if _, err := v.Verify(t.Context(), verify.Request{Key: b.newest.Presented()}); !errors.Is(err, record.ErrElsewhere) {
+	m := newMount(t)
+	m.roles["web"].IdleTimeout = 500
+	v := m.verifier()
+	v.Resolver.Uses = elsewhere{m}
+	if _, err := v.Verify(t.Context(), verify.Request{Key: m.newest.Presented()}); !errors.Is(err, record.ErrElsewhere) {
 		t.Errorf("it answered %v", err)
 	}
 }

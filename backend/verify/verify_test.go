@@ -14,43 +14,43 @@ import (
 // they are answered. Each leaves the ones before it untouched.
 var troubles = []struct {
 	name string
-	do   func(b *bench, r *verify.Request)
+	do   func(m *mount, r *verify.Request)
 	want verify.Code
 }{
-	{"the key was revoked", func(b *bench, _ *verify.Request) { b.change(func(k *record.Key) { k.RevokedAt = 2050 }) }, verify.Revoked},
-	{"its role is gone", func(b *bench, _ *verify.Request) { delete(b.roles, "web") }, verify.Revoked},
-	{"its role is another of the same name", func(b *bench, _ *verify.Request) { b.roles["web"].UID = "u2" }, verify.Revoked},
-	{"the newest version expired", func(b *bench, _ *verify.Request) { b.change(func(k *record.Key) { k.Versions[0].ExpiresAt = 2100 }) }, verify.Expired},
-	{"the presented version's grace is over", func(b *bench, r *verify.Request) {
-		r.Key = b.old.Presented()
-		b.change(func(k *record.Key) { k.Versions[1].ValidUntil = 2100 })
+	{"the key was revoked", func(m *mount, _ *verify.Request) { m.change(func(k *record.Key) { k.RevokedAt = 2050 }) }, verify.Revoked},
+	{"its role is gone", func(m *mount, _ *verify.Request) { delete(m.roles, "web") }, verify.Revoked},
+	{"its role is another of the same name", func(m *mount, _ *verify.Request) { m.roles["web"].UID = "u2" }, verify.Revoked},
+	{"the newest version expired", func(m *mount, _ *verify.Request) { m.change(func(k *record.Key) { k.Versions[0].ExpiresAt = 2100 }) }, verify.Expired},
+	{"the presented version's grace is over", func(m *mount, r *verify.Request) {
+		r.Key = m.old.Presented()
+		m.change(func(k *record.Key) { k.Versions[1].ValidUntil = 2100 })
 	}, verify.Superseded},
-	{"the key is disabled", func(b *bench, _ *verify.Request) { b.change(func(k *record.Key) { k.Disabled = true }) }, verify.Disabled},
-	{"its role is disabled", func(b *bench, _ *verify.Request) { b.setRole(func(r *record.Role) { r.Disabled = true }) }, verify.Disabled},
-	{"the address is outside the key's networks", func(b *bench, _ *verify.Request) {
-		b.change(func(k *record.Key) { k.BoundCIDRs = networks("10.1.0.0/16") })
+	{"the key is disabled", func(m *mount, _ *verify.Request) { m.change(func(k *record.Key) { k.Disabled = true }) }, verify.Disabled},
+	{"its role is disabled", func(m *mount, _ *verify.Request) { m.setRole(func(r *record.Role) { r.Disabled = true }) }, verify.Disabled},
+	{"the address is outside the key's networks", func(m *mount, _ *verify.Request) {
+		m.change(func(k *record.Key) { k.BoundCIDRs = networks("10.1.0.0/16") })
 	}, verify.IPDenied},
-	{"the address is outside the role's networks", func(b *bench, _ *verify.Request) {
-		b.setRole(func(r *record.Role) { r.BoundCIDRs = networks("10.1.0.0/16") })
+	{"the address is outside the role's networks", func(m *mount, _ *verify.Request) {
+		m.setRole(func(r *record.Role) { r.BoundCIDRs = networks("10.1.0.0/16") })
 	}, verify.IPDenied},
-	{"a scope is missing", func(_ *bench, r *verify.Request) { r.Scopes = []string{"read:users", "write"} }, verify.InsufficientScope},
+	{"a scope is missing", func(_ *mount, r *verify.Request) { r.Scopes = []string{"read:users", "write"} }, verify.InsufficientScope},
 }
 
 // setRole changes the role unless it is gone.
-func (b *bench) setRole(edit func(r *record.Role)) {
-	if r := b.roles["web"]; r != nil {
+func (m *mount) setRole(edit func(r *record.Role)) {
+	if r := m.roles["web"]; r != nil {
 		edit(r)
 	}
 }
 
 func TestAKeyInOrderIsValid(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	d := b.ask(t, verify.Request{Role: "web", Scopes: []string{"read:users"}, ClientIP: netip.MustParseAddr("192.0.2.1")})
+	m := newMount(t)
+	d := m.ask(t, verify.Request{Role: "web", Scopes: []string{"read:users"}, ClientIP: netip.MustParseAddr("192.0.2.1")})
 	if !d.Valid() || !d.Proven() || d.Code != verify.Valid || d.Version.Number != 2 || d.Key.Owner != "acme" {
 		t.Errorf("it decided %+v", d)
 	}
-	if d := b.ask(t, verify.Request{Key: b.old.Presented()}); !d.Valid() || d.Version.Number != 1 {
+	if d := m.ask(t, verify.Request{Key: m.old.Presented()}); !d.Valid() || d.Version.Number != 1 {
 		t.Errorf("about a version in its grace it decided %+v", d)
 	}
 }
@@ -60,10 +60,10 @@ func TestAKeyThatFailsOneWayAnswersIt(t *testing.T) {
 	for _, trouble := range troubles {
 		t.Run(trouble.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			m := newMount(t)
 			r := verify.Request{ClientIP: netip.MustParseAddr("10.2.0.1")}
-			trouble.do(b, &r)
-			if d := b.ask(t, r); d.Code != trouble.want || d.Valid() || !d.Proven() {
+			trouble.do(m, &r)
+			if d := m.ask(t, r); d.Code != trouble.want || d.Valid() || !d.Proven() {
 				t.Errorf("it decided %s", d.Code)
 			}
 		})
@@ -73,7 +73,7 @@ func TestAKeyThatFailsOneWayAnswersIt(t *testing.T) {
 func TestAKeyThatFailsSeveralWaysAnswersTheFirst(t *testing.T) {
 	t.Parallel()
 	for bits := 1; bits < 1<<len(troubles); bits++ {
-		b := newBench(t)
+		m := newMount(t)
 		r := verify.Request{ClientIP: netip.MustParseAddr("10.2.0.1")}
 		want, names := verify.Code(""), []string{}
 		for i, trouble := range troubles {
@@ -84,12 +84,12 @@ func TestAKeyThatFailsSeveralWaysAnswersTheFirst(t *testing.T) {
 				want = trouble.want
 			}
 			names = append(names, trouble.name)
-			if trouble.name == troubles[2].name && b.roles["web"] == nil {
+			if trouble.name == troubles[2].name && m.roles["web"] == nil {
 				continue
 			}
-			trouble.do(b, &r)
+			trouble.do(m, &r)
 		}
-		if d := b.ask(t, r); d.Code != want {
+		if d := m.ask(t, r); d.Code != want {
 			t.Errorf("%q: it decided %s, want %s", names, d.Code, want)
 		}
 	}
@@ -136,14 +136,14 @@ func TestNetworksAreDecidedByBoth(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			b.change(func(k *record.Key) { k.BoundCIDRs = networks(tc.key...) })
-			b.roles["web"].BoundCIDRs = networks(tc.role...)
+			m := newMount(t)
+			m.change(func(k *record.Key) { k.BoundCIDRs = networks(tc.key...) })
+			m.roles["web"].BoundCIDRs = networks(tc.role...)
 			r := verify.Request{}
 			if tc.from != "" {
 				r.ClientIP = netip.MustParseAddr(tc.from)
 			}
-			if d := b.ask(t, r); d.Code != tc.want {
+			if d := m.ask(t, r); d.Code != tc.want {
 				t.Errorf("it decided %s", d.Code)
 			}
 		})
@@ -164,10 +164,10 @@ func TestScopesAreTheKeysAsFarAsTheRoleStillAllows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			b.change(func(k *record.Key) { k.Scopes = tc.key })
-			b.roles["web"].AllowedScopes = tc.role
-			d := b.ask(t, verify.Request{Scopes: tc.needed})
+			m := newMount(t)
+			m.change(func(k *record.Key) { k.Scopes = tc.key })
+			m.roles["web"].AllowedScopes = tc.role
+			d := m.ask(t, verify.Request{Scopes: tc.needed})
 			want := verify.Valid
 			if tc.missing != nil {
 				want = verify.InsufficientScope
@@ -175,7 +175,7 @@ func TestScopesAreTheKeysAsFarAsTheRoleStillAllows(t *testing.T) {
 			if d.Code != want || !slices.Equal(d.Scopes, tc.effective) || !slices.Equal(d.MissingScopes, tc.missing) {
 				t.Errorf("it decided %s with %q, missing %q", d.Code, d.Scopes, d.MissingScopes)
 			}
-			if held := b.keys[keyID].Scopes; !slices.Equal(held, tc.key) {
+			if held := m.keys[keyID].Scopes; !slices.Equal(held, tc.key) {
 				t.Errorf("the decision changed the record: %q", held)
 			}
 		})
@@ -184,19 +184,19 @@ func TestScopesAreTheKeysAsFarAsTheRoleStillAllows(t *testing.T) {
 
 func TestMetadataAndRotationFollowTheLivingRole(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.roles["web"].Metadata = map[string]string{"team": "role's", "tier": "gold"}
-	b.roles["web"].RotationPeriod = 100
-	d := b.ask(t, verify.Request{})
+	m := newMount(t)
+	m.roles["web"].Metadata = map[string]string{"team": "role's", "tier": "gold"}
+	m.roles["web"].RotationPeriod = 100
+	d := m.ask(t, verify.Request{})
 	if want := map[string]string{"team": "a", "tier": "gold"}; !maps.Equal(d.Metadata, want) || !d.RotationDue {
 		t.Errorf("metadata %v, due %v", d.Metadata, d.RotationDue)
 	}
-	b.roles["web"].RotationPeriod = 101
-	if d := b.ask(t, verify.Request{}); d.RotationDue {
+	m.roles["web"].RotationPeriod = 101
+	if d := m.ask(t, verify.Request{}); d.RotationDue {
 		t.Error("due a second early")
 	}
-	b.roles["web"].UID = "u2"
-	d = b.ask(t, verify.Request{})
+	m.roles["web"].UID = "u2"
+	d = m.ask(t, verify.Request{})
 	if want := map[string]string{"team": "a"}; !maps.Equal(d.Metadata, want) || d.RotationDue || d.Scopes != nil {
 		t.Errorf("another role of the same name gives %v, %v, %q", d.Metadata, d.RotationDue, d.Scopes)
 	}
