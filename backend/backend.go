@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
@@ -26,32 +27,27 @@ import (
 	"vault-plugin-secrets-apikeys/paths"
 )
 
-// mount is one mount of the engine: its services and its framework backend.
+// mount is one mount of the engine.
 type mount struct {
 	*framework.Backend
-	clock    *clock.Clock
-	store    *store.Store
-	proofs   *proof.Cache
-	uses     *usage.Tracker
-	ends     *ends.Seen
-	meter    *limit.Meter
-	tidier   *upkeep.Tidier
-	rehasher *upkeep.Rehasher
-	idleEnds *upkeep.IdleEnds
-	flusher  *upkeep.Flusher
-	siblings *siblings
+	node   node
+	clock  *clock.Clock
+	store  *store.Store
+	meter  *limit.Meter
+	uses   *usage.Tracker
+	tidier *upkeep.Tidier
+	parts  parts
 }
 
 // Factory makes the mounts of one process, which share its hash slots and end with
-// it. It touches no
-// storage and asks Vault nothing: Vault calls it with an empty configuration
-// just to learn the plugin's version.
+// it. It touches no storage and asks Vault nothing: Vault calls it with an empty
+// configuration just to learn the plugin's version.
 func Factory(hasher *keyhash.Hasher) logical.Factory { return FactoryUnder(hasher, clock.New) }
 
 // FactoryUnder makes mounts with a clock each that begin makes: one that is wrong, for
 // those who try what becomes of a mount under it.
 func FactoryUnder(hasher *keyhash.Hasher, begin func(told func(clock.Change)) *clock.Clock) logical.Factory {
-	process := &siblings{live: make(map[*upkeep.Flusher]bool)}
+	process := new(sync.Map)
 	return func(ctx context.Context, config *logical.BackendConfig) (logical.Backend, error) {
 		if config == nil {
 			return nil, errors.New("no configuration was passed to the factory")
@@ -60,8 +56,10 @@ func FactoryUnder(hasher *keyhash.Hasher, begin func(told func(clock.Change)) *c
 		if own.System != nil {
 			own.System = &steadySystem{SystemView: own.System}
 		}
-		m := newMount(hasher, &own, begin)
-		m.siblings = process
+		if own.Logger == nil {
+			own.Logger = hclog.NewNullLogger()
+		}
+		m := newMount(hasher, &own, begin, process)
 		if err := m.Setup(ctx, &own); err != nil {
 			return nil, fmt.Errorf("set up the mount: %w", err)
 		}
@@ -69,58 +67,53 @@ func FactoryUnder(hasher *keyhash.Hasher, begin func(told func(clock.Change)) *c
 	}
 }
 
-func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(told func(clock.Change)) *clock.Clock) *mount {
-	logger := config.Logger
-	if logger == nil {
-		logger = hclog.NewNullLogger()
-	}
-	size := record.DefaultConfig().VerifyCacheSize
-	records := store.New(config.StorageView)
-	m := &mount{
-		store:  records,
-		proofs: proof.New(size),
-		meter:  limit.NewMeter(records),
-	}
-	m.clock = begin(func(change clock.Change) { tell(logger, change) })
-	records.OnChange(m.changed)
-	m.ends = ends.New(m.clock)
-	m.uses = usage.New(records, size, m.writable, m.clock.Now())
-	resolver := lineage.Resolver{Reader: m.store, Uses: m.uses, Ends: m.ends, Clock: m.clock}
+// newMount makes each part of what is made before it.
+func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(told func(clock.Change)) *clock.Clock, process *sync.Map) *mount {
+	logger, size := config.Logger, record.DefaultConfig().VerifyCacheSize
+	here := node{config.System, config.EventsSender, logger}
+	ticks := begin(func(change clock.Change) { tell(logger, change) })
+	records, proofs, seen := store.New(config.StorageView), proof.New(size), ends.New(ticks)
+	uses, meter := usage.New(records, size, here.writable, ticks.Now()), limit.NewMeter(records)
+	counted := parts{uses, seen, meter}
+	resolver := lineage.Resolver{Reader: records, Uses: uses, Ends: seen, Clock: ticks}
 	prover := func(lane verify.Matcher) *verify.Prover {
-		return &verify.Prover{Reader: m.store, Matcher: lane, Proofs: m.proofs}
+		return &verify.Prover{Reader: records, Matcher: lane, Proofs: proofs}
 	}
 	engine := &lifecycle.Engine{
-		Store:    m.store,
+		Store:    records,
 		Prover:   prover(hasher.Changes()),
 		Revoker:  prover(hasher.Revocations()),
 		Resolver: resolver,
 		Hasher:   hasher,
-		Clock:    m.clock,
+		Clock:    ticks,
 		Random:   rand.Reader,
 		Logger:   logger,
-		Caps:     m.caps,
-		Gone:     m.gone,
-		Notify:   m.notify,
+		Caps:     here.caps,
+		Gone:     counted.forget,
+		Notify:   here.notify,
 	}
 	kept := &upkeep.Mount{
-		Store:    m.store,
+		Store:    records,
 		Resolver: resolver,
-		Clock:    m.clock,
+		Clock:    ticks,
 		Logger:   logger,
-		Writable: m.writable,
-		Gone:     m.gone,
-		Redated:  m.uses.Refresh,
+		Writable: here.writable,
+		Gone:     counted.forget,
+		Redated:  uses.Refresh,
 	}
-	m.tidier = upkeep.NewTidier(kept)
-	m.rehasher = upkeep.NewRehasher(kept, hasher, rand.Reader, m.proofs)
-	m.idleEnds = upkeep.NewIdleEnds(kept, m.uses)
-	m.flusher = upkeep.NewFlusher(kept, m.uses, m.meter)
+	tidier, rehasher := upkeep.NewTidier(kept), upkeep.NewRehasher(kept, hasher, rand.Reader, proofs)
+	idle, flusher := upkeep.NewIdleEnds(kept, uses), upkeep.NewFlusher(kept, uses, meter)
 	verifier := &verify.Verifier{
 		Prover:   prover(hasher),
 		Resolver: resolver,
-		Limiter:  m.meter,
-		Observer: verify.Observers{m.flusher, m.idleEnds, m.rehasher},
+		Limiter:  meter,
+		Observer: verify.Observers{flusher, idle, rehasher},
 	}
+	m := &mount{
+		node: here, clock: ticks, store: records, meter: meter, uses: uses, tidier: tidier,
+		parts: append(counted, records, proofs, tidier, rehasher, idle, sibling{flusher, process}),
+	}
+	records.OnChange(m.changed)
 	m.Backend = m.framework(verifier, engine)
 	return m
 }
@@ -132,7 +125,7 @@ func (m *mount) framework(verifier *verify.Verifier, engine *lifecycle.Engine) *
 		BackendType:    logical.TypeLogical,
 		RunningVersion: Version(),
 		Paths:          m.paths(verifier, engine),
-		Secrets:        paths.Secrets(engine, m.system, m.clock, engine.Logger),
+		Secrets:        paths.Secrets(engine, m.node.system, m.clock, engine.Logger),
 		PathsSpecial: &logical.Paths{
 			Root:            paths.Root(),
 			SealWrapStorage: store.SealWrapped(),
@@ -151,22 +144,19 @@ func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*fr
 	return paths.All(engine.Logger,
 		&paths.Verify{Verifier: verifier, Config: m.store, Log: engine.Logger},
 		paths.Authorize{Verifier: verifier},
-		paths.Issue{Issuer: engine, System: m.system, Clock: m.clock},
+		paths.Issue{Issuer: engine, System: m.node.system, Clock: m.clock},
 		paths.Rotate{Rotator: engine, Clock: m.clock},
 		paths.Revoke{Revoker: engine, Answers: answers},
 		paths.Delegate{Delegator: engine, Clock: m.clock},
 		paths.Lists{Keys: m.store, Lineages: engine, Clock: m.clock, Log: engine.Logger},
 		paths.Keys{Keeper: engine, Answers: answers},
 		paths.Roles{Store: m.store, Writer: engine, Config: m.store},
-		paths.Config{Store: m.store, Writer: engine, Changed: m.configured},
+		paths.Config{Store: m.store, Writer: engine},
 		paths.Stop{Stopper: engine},
 		paths.Tidy{Tidier: m.tidier},
 		paths.Info{Version: Version(), Commit: Commit()},
 	)
 }
-
-// system is Vault's view of the system, which the mount has once it is set up.
-func (m *mount) system() logical.SystemView { return m.System() }
 
 const help = `
 The API keys secrets engine mints, rotates, revokes and verifies the API keys

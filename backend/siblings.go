@@ -1,31 +1,37 @@
 package backend
 
 import (
+	"context"
 	"sync"
 
 	"vault-plugin-secrets-apikeys/backend/upkeep"
 )
 
-// siblings are the flushers of the mounts that one process serves. The end of a
-// mount may be that of the process, of which Vault tells the others nothing.
-type siblings struct {
-	mu   sync.Mutex
-	live map[*upkeep.Flusher]bool
+// sibling is a mount's flusher among those of the mounts that one process serves.
+// The end of a mount may be that of the process, of which Vault tells the others
+// nothing.
+type sibling struct {
+	*upkeep.Flusher
+	all *sync.Map // the flushers that run
 }
 
-func (s *siblings) join(f *upkeep.Flusher) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live[f] = true
-}
-
-// leave answers those that are left.
-func (s *siblings) leave(f *upkeep.Flusher) (others []*upkeep.Flusher) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.live, f)
-	for other := range s.live {
-		others = append(others, other)
+// Start starts the flusher and has the others know of it.
+func (s sibling) Start(ctx context.Context) error {
+	err := s.Flusher.Start(ctx)
+	if err == nil {
+		s.all.Store(s.Flusher, nil)
 	}
-	return others
+	return err
+}
+
+// Stop stops the flusher, and secures those of the others: the process may end now.
+func (s sibling) Stop() {
+	s.all.Delete(s.Flusher)
+	var stops sync.WaitGroup
+	stops.Go(s.Flusher.Stop)
+	s.all.Range(func(other, _ any) bool {
+		stops.Go(other.(*upkeep.Flusher).Secure)
+		return true
+	})
+	stops.Wait()
 }

@@ -26,11 +26,10 @@ type Configurer interface {
 	UpdateConfig(ctx context.Context, apply func(*record.Config) error) (record.Config, error)
 }
 
-// Config is the mount's configuration. Changed is told of each new one.
+// Config is the mount's configuration.
 type Config struct {
-	Store   Configuration
-	Writer  Configurer
-	Changed func(record.Config)
+	Store  Configuration
+	Writer Configurer
 }
 
 func (c Config) routes() []route {
@@ -54,6 +53,5 @@ func (c Config) update(ctx context.Context, r request) (*logical.Response, error
 	if err != nil {
 		return nil, err
 	}
-	c.Changed(now)
 	return answer(configRows.show(&now)), nil
 }

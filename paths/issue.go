@@ -39,7 +39,7 @@ type Issuer interface {
 // Issue mints keys of roles. System renders the owners of roles with a template.
 type Issue struct {
 	Issuer Issuer
-	System func() logical.SystemView
+	System logical.SystemView
 	Clock  Clock
 }
 
@@ -67,7 +67,7 @@ func (i Issue) issue(ctx context.Context, r request) (*logical.Response, error) 
 	minted, err := i.Issuer.Issue(ctx, lifecycle.IssueRequest{
 		Role: role, Want: want, By: creator(r), Asker: asker(r.Request),
 		Render: func(template string) (string, error) {
-			return framework.PopulateIdentityTemplate(template, r.EntityID, i.System())
+			return framework.PopulateIdentityTemplate(template, r.EntityID, i.System)
 		},
 	})
 	if err != nil {

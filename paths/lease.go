@@ -26,14 +26,14 @@ type Leases interface {
 }
 
 // Secrets are the kinds of lease that the mount gives out.
-func Secrets(leases Leases, system func() logical.SystemView, clock Clock, log hclog.Logger) []*framework.Secret {
+func Secrets(leases Leases, system logical.SystemView, clock Clock, log hclog.Logger) []*framework.Secret {
 	l := leaseHooks{leases, system, clock, log}
 	return []*framework.Secret{{Type: leaseType, Renew: l.renew, Revoke: l.revoke}}
 }
 
 type leaseHooks struct {
 	leases Leases
-	system func() logical.SystemView
+	system logical.SystemView
 	clock  Clock
 	log    hclog.Logger
 }
@@ -79,7 +79,7 @@ func (l leaseHooks) renew(ctx context.Context, req *logical.Request, _ *framewor
 		Version:   version,
 		Increment: record.InSeconds(req.Secret.Increment),
 		Grant: func(lifetime, max record.Seconds) (record.Seconds, error) {
-			ttl, _, err := framework.CalculateTTL(l.system(), req.Secret.Increment, lifetime.Std(), 0, max.Std(), 0, issued)
+			ttl, _, err := framework.CalculateTTL(l.system, req.Secret.Increment, lifetime.Std(), 0, max.Std(), 0, issued)
 			return record.InSeconds(ttl), err
 		},
 	})
@@ -103,7 +103,7 @@ func (l leaseHooks) renew(ctx context.Context, req *logical.Request, _ *framewor
 // storage, so the version is ended in both.
 func (l leaseHooks) revoke(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	err := l.end(ctx, req)
-	if err != nil && l.system().Tainted() {
+	if err != nil && l.system.Tainted() {
 		l.log.Error("a lease of a mount that is disabled or moved ended, and its key may not have", "error", err)
 		err = nil
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
-	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -53,7 +52,7 @@ type RoleStore interface {
 
 // RoleWriter changes roles.
 type RoleWriter interface {
-	WriteRole(ctx context.Context, w lifecycle.RoleWrite) (record.Role, error)
+	WriteRole(ctx context.Context, name string, wrote func(field string) bool, apply func(*record.Role) error) (record.Role, error)
 	DeleteRole(ctx context.Context, name string) error
 }
 
@@ -107,15 +106,11 @@ func (rs Roles) read(ctx context.Context, r request) (*logical.Response, error) 
 }
 
 func (rs Roles) write(ctx context.Context, r request) (*logical.Response, error) {
-	role, err := rs.Writer.WriteRole(ctx, lifecycle.RoleWrite{
-		Name:  r.in.word("role"),
-		Wrote: r.in.has,
-		Apply: func(role *record.Role) error {
-			if err := roleRows.take(r.in, role); err != nil {
-				return err
-			}
-			return checkTemplate(role.OwnerTemplate)
-		},
+	role, err := rs.Writer.WriteRole(ctx, r.in.word("role"), r.in.has, func(role *record.Role) error {
+		if err := roleRows.take(r.in, role); err != nil {
+			return err
+		}
+		return checkTemplate(role.OwnerTemplate)
 	})
 	if err != nil {
 		return nil, err

@@ -7,34 +7,27 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// RoleWrite is what is written of a role.
-type RoleWrite struct {
-	Name string
-	// Apply sets what was sent, and Wrote tells of which fields something was.
-	Apply func(*record.Role) error
-	Wrote func(field string) bool
-}
-
-// WriteRole changes a role, or makes it.
-func (e *Engine) WriteRole(ctx context.Context, w RoleWrite) (record.Role, error) {
-	if err := record.CheckName("role", w.Name); err != nil {
+// WriteRole changes a role, or makes it. apply sets what was sent, and wrote tells of
+// which fields something was.
+func (e *Engine) WriteRole(ctx context.Context, name string, wrote func(field string) bool, apply func(*record.Role) error) (record.Role, error) {
+	if err := record.CheckName("role", name); err != nil {
 		return record.Role{}, err
 	}
-	return e.Store.UpdateRole(ctx, w.Name, func(role record.Role, found bool) (record.Role, error) {
+	return e.Store.UpdateRole(ctx, name, func(role record.Role, found bool) (record.Role, error) {
 		untemplated := found && role.OwnerTemplate == ""
 		if !found {
 			role = newRole()
 		}
-		if err := w.Apply(&role); err != nil {
+		if err := apply(&role); err != nil {
 			return role, err
 		}
 		// A template is a boundary between tenants, so an empty value, which may come
 		// from an unset variable, is accepted only where a role has none: what was read
 		// can be written back.
-		if w.Wrote("owner_template") && role.OwnerTemplate == "" && !untemplated {
+		if wrote("owner_template") && role.OwnerTemplate == "" && !untemplated {
 			return role, record.ErrNoTemplate
 		}
-		return role, role.Check(w.Wrote)
+		return role, role.Check(wrote)
 	})
 }
 

@@ -8,11 +8,8 @@ import (
 
 // write is a write of a role that sends this template.
 func (w *world) write(name, template string) (record.Role, error) {
-	return w.WriteRole(w.Context(), RoleWrite{
-		Name:  name,
-		Apply: func(r *record.Role) error { r.OwnerTemplate = template; return nil },
-		Wrote: func(field string) bool { return field == "owner_template" },
-	})
+	return w.WriteRole(w.Context(), name, func(field string) bool { return field == "owner_template" },
+		func(r *record.Role) error { r.OwnerTemplate = template; return nil })
 }
 
 func TestATemplateIsNotTakenAway(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/cache"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/record"
 )
 
 type mac [sha256.Size]byte
@@ -48,8 +49,8 @@ func (c *Cache) Add(text apikey.Presented, phc keyhash.PHC) {
 	c.proofs.Put(c.mac(text, phc), struct{}{})
 }
 
-// Resize changes the bound.
-func (c *Cache) Resize(size int) { c.proofs.Resize(size) }
+// Configure changes the bound.
+func (c *Cache) Configure(to record.Config) { c.proofs.Resize(to.VerifyCacheSize) }
 
 // Len is the number of proofs.
 func (c *Cache) Len() int { return c.proofs.Len() }

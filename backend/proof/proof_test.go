@@ -9,6 +9,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/record"
 )
 
 const (
@@ -81,7 +82,7 @@ func TestTheBoundHolds(t *testing.T) {
 	if c.Len() > 64 {
 		t.Errorf("%d proofs in a cache of 64", c.Len())
 	}
-	c.Resize(640)
+	c.Configure(record.Config{VerifyCacheSize: 640})
 	for i := range 5000 {
 		c.Add(apikey.Present(fmt.Sprint(i)), phc)
 	}

@@ -19,8 +19,8 @@ const (
 // and where another node wrote. So who asks after a call gets what was written, or
 // later.
 //
-// It must not block and must not call back into what writes: an emergency may wait
-// for the same lock. It is set before the store is used.
+// It must not call back into what writes, nor wait for more than a read of what was
+// written: an emergency may wait for the same lock. It is set before the store is used.
 //
 // Not told is what nobody has decided by, or would decide otherwise by: a new key,
 // a hash of another cost, an owner that has its first key or none any more, the

@@ -191,7 +191,7 @@ func TestASmallMemoryForgetsAndReadsAgain(t *testing.T) {
 		ids = append(ids, idIn("aa", i))
 	}
 	d, s := mount(t, ids...)
-	s.ResizeCache(64)
+	s.Configure(record.Config{VerifyCacheSize: 64})
 	for _, id := range ids {
 		if k, found, err := s.Key(t.Context(), id); !found || err != nil || k.ID != id {
 			t.Fatalf("%s: %v, %v", id, found, err)

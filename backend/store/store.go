@@ -113,8 +113,8 @@ func (s *Store) Invalidate(path string) {
 	}
 }
 
-// ResizeCache changes how many key records, of the usual size, are kept in memory.
-func (s *Store) ResizeCache(size int) { s.keys.cache.Resize(size) }
+// Configure changes how many key records, of the usual size, are kept in memory.
+func (s *Store) Configure(c record.Config) { s.keys.cache.Resize(c.VerifyCacheSize) }
 
 // Config is the mount's configuration: the defaults where none was written.
 func (s *Store) Config(ctx context.Context) (record.Config, error) {

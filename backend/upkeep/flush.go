@@ -58,8 +58,10 @@ func (f *Flusher) Start(ctx context.Context) error {
 	return nil
 }
 
-// Wake makes the flusher look at its interval again.
-func (f *Flusher) Wake() {
+// Configure makes the flusher look at its interval again.
+func (f *Flusher) Configure(record.Config) { f.lookAgain() }
+
+func (f *Flusher) lookAgain() {
 	select {
 	case f.wake <- struct{}{}:
 	default:

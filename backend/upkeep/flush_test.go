@@ -81,7 +81,7 @@ func TestAShorterIntervalTakesEffectAtOnce(t *testing.T) {
 		w.uses.Touch(id, 1, 100)
 		time.Sleep(time.Minute)
 		w.interval(30)
-		f.Wake()
+		f.Configure(record.Config{})
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if got := w.lastUse(id); got != 100 {

@@ -37,7 +37,7 @@ func (f *Flusher) secure() bool {
 	}
 	f.until = time.Now().Add(secureTime)
 	f.meter.Frugal(true)
-	f.Wake()
+	f.lookAgain()
 	return !f.secured.Swap(true)
 }
 

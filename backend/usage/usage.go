@@ -73,8 +73,8 @@ func (t *Tracker) Born() record.Time { return t.born }
 // Recover tells what the processes before may have lost.
 func (t *Tracker) Recover(gaps record.UsageGaps) { t.gaps.Store(&gaps) }
 
-// Resize changes how many keys are remembered.
-func (t *Tracker) Resize(size int) { t.known.Resize(size) }
+// Configure changes how many keys are remembered.
+func (t *Tracker) Configure(c record.Config) { t.known.Resize(c.VerifyCacheSize) }
 
 // Touch notes a use of a version.
 func (t *Tracker) Touch(id string, version int, now record.Time) {

@@ -248,7 +248,7 @@ func TestWhatIsTouchedIsNeverEvicted(t *testing.T) {
 	t.Parallel()
 	d := newDisk()
 	tr := tracker(d)
-	tr.Resize(64)
+	tr.Configure(record.Config{VerifyCacheSize: 64})
 	for i := range 2000 {
 		tr.Touch(fmt.Sprintf("%04d", i), 1, 1500)
 		uses(t, tr, fmt.Sprintf("%04d", i))
