@@ -45,6 +45,7 @@ var modules = []string{
 	"github.com/hashicorp/go-hclog",
 	"github.com/hashicorp/go-plugin",
 	"golang.org/x/crypto",
+	"golang.org/x/sync",
 	"golang.org/x/sys",
 	"golang.org/x/time",
 }
