@@ -150,7 +150,7 @@ func TestWhatAnotherNodeWroteIsTold(t *testing.T) {
 	s.OnChange(func(kind store.Kind, name string) { told = append(told, string(kind)+" "+name) })
 	for path, want := range map[string]string{
 		"key/aa/" + one: "key " + one, "role/web": "role web", "owner/acme": "owner acme", "config": "config ", "quota/aa/" + one: "quota " + one,
-		"usage/001": "usage ", "usage/mark": "usage ", "tag-key": "config ", "what comes later/x": "config ",
+		"usage/delta/1": "usage ", "usage/mark": "usage ", "tag-key": "config ", "what comes later/x": "config ",
 		"owner-key/acme/aa/" + one: "", "role-key/web/u1-0/aa/" + one: "", "roster/acme/web": "", "quotas/aa/" + one: "config ",
 	} {
 		told = nil

@@ -48,9 +48,9 @@ func Check(ctx context.Context, storage logical.Storage, now record.Time) ([]Pro
 	if err := c.checkRosters(ctx); err != nil {
 		return nil, err
 	}
-	for _, path := range c.quotas {
+	for _, path := range c.counts {
 		if !c.keys[path[strings.LastIndex(path, "/")+1:]] {
-			c.problem(path, "the quota belongs to no key", true)
+			c.problem(path, "what is counted belongs to no key", true)
 		}
 	}
 	for path := range c.hints {
@@ -70,7 +70,7 @@ type checker struct {
 	wanted   map[string]bool // that the records call for
 	optional map[string]bool // that may be there or not
 	keys     map[string]bool // ids with a record
-	quotas   []string
+	counts   []string        // paths of what is counted of a key: its quota, its last uses
 	rosters  map[string]roster
 	counted  map[string][]string // ids of keys that live, by the roster that must name them
 	owners   map[string]bool     // who have keys
@@ -95,13 +95,10 @@ func (c *checker) entry(ctx context.Context, path string) error {
 	case ownerFolder:
 		return mustRead[record.Owner](ctx, c.storage, path)
 	case quotaFolder:
-		c.quotas = append(c.quotas, path)
+		c.counts = append(c.counts, path)
 		return mustRead[record.Quota](ctx, c.storage, path)
 	case usageFolder:
-		if path == usageMarkPath {
-			return mustRead[usageMark](ctx, c.storage, path)
-		}
-		return mustRead[usageRecord](ctx, c.storage, path)
+		return c.usage(ctx, path)
 	case configPath + "/":
 		return mustRead[record.Config](ctx, c.storage, path)
 	case tagKeyPath + "/":
@@ -171,6 +168,19 @@ func (c *checker) hintsOf(ctx context.Context, k record.Key) error {
 		}
 	}
 	return nil
+}
+
+func (c *checker) usage(ctx context.Context, path string) error {
+	switch {
+	case path == usageMarkPath:
+		return mustRead[usageMark](ctx, c.storage, path)
+	case strings.HasPrefix(path, deltaFolder):
+		return mustRead[usageDelta](ctx, c.storage, path)
+	case !strings.HasPrefix(path, usageKeys):
+		return fmt.Errorf("nothing of this engine lies here")
+	}
+	c.counts = append(c.counts, path)
+	return mustRead[usageBase](ctx, c.storage, path)
 }
 
 func mustRead[V any](ctx context.Context, storage logical.Storage, path string) error {

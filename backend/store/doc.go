@@ -11,7 +11,8 @@
 //	roster/<owner>/<role>                    the owner's keys that count against the
 //	                                         role's max_keys_per_owner
 //	quota/<2 of id>/<id>                     what was reserved of a key's quota
-//	usage/<shard>                            last uses, of many keys each
+//	usage/delta/<number>                     what was used between two flushes
+//	usage/key/<2 chars>/<id>                 the last uses of one key through a delta
 //
 // The state of one key is one entry, written by one Put per operation, so after
 // a crash at any point an operation has happened or has not. Hints are written

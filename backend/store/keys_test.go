@@ -183,7 +183,7 @@ func TestADeletionRemovesTheRecordBeforeItsHints(t *testing.T) {
 	if err != nil || !deleted {
 		t.Errorf("it answered %v, %v", deleted, err)
 	}
-	want := []string{"delete key/aa/" + one, "delete role-key/web/u1-0/aa/" + one, "delete owner-key/acme/aa/" + one, "delete quota/aa/" + one}
+	want := []string{"delete key/aa/" + one, "delete role-key/web/u1-0/aa/" + one, "delete owner-key/acme/aa/" + one, "delete quota/aa/" + one, "delete usage/key/aa/" + one}
 	if got := d.Noted("delete"); !slices.Equal(got, want) {
 		t.Errorf("it deleted %q", got)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -26,6 +25,8 @@ const (
 	quotaFolder   = "quota/"
 	usageFolder   = "usage/"
 	usageMarkPath = usageFolder + "mark"
+	usageKeys     = usageFolder + "key/"
+	deltaFolder   = usageFolder + "delta/"
 	shardIDChars  = 2
 )
 
@@ -51,9 +52,7 @@ type Store struct {
 	births locks // of roles: shared by what makes keys or lengthens their lives
 	rooms  locks // of owners: shared by what makes keys of theirs, or held to count these
 
-	usage        sync.Mutex // held over a change of the usage entries
-	usageChanges atomic.Uint64
-	usageShard   atomic.Pointer[usageShard] // the last one that was read
+	usage usageLog
 
 	makeTagKey sync.Mutex // held while the tag key is made
 }
@@ -95,7 +94,7 @@ func (s *Store) Invalidate(path string) {
 		s.owners.cache.Drop(name)
 		s.tell(OwnerChanged, name)
 	case usageFolder:
-		s.usageChanges.Add(1)
+		s.usage.changes.Add(1)
 		s.tell(UsageChanged, "")
 	case quotaFolder:
 		s.tell(QuotaChanged, base)

@@ -4,163 +4,245 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// foldersPerUsageShard groups the 3,844 folders of keys into 241 usage entries: a
-// flush writes at most so many, and at a million keys one is a tenth of what
-// Vault's storage takes.
-const foldersPerUsageShard = 16
+// Last uses lie in storage as what was used since the last flush, in numbered
+// deltas, until they are merged into an entry of each key: its base. So a flush
+// costs what was used, however many keys there are.
+//
+// A delta keeps its number and its content for ever, and a base says through which
+// number deltas are in it. So however often one is written or merged, it counts
+// once, which what is not merged by maximum needs.
 
-// usageRecord is the last uses of many keys.
-type usageRecord struct {
+// deltaBytes is about how much a delta holds, far below what Vault's storage takes.
+const deltaBytes = 256 << 10
+
+// Beyond so much the deltas, all of which are in memory, are to be merged.
+const (
+	manyDeltas = 64
+	manyBytes  = 16 << 20
+)
+
+// usageDelta is what was used between two flushes, or a part of it.
+type usageDelta struct {
 	Uses map[string]record.Uses `json:"uses"`
+
+	number uint64
+	bytes  int // about how long it is
 }
 
-// Intact tells whether r is of keys: what takes another text for an id finds no
+// Intact tells whether d is of keys: what takes another text for an id finds no
 // place in storage for it.
-func (r usageRecord) Intact() bool {
-	for id := range r.Uses {
+func (d usageDelta) Intact() bool {
+	for id := range d.Uses {
 		if !apikey.ValidID(id) {
 			return false
 		}
 	}
-	return true
+	return len(d.Uses) > 0
 }
 
-// usageShard is an entry that was read, kept for the keys beside the one that
-// was asked for: a list asks for a thousand neighbours.
-type usageShard struct {
-	path    string
-	changes uint64 // of the usage entries, when it was read
-	record  usageRecord
+// usageBytes is about how long what was used of one key is in a delta.
+func usageBytes(uses record.Uses) int { return 24 + 48*len(uses) }
+
+// usageBase is the last uses of one key through a delta.
+type usageBase struct {
+	Uses    record.Uses `json:"uses"`
+	Through uint64      `json:"through"`
 }
 
-// Uses are the last uses of one key, as stored.
+// merge puts in what deltas say of a key that is not in yet.
+func (b usageBase) merge(id string, deltas []usageDelta) usageBase {
+	for _, d := range deltas {
+		if d.number > b.Through {
+			b.Uses, b.Through = b.Uses.Merge(d.Uses[id]), d.number
+		}
+	}
+	return b
+}
+
+// usageLog is the deltas of a mount, and what comes into the next ones. Slices are
+// replaced and never changed: who has one keeps it.
+type usageLog struct {
+	compacting sync.Mutex // held over a change of the bases
+	writing    sync.Mutex // held over a change of the other entries
+
+	changes, seen atomic.Uint64 // by other nodes, and how many were read
+
+	mu      sync.Mutex
+	open    map[string]record.Uses // in no delta yet
+	sealed  []usageDelta           // in order, of which nobody knows that storage has them
+	stored  []usageDelta           // in order
+	bytes   int                    // of the stored ones
+	next    uint64
+	mark    usageMark
+	damaged error // some delta cannot be read
+}
+
+// Uses are the last uses of one key, as stored or added. The deltas are looked at
+// before the base: those that are merged meanwhile are in it.
 func (s *Store) Uses(ctx context.Context, id string) (record.Uses, error) {
-	path, changes := usagePath(id), s.usageChanges.Load()
-	if last := s.usageShard.Load(); last != nil && last.path == path && last.changes == changes {
-		return last.record.Uses[id], nil
-	}
-	r, _, err := read[usageRecord](ctx, s.storage, path)
-	if err == nil {
-		s.usageShard.Store(&usageShard{path, changes, r})
-	}
-	return r.Uses[id], err
-}
-
-// MergeUses merges last uses into what is stored, and answers what is stored now
-// of those that were written. Trouble with one entry does not keep the others
-// from being written.
-func (s *Store) MergeUses(ctx context.Context, uses map[string]record.Uses) (map[string]record.Uses, error) {
-	shards := make(map[string][]string)
-	for id := range uses {
-		path := usagePath(id)
-		shards[path] = append(shards[path], id)
-	}
-	s.usage.Lock()
-	defer s.usage.Unlock()
-	defer s.usageChanges.Add(1)
-	merged := make(map[string]record.Uses, len(uses))
-	var mu sync.Mutex
-	err := together(slices.Collect(maps.Keys(shards)), func(path string) error {
-		r, err := s.mergeShard(ctx, path, shards[path], uses)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for _, id := range shards[path] {
-			merged[id] = r.Uses[id]
-		}
-		return nil
-	})
-	return merged, err
-}
-
-func (s *Store) mergeShard(ctx context.Context, path string, ids []string, uses map[string]record.Uses) (usageRecord, error) {
-	r, _, err := read[usageRecord](ctx, s.storage, path)
-	if err != nil {
-		return r, err
-	}
-	if r.Uses == nil {
-		r.Uses = make(map[string]record.Uses, len(ids))
-	}
-	for _, id := range ids {
-		r.Uses[id] = r.Uses[id].Merge(uses[id])
-	}
-	return r, write(ctx, s.storage, path, r)
-}
-
-// writers is how many entries are written at a time where many must be: an
-// orderly end has two seconds.
-const writers = 8
-
-// together calls work for each path, several at a time, and joins the errors.
-func together(paths []string, work func(path string) error) error {
-	var group sync.WaitGroup
-	errs := make([]error, writers)
-	for w := range writers {
-		group.Go(func() {
-			for i := w; i < len(paths); i += writers {
-				errs[w] = errors.Join(errs[w], survive(paths[i], work))
-			}
-		})
-	}
-	group.Wait()
-	return errors.Join(errs...)
-}
-
-// survive calls work and makes an error of a panic, which in a goroutine nothing
-// else would catch. The other paths are worked on all the same.
-func survive(path string, work func(path string) error) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = errors.New("a fault in the plugin ended a write")
-		}
-	}()
-	return work(path)
-}
-
-// usageMark says how the last process ended, and what may have been lost.
-type usageMark struct {
-	InOrder bool             `json:"in_order"` // all last uses were written down
-	Gaps    record.UsageGaps `json:"gaps"`
-}
-
-// TakeOverUsage begins a process that counts from born, and answers what those
-// before it may have lost: where the last one did not end in order, all that
-// slack allows for. The mark that it leaves says that this one has not ended.
-func (s *Store) TakeOverUsage(ctx context.Context, born record.Time, slack record.Seconds) (record.UsageGaps, error) {
-	mark, found, err := read[usageMark](ctx, s.storage, usageMarkPath)
-	if err != nil && !errors.Is(err, ErrUnreadable) {
+	if err := s.loadUsage(ctx); err != nil {
 		return nil, err
 	}
-	if (found || err != nil) && !mark.InOrder {
-		mark.Gaps = mark.Gaps.Add(record.UsageGap{Before: born, Slack: slack})
+	u := &s.usage
+	u.mu.Lock()
+	deltas, added, err := slices.Concat(u.stored, u.sealed), u.open[id], u.damaged
+	u.mu.Unlock()
+	if err != nil {
+		return nil, err
 	}
-	mark.InOrder = false
-	return mark.Gaps, write(ctx, s.storage, usageMarkPath, mark)
+	base, _, err := read[usageBase](ctx, s.storage, usagePath(id))
+	return base.merge(id, deltas).Uses.Merge(added), err
 }
 
-// ResumeUsage leaves the mark that last uses are not written down any more as they
-// happen, after EndUsage and in the same process.
-func (s *Store) ResumeUsage(ctx context.Context, gaps record.UsageGaps) error {
-	return write(ctx, s.storage, usageMarkPath, usageMark{Gaps: gaps})
+// AddUses takes last uses, for WriteUses to write them.
+func (s *Store) AddUses(uses map[string]record.Uses) {
+	u := &s.usage
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.open == nil {
+		u.open = make(map[string]record.Uses, len(uses))
+	}
+	for id, of := range uses {
+		u.open[id] = u.open[id].Merge(of)
+	}
 }
 
-// EndUsage leaves the mark that all last uses are written down.
-func (s *Store) EndUsage(ctx context.Context, gaps record.UsageGaps) error {
-	return write(ctx, s.storage, usageMarkPath, usageMark{InOrder: true, Gaps: gaps})
+// WriteUses writes what was added. What storage may not have after an error is
+// written again, as it was and before anything else, by the next call.
+func (s *Store) WriteUses(ctx context.Context) error {
+	if err := s.loadUsage(ctx); err != nil {
+		return err
+	}
+	u := &s.usage
+	u.writing.Lock()
+	defer u.writing.Unlock()
+	if err := s.writeSealed(ctx); err != nil {
+		return err
+	}
+	u.seal()
+	return s.writeSealed(ctx)
 }
 
-func usagePath(id string) string {
-	folder := strings.IndexByte(alphabet, id[0])*len(alphabet) + strings.IndexByte(alphabet, id[1])
-	return fmt.Sprintf("%s%03d", usageFolder, folder/foldersPerUsageShard)
+// seal makes deltas of what was added.
+func (u *usageLog) seal() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var d *usageDelta
+	for id, uses := range u.open {
+		if d == nil || d.bytes+usageBytes(uses) > deltaBytes {
+			u.sealed = append(u.sealed, usageDelta{number: u.next, Uses: make(map[string]record.Uses)})
+			u.next++
+			d = &u.sealed[len(u.sealed)-1]
+		}
+		d.Uses[id] = uses
+		d.bytes += usageBytes(uses)
+	}
+	u.open = nil
 }
+
+func (s *Store) writeSealed(ctx context.Context) error {
+	u := &s.usage
+	for len(u.sealed) > 0 {
+		d := u.sealed[0]
+		if err := write(ctx, s.storage, deltaPath(d.number), d); err != nil {
+			return err
+		}
+		u.mu.Lock()
+		u.sealed = slices.Clone(u.sealed[1:])
+		u.keep(slices.Concat(u.stored, []usageDelta{d}))
+		u.mu.Unlock()
+	}
+	return nil
+}
+
+// keep takes deltas for those that are stored.
+func (u *usageLog) keep(deltas []usageDelta) {
+	u.stored, u.bytes = deltas, 0
+	for _, d := range deltas {
+		u.bytes += d.bytes
+	}
+}
+
+// loadUsage reads the deltas that are not in memory, where this process has not
+// looked since another node wrote.
+func (s *Store) loadUsage(ctx context.Context) error {
+	u := &s.usage
+	if u.seen.Load() > u.changes.Load() {
+		return nil
+	}
+	u.writing.Lock()
+	defer u.writing.Unlock()
+	changes := u.changes.Load()
+	if u.seen.Load() > changes {
+		return nil
+	}
+	mark, _, err := read[usageMark](ctx, s.storage, usageMarkPath)
+	if errors.Is(err, ErrUnreadable) {
+		// Beyond all numbers that were given, which were not as many as seconds.
+		mark, err = usageMark{Next: uint64(time.Now().Unix())}, nil
+	}
+	if err != nil {
+		return err
+	}
+	stored, next, damaged, err := s.readDeltas(ctx)
+	if err != nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.keep(stored)
+	u.mark, u.damaged, u.next = mark, damaged, max(u.next, mark.Next, next, 1)
+	u.seen.Store(changes + 1)
+	return nil
+}
+
+// readDeltas answers the deltas in storage, and the number after them. One that
+// cannot be read makes all last uses unknown, and holds up no flush.
+func (s *Store) readDeltas(ctx context.Context) (deltas []usageDelta, next uint64, damaged, err error) {
+	u := &s.usage
+	names, err := s.names(ctx, deltaFolder)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	for _, name := range names {
+		number, err := strconv.ParseUint(name, 10, 63)
+		if err != nil || len(u.sealed) > 0 && number >= u.sealed[0].number {
+			continue // one whose answer was lost is known as it is
+		}
+		next = max(next, number+1)
+		at := slices.IndexFunc(u.stored, func(d usageDelta) bool { return d.number == number })
+		if at >= 0 {
+			deltas = append(deltas, u.stored[at])
+			continue
+		}
+		d, found, err := read[usageDelta](ctx, s.storage, deltaPath(number))
+		switch {
+		case errors.Is(err, ErrUnreadable):
+			damaged = err
+		case err != nil:
+			return nil, 0, nil, err
+		case found:
+			d.number = number
+			for _, uses := range d.Uses {
+				d.bytes += usageBytes(uses)
+			}
+			deltas = append(deltas, d)
+		}
+	}
+	slices.SortFunc(deltas, func(a, b usageDelta) int { return int(int64(a.number) - int64(b.number)) })
+	return deltas, next, damaged, nil
+}
+
+func deltaPath(number uint64) string { return fmt.Sprint(deltaFolder, number) }
+
+func usagePath(id string) string { return shardPath(usageKeys, id) }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,131 +15,276 @@ import (
 
 func usesOf(at record.Time) record.Uses { return record.Uses{{Version: 1, At: at}} }
 
-func merge(t *testing.T, s *store.Store, uses map[string]record.Uses) map[string]record.Uses {
+func flush(t *testing.T, s *store.Store, uses map[string]record.Uses) {
 	t.Helper()
-	merged, err := s.MergeUses(t.Context(), uses)
-	if err != nil {
+	s.AddUses(uses)
+	if err := s.WriteUses(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return merged
 }
 
-func TestLastUsesOfManyKeysShareAnEntry(t *testing.T) {
-	t.Parallel()
-	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	d, s := mount(t)
-	all := map[string]record.Uses{}
-	for _, a := range alphabet {
-		for _, b := range alphabet {
-			all[idIn(string([]rune{a, b}), 1)] = usesOf(1500)
+func compact(t *testing.T, s *store.Store) {
+	t.Helper()
+	if err := s.CompactUses(t.Context(), func() {}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantUses holds what these stores say of keys.
+func wantUses(t *testing.T, when string, want map[string]record.Time, stores ...*store.Store) {
+	t.Helper()
+	for i, s := range stores {
+		for id, at := range want {
+			if u, err := s.Uses(t.Context(), id); err != nil || u.Of(1) != at {
+				t.Errorf("%s, store %d says %v of %s, %v; want %d", when, i, u, id, err, at)
+			}
 		}
 	}
-	merge(t, s, all)
-	puts := d.Noted("put")
-	slices.Sort(puts)
-	if len(puts) != 241 || puts[0] != "put usage/000" || puts[240] != "put usage/240" {
-		t.Errorf("of 3,844 folders there are %d entries, from %s to %s", len(puts), puts[0], puts[len(puts)-1])
-	}
-	for id := range all {
-		if u, err := s.Uses(t.Context(), id); err != nil || u.Of(1) != 1500 {
-			t.Fatalf("of %s is read %v, %v", id, u, err)
-		}
-	}
-	check(t, d, 0)
 }
 
 func TestUsesAreMergedAndNeverMoveBack(t *testing.T) {
 	t.Parallel()
-	d, s := mount(t)
-	other := idIn("aa", 2)
-	merge(t, s, map[string]record.Uses{one: usesOf(1500), other: usesOf(1600)})
-	d.Noted()
-	merged := merge(t, s, map[string]record.Uses{one: {{Version: 2, At: 1400}, {Version: 1, At: 1450}}})
-	if want := (record.Uses{{Version: 2, At: 1400}, {Version: 1, At: 1500}}); !slices.Equal(merged[one], want) || len(merged) != 1 {
-		t.Errorf("it answered %v", merged)
+	other := idIn("bb", 2)
+	d, s := mount(t, one, other)
+	s.AddUses(map[string]record.Uses{one: usesOf(1500)})
+	wantUses(t, "added", map[string]record.Time{one: 1500, other: 0}, s)
+	flush(t, s, map[string]record.Uses{other: usesOf(1600)})
+	want := map[string]record.Time{one: 1500, other: 1600}
+	wantUses(t, "written", want, s, store.New(d))
+	flush(t, s, map[string]record.Uses{one: {{Version: 2, At: 1400}, {Version: 1, At: 1450}}})
+	wantUses(t, "after an earlier use", want, s, store.New(d))
+	compact(t, s)
+	if u, err := s.Uses(t.Context(), one); err != nil || !slices.Equal(u, record.Uses{{Version: 2, At: 1400}, {Version: 1, At: 1500}}) {
+		t.Errorf("merged they are %v, %v", u, err)
 	}
-	if got := d.Noted("get", "put"); len(got) != 2 {
-		t.Errorf("it asked %q", got)
-	}
-	if u, err := s.Uses(t.Context(), other); err != nil || u.Of(1) != 1600 {
-		t.Errorf("of its neighbour is read %v, %v", u, err)
+	wantUses(t, "merged", want, s, store.New(d))
+	flush(t, s, map[string]record.Uses{one: usesOf(1700)})
+	want[one] = 1700
+	wantUses(t, "used again", want, s, store.New(d))
+	check(t, d, 0)
+	if got := d.Paths(); !strings.Contains(fmt.Sprint(got), "usage/delta/3") || strings.Contains(fmt.Sprint(got), "usage/delta/2") {
+		t.Errorf("storage holds %v", got)
 	}
 }
 
-func TestNeighboursAreReadOnce(t *testing.T) {
+// A thousand keys of very many that were used before.
+func TestAFlushWritesWhatWasUsedAndReadsNothing(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t)
-	merge(t, s, map[string]record.Uses{one: usesOf(1500)})
-	read := func(id string) {
-		t.Helper()
-		if _, err := s.Uses(t.Context(), id); err != nil {
-			t.Fatal(err)
+	all, few := map[string]record.Uses{}, map[string]record.Uses{}
+	for n := range 20_000 {
+		id := idIn(fmt.Sprintf("%02d", n%100), n)
+		if all[id] = usesOf(946724400); n%20 == 7 {
+			few[id] = usesOf(946724500)
 		}
 	}
+	flush(t, s, all)
 	d.Noted()
-	for n := range 50 {
-		read(idIn("aa", n))
+	flush(t, s, few)
+	puts, bytes := d.Noted("put", "get", "list", "delete"), 0
+	for _, put := range puts {
+		path, isPut := strings.CutPrefix(put, "put ")
+		if !isPut {
+			t.Errorf("it asked %q", put)
+		}
+		bytes += len(d.Holds(path))
 	}
-	if got := d.Noted("get"); len(got) != 1 {
-		t.Errorf("fifty neighbours were read with %q", got)
+	if most := len(few) * 80; len(puts) != 1 || bytes > most {
+		t.Errorf("of %d keys it wrote %d bytes in %d entries", len(few), bytes, len(puts))
 	}
-	s.Invalidate("usage/000")
-	read(one)
-	merge(t, s, map[string]record.Uses{one: usesOf(1600)})
-	d.Noted()
-	if u, _ := s.Uses(t.Context(), one); u.Of(1) != 1600 {
-		t.Errorf("after a merge it is %v", u)
+	for n := 1; d.Holds(fmt.Sprint("usage/delta/", n)) != ""; n++ {
+		if size := len(d.Holds(fmt.Sprint("usage/delta/", n))); size > 300_000 {
+			t.Errorf("delta %d has %d bytes", n, size)
+		}
 	}
 }
 
-func TestTroubleWithOneEntryOfUsesHoldsUpNoOther(t *testing.T) {
+// A delta that failed, or whose answer was lost, is written again as it was, before
+// what came later.
+func TestADeltaKeepsItsNumberAndItsContent(t *testing.T) {
 	t.Parallel()
-	d, s := mount(t)
-	uses := map[string]record.Uses{}
-	for i := range 40 {
-		uses[idIn(fmt.Sprintf("%dA", i%10), i)] = usesOf(1500) // those of 1A are in usage/004
-	}
-	for name, hook := range map[string]func(op, path string) error{
-		"reading": memory.On("get", "usage/004", errDisk), "writing": memory.On("put", "usage/004", errDisk),
-		"a panic": func(op, path string) error {
-			if op == "put" && path == "usage/004" {
-				panic("with a secret")
+	other := idIn("bb", 2)
+	for name, lost := range map[string]bool{"refused": false, "its answer lost": true} {
+		d, s := mount(t, one, other)
+		flush(t, s, map[string]record.Uses{one: usesOf(1)})
+		var tried []string
+		trouble := func(op, path string) error {
+			if op == "put" {
+				tried = append(tried, path)
+				return errDisk
+			}
+			if op == "get" && path == "usage/delta/2" {
+				return errDisk
 			}
 			return nil
-		},
-	} {
-		d.Intercept(memory.Before(hook))
-		merged, err := s.MergeUses(t.Context(), uses)
-		d.Intercept(nil)
-		if err == nil || strings.Contains(err.Error(), "secret") || name != "a panic" && !errors.Is(err, errDisk) {
-			t.Errorf("with %s it answered %v", name, err)
 		}
-		for id := range uses {
-			if _, written := merged[id]; written == strings.HasPrefix(id, "1A") {
-				t.Errorf("with %s, %s was written: %v", name, id, written)
+		if lost {
+			d.Intercept(memory.After(trouble))
+		} else {
+			d.Intercept(memory.Before(trouble))
+		}
+		s.AddUses(map[string]record.Uses{one: usesOf(1500)})
+		for range 3 {
+			if err := s.WriteUses(t.Context()); !errors.Is(err, errDisk) {
+				t.Errorf("%s: it answered %v", name, err)
+			}
+			s.AddUses(map[string]record.Uses{one: usesOf(1600), other: usesOf(1600)})
+		}
+		wantUses(t, name, map[string]record.Time{one: 1600, other: 1600}, s)
+		d.Intercept(nil)
+		first := d.Holds("usage/delta/2")
+		flush(t, s, nil)
+		if now := d.Holds("usage/delta/2"); now == "" || lost && now != first || strings.Contains(now, "1600") {
+			t.Errorf("%s: the second was %s and is %s", name, first, now)
+		}
+		if tried[len(tried)-1] != "usage/delta/2" || d.Holds("usage/delta/3") == "" || d.Holds("usage/delta/4") != "" {
+			t.Errorf("%s: tried were %q, left is %v", name, tried, d.Paths())
+		}
+		wantUses(t, name, map[string]record.Time{one: 1600, other: 1600}, s, store.New(d))
+	}
+}
+
+// Wherever a merge ends, each delta is in a base or still to be merged, and is
+// merged once: a base that says so takes it no more.
+func TestAMergeThatIsCutOffIsFinishedByTheNext(t *testing.T) {
+	t.Parallel()
+	other := idIn("bb", 2)
+	want := map[string]record.Time{one: 1700, other: 1600}
+	for fails := range 12 {
+		d, s := mount(t, one, other)
+		flush(t, s, map[string]record.Uses{one: usesOf(1500), other: usesOf(1600)})
+		flush(t, s, map[string]record.Uses{one: usesOf(1700)})
+		ops := 0
+		d.Intercept(memory.Before(func(op, _ string) error {
+			if ops++; ops > fails {
+				return errDisk
+			}
+			return nil
+		}))
+		err := s.CompactUses(t.Context(), func() {})
+		if d.Intercept(nil); err != nil && !errors.Is(err, errDisk) {
+			t.Fatal(err)
+		}
+		next := store.New(d)
+		wantUses(t, fmt.Sprint("after ", fails), want, s, next)
+		compact(t, next)
+		wantUses(t, fmt.Sprint("finished after ", fails), want, next, store.New(d))
+		for path, base := range map[string]string{one: "1700", other: "1600"} {
+			if got := d.Holds("usage/key/" + path[:2] + "/" + path); !strings.Contains(got, base) || !strings.Contains(got, `"through":2`) {
+				t.Errorf("after %d: the base of %s is %s", fails, path, got)
 			}
 		}
+		check(t, d, 0)
+	}
+}
+
+// What a base has taken in it never takes again, though its delta comes back.
+func TestADeltaThatComesBackIsNotMergedAgain(t *testing.T) {
+	t.Parallel()
+	d, s := mount(t, one)
+	flush(t, s, map[string]record.Uses{one: usesOf(1500)})
+	compact(t, s)
+	d.Plant("usage/delta/1", `{"v":1,"record":{"uses":{"`+one+`":[{"version":1,"at":9999}]}}}`)
+	s = store.New(d)
+	wantUses(t, "come back", map[string]record.Time{one: 1500}, s)
+	compact(t, s)
+	wantUses(t, "merged again", map[string]record.Time{one: 1500}, s)
+}
+
+func TestNumbersNeverComeAgain(t *testing.T) {
+	t.Parallel()
+	d, s := mount(t, one)
+	flush(t, s, map[string]record.Uses{one: usesOf(1500)})
+	compact(t, s)
+	s = store.New(d)
+	flush(t, s, map[string]record.Uses{one: usesOf(1600)})
+	if d.Holds("usage/delta/2") == "" {
+		t.Errorf("after all were merged it wrote %v", d.Paths())
+	}
+	compact(t, s)
+	d.Plant("usage/mark", "no")
+	s = store.New(d)
+	flush(t, s, map[string]record.Uses{one: usesOf(1700)})
+	compact(t, s)
+	wantUses(t, "without a mark", map[string]record.Time{one: 1700}, s, store.New(d))
+}
+
+func TestManyDeltasAreToBeMerged(t *testing.T) {
+	t.Parallel()
+	_, s := mount(t, one)
+	n := record.Time(0)
+	for ; !s.UsesPileUp() && n < 1000; n++ {
+		flush(t, s, map[string]record.Uses{one: usesOf(n + 1)})
+	}
+	if compact(t, s); n < 10 || n > 500 || s.UsesPileUp() {
+		t.Errorf("they pile up after %d", n)
+	}
+}
+
+func TestAnotherNodesDeltasAreSeen(t *testing.T) {
+	t.Parallel()
+	d, s := mount(t, one)
+	standby := store.New(d)
+	wantUses(t, "at first", map[string]record.Time{one: 0}, standby)
+	for at := record.Time(1500); at < 1503; at++ {
+		flush(t, s, map[string]record.Uses{one: usesOf(at)})
+		standby.Invalidate(fmt.Sprint("usage/delta/", at-1499))
+		wantUses(t, "then", map[string]record.Time{one: at}, standby)
+	}
+	compact(t, s)
+	standby.Invalidate("usage/delta/1")
+	wantUses(t, "merged", map[string]record.Time{one: 1502}, standby)
+}
+
+func TestADamagedDeltaIsAnErrorAndHoldsUpNoFlush(t *testing.T) {
+	t.Parallel()
+	d, s := mount(t, one)
+	flush(t, s, map[string]record.Uses{one: usesOf(1500)})
+	d.Plant("usage/delta/1", "no")
+	s = store.New(d)
+	if _, err := s.Uses(t.Context(), one); !errors.Is(err, store.ErrUnreadable) {
+		t.Errorf("it answered %v", err)
+	}
+	flush(t, s, map[string]record.Uses{one: usesOf(1600)})
+	if err := s.CompactUses(t.Context(), func() {}); !errors.Is(err, store.ErrUnreadable) {
+		t.Errorf("a merge answered %v", err)
+	}
+	if d.Holds("usage/delta/1") != "no" || d.Holds("usage/delta/2") == "" {
+		t.Errorf("left is %v", d.Paths())
+	}
+	for _, hook := range []func(op, path string) error{memory.On("list", "usage/", errDisk), memory.On("get", "usage/", errDisk)} {
+		s = store.New(d)
+		d.Intercept(memory.Before(hook))
+		if _, err := s.Uses(t.Context(), one); !errors.Is(err, errDisk) {
+			t.Errorf("with trouble it answered %v", err)
+		}
+		d.Intercept(nil)
 	}
 }
 
 func TestASweepRemovesTheUsesOfKeysThatAreGone(t *testing.T) {
 	t.Parallel()
-	d, s := mount(t, one)
 	gone, far := idIn("aa", 7), idIn("zz", 7)
-	merge(t, s, map[string]record.Uses{one: usesOf(1500), gone: usesOf(1500), far: usesOf(1500)})
+	d, s := mount(t, one, gone)
+	flush(t, s, map[string]record.Uses{one: usesOf(1500), gone: usesOf(1500), far: usesOf(1500)})
 	if _, err := s.TakeOverUsage(t.Context(), 1000, 30); err != nil {
 		t.Fatal(err)
 	}
+	compact(t, s)
+	if d.Holds("usage/key/zz/"+far) != "" || d.Holds("usage/key/aa/"+gone) == "" {
+		t.Errorf("merged are %v", d.Paths())
+	}
+	if _, err := s.DeleteKey(t.Context(), gone, func(*record.Key) bool { return false }); err != nil || d.Holds("usage/key/aa/"+gone) != "" {
+		t.Errorf("after its deletion there is %v, %v", d.Paths(), err)
+	}
+	d.Plant("usage/key/zz/"+far, `{"v":1,"record":{"uses":[],"through":1}}`)
+	check(t, d, 1)
 	steps := 0
 	if _, err := s.SweepUsage(t.Context(), func() { steps++ }, asTheyAre); err != nil {
 		t.Fatal(err)
 	}
-	for id, want := range map[string]record.Time{one: 1500, gone: 0, far: 0} {
-		if u, err := s.Uses(t.Context(), id); err != nil || u.Of(1) != want {
-			t.Errorf("of %s is left %v, %v", id, u, err)
-		}
-	}
-	if d.Holds("usage/240") != "" || d.Holds("usage/mark") == "" || steps != 3 {
+	wantUses(t, "swept", map[string]record.Time{one: 1500, gone: 0, far: 0}, s)
+	if check(t, d, 0); d.Holds("usage/mark") == "" || steps != 2 {
 		t.Errorf("left are %q after %d steps", d.Paths(), steps)
 	}
 	d.Noted()
@@ -147,6 +293,7 @@ func TestASweepRemovesTheUsesOfKeysThatAreGone(t *testing.T) {
 	}
 	for _, hook := range []func(op, path string) error{memory.On("list", "usage/", errDisk), memory.On("get", "usage/", errDisk), memory.On("get", "key/", errDisk)} {
 		s.Invalidate("key/aa/" + one)
+		s.Invalidate("usage/")
 		d.Intercept(memory.Before(hook))
 		if _, err := s.SweepUsage(t.Context(), func() {}, asTheyAre); !errors.Is(err, errDisk) {
 			t.Errorf("with trouble it answered %v", err)
@@ -158,51 +305,25 @@ func TestASweepRemovesTheUsesOfKeysThatAreGone(t *testing.T) {
 // A use that is flushed while the sweep looks at the keys is kept.
 func TestASweepLosesNoUseThatComesMeanwhile(t *testing.T) {
 	t.Parallel()
-	_, s := mount(t, one)
-	gone := idIn("aa", 7)
-	merge(t, s, map[string]record.Uses{one: usesOf(1500), gone: usesOf(1500)})
-	_, err := s.SweepUsage(t.Context(), func() { merge(t, s, map[string]record.Uses{one: usesOf(1700)}) }, asTheyAre)
-	if u, _ := s.Uses(t.Context(), one); err != nil || u.Of(1) != 1700 {
-		t.Errorf("it is %v, %v", u, err)
+	d, s := mount(t, one)
+	flush(t, s, map[string]record.Uses{one: usesOf(1500)})
+	_, err := s.SweepUsage(t.Context(), func() { flush(t, s, map[string]record.Uses{one: usesOf(1700)}) }, asTheyAre)
+	if err != nil {
+		t.Error(err)
 	}
+	wantUses(t, "swept", map[string]record.Time{one: 1700}, s, store.New(d))
 }
 
-func TestTheMarkTellsHowTheLastProcessEnded(t *testing.T) {
+func TestASweepMovesUsesToWhenTheyWere(t *testing.T) {
 	t.Parallel()
-	d, s := mount(t)
-	takeOver := func(born record.Time) record.UsageGaps {
-		t.Helper()
-		gaps, err := s.TakeOverUsage(t.Context(), born, 30)
-		if err != nil {
-			t.Fatal(err)
+	_, s := mount(t, one)
+	flush(t, s, map[string]record.Uses{one: usesOf(9000)})
+	back := func(at record.Time) record.Time { return min(at, 1500) }
+	for _, want := range []bool{true, false} {
+		if moved, err := s.SweepUsage(context.Background(), func() {}, back); moved != want || err != nil {
+			t.Errorf("it moved: %t, %v", moved, err)
 		}
-		return gaps
-	}
-	if gaps := takeOver(1000); len(gaps) != 0 {
-		t.Errorf("of a new mount it tells %v", gaps)
-	}
-	crashed := takeOver(2000)
-	if want := (record.UsageGaps{{Before: 2000, Slack: 30}}); !slices.Equal(crashed, want) {
-		t.Errorf("after a crash it tells %v", crashed)
-	}
-	if err := s.EndUsage(t.Context(), crashed); err != nil {
-		t.Fatal(err)
-	}
-	if gaps := takeOver(3000); !slices.Equal(gaps, crashed) {
-		t.Errorf("after an orderly end it tells %v", gaps)
-	}
-	if gaps := takeOver(4000); len(gaps) != 2 || gaps[1].Before != 4000 {
-		t.Errorf("after another crash it tells %v", gaps)
-	}
-	d.Plant("usage/mark", `no`)
-	if gaps := takeOver(5000); len(gaps) != 1 || gaps[0].Before != 5000 {
-		t.Errorf("after the mark was damaged it tells %v", gaps)
-	}
-	for _, hook := range []func(op, path string) error{memory.On("get", "usage/mark", errDisk), memory.On("put", "usage/mark", errDisk)} {
-		d.Intercept(memory.Before(hook))
-		if _, err := s.TakeOverUsage(t.Context(), 6000, 30); !errors.Is(err, errDisk) {
-			t.Errorf("with trouble it answered %v", err)
-		}
+		wantUses(t, "moved", map[string]record.Time{one: 1500}, s)
 	}
 }
 

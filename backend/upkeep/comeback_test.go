@@ -22,7 +22,7 @@ func panics(on *atomic.Bool, op, path string) func(string, string) error {
 
 // However a flush panics, the next one writes what it should have written.
 func TestAFlushThatPanicsIsFollowedByAnother(t *testing.T) {
-	for _, call := range []string{"get config", "get usage/", "put usage/", "get quota/", "put quota/"} {
+	for _, call := range []string{"get config", "put usage/", "get quota/", "put quota/"} {
 		t.Run(call, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)

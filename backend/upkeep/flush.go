@@ -20,6 +20,7 @@ type Flusher struct {
 	meter *limit.Meter
 
 	worker worker
+	merger worker // of what was flushed
 	wake   chan struct{}
 	mu     sync.Mutex
 	begun  bool
@@ -106,13 +107,25 @@ func (f *Flusher) flushWhenDue(ctx context.Context, last *time.Time) (wait time.
 	if err != nil && ctx.Err() == nil {
 		f.mount.Logger.Error("last uses and quotas were not all written", "error", err)
 	}
+	if f.mount.Store.UsesPileUp() {
+		f.merger.start(f.mount.Logger, "merging of last uses", f.merge)
+	}
 	return interval
+}
+
+// merge does what tidy does, where it has not come to it.
+func (f *Flusher) merge(ctx context.Context) {
+	pace := &pace{}
+	if err := f.mount.Store.CompactUses(ctx, func() { pace.step(ctx) }); err != nil && ctx.Err() == nil {
+		f.mount.Logger.Error("last uses were not all merged", "error", err)
+	}
 }
 
 // Stop ends the flushing with a last one, which leaves the mark that nothing was
 // lost. It takes a bounded time: Vault holds its state lock meanwhile.
 func (f *Flusher) Stop() {
 	deadline := time.Now().Add(stopTime)
+	go f.merger.stop() // it leaves nothing that the next would not do
 	if !f.worker.stop() {
 		return
 	}

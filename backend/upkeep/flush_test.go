@@ -10,6 +10,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/usage"
 )
 
@@ -33,7 +34,7 @@ func (w *world) interval(s record.Seconds) {
 // lastUse is what storage holds.
 func (w *world) lastUse(id string) record.Time {
 	w.Helper()
-	u, err := w.Store.Uses(w.Context(), id)
+	u, err := store.New(&w.disk.InmemStorage).Uses(w.Context(), id)
 	w.must(err)
 	return u.Latest()
 }

@@ -1,8 +1,7 @@
 // Package usage remembers when keys were last used.
 //
 // A verification only touches memory. What was touched is flushed to storage
-// from time to time, merged into few entries that each hold many keys; it never
-// touches a key's record. A crash loses at most what one flush interval
+// from time to time, many keys in one entry; it never touches a key's record. A crash loses at most what one flush interval
 // gathered, so a key that was not idle before one counts as used up to it: no key
 // is taken for idle too early.
 package usage
@@ -10,7 +9,6 @@ package usage
 import (
 	"context"
 	"fmt"
-	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -20,11 +18,12 @@ import (
 
 // Storage is where last uses are kept between processes.
 type Storage interface {
-	// Uses are those of one key.
+	// Uses are those of one key, written or added.
 	Uses(ctx context.Context, id string) (record.Uses, error)
-	// MergeUses merges all of these into what is stored, and answers what is
-	// stored now of those for which that worked.
-	MergeUses(ctx context.Context, uses map[string]record.Uses) (merged map[string]record.Uses, err error)
+	// AddUses takes these, which Uses answers from then on. It waits for nothing.
+	AddUses(uses map[string]record.Uses)
+	// WriteUses writes what was added, at the next call where it fails.
+	WriteUses(ctx context.Context) error
 }
 
 // partCount spreads touches over independent locks.
@@ -46,7 +45,6 @@ type Tracker struct {
 type part struct {
 	mu      sync.Mutex
 	touched map[string]record.Uses // not flushed yet
-	leaving map[string]record.Uses // on their way to storage
 }
 
 // New makes a tracker that remembers about size keys beyond those touched since
@@ -93,7 +91,7 @@ func (t *Tracker) Touch(id string, version int, now record.Time) {
 func (t *Tracker) Uses(ctx context.Context, id string) (record.Uses, error) {
 	p := t.part(id)
 	p.mu.Lock()
-	fresh := p.touched[id].Merge(p.leaving[id])
+	fresh := p.touched[id]
 	p.mu.Unlock()
 	uses, ok, ticket := t.known.Get(id)
 	if !ok {
@@ -134,46 +132,39 @@ func (t *Tracker) Forget(id string) {
 }
 
 // Flush writes what was touched since the last flush. What could not be written
-// is kept for the next.
+// is written by the next.
 func (t *Tracker) Flush(ctx context.Context) error {
-	t.flushing.Lock()
-	defer t.flushing.Unlock()
-	leaving := make(map[string]record.Uses)
-	for i := range t.parts {
-		p := &t.parts[i]
-		p.mu.Lock()
-		p.leaving, p.touched = p.touched, make(map[string]record.Uses)
-		maps.Copy(leaving, p.leaving)
-		p.mu.Unlock()
-	}
-	var merged map[string]record.Uses
-	defer func() { // also where storage panics
-		for i := range t.parts {
-			t.parts[i].settle(t.known, merged)
-		}
-	}()
-	if len(leaving) == 0 {
+	if !t.writable() {
 		return nil
 	}
-	var err error
-	if merged, err = t.storage.MergeUses(ctx, leaving); err != nil {
+	t.flushing.Lock()
+	defer t.flushing.Unlock()
+	for i := range t.parts {
+		t.parts[i].handOver(t.storage, t.known)
+	}
+	if err := t.storage.WriteUses(ctx); err != nil {
 		return fmt.Errorf("flush last uses: %w", err)
 	}
 	return nil
 }
 
-// settle moves what left to what is known, or back where it was.
-func (p *part) settle(known *cache.Cache[string, record.Uses], merged map[string]record.Uses) {
+// handOver moves what was touched to storage, and to what is known, under the lock:
+// whoever asks finds it here or there.
+func (p *part) handOver(storage Storage, known *cache.Cache[string, record.Uses]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for id, uses := range p.leaving {
-		if now, written := merged[id]; written {
-			known.Put(id, now)
+	if len(p.touched) == 0 {
+		return
+	}
+	storage.AddUses(p.touched)
+	for id, uses := range p.touched {
+		if before, ok, _ := known.Get(id); ok {
+			known.Put(id, before.Merge(uses))
 		} else {
-			p.touched[id] = p.touched[id].Merge(uses)
+			known.Drop(id) // also from the hands of who reads it now
 		}
 	}
-	p.leaving = nil
+	p.touched = make(map[string]record.Uses)
 }
 
 func (t *Tracker) part(id string) *part {

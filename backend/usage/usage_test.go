@@ -15,17 +15,19 @@ import (
 
 var errDisk = errors.New("disk trouble")
 
-// disk keeps last uses and counts calls. broken are ids that cannot be written.
+// disk keeps last uses and counts calls. While it is broken nothing is written.
 type disk struct {
 	mu            sync.Mutex
-	stored        map[string]record.Uses
+	stored, added map[string]record.Uses
 	reads, merges int
 	failRead      bool
-	broken        map[string]bool
-	during        func() // runs within a merge, before it
+	broken        bool
+	during        func() // runs within a write, before it
 }
 
-func newDisk() *disk { return &disk{stored: map[string]record.Uses{}, broken: map[string]bool{}} }
+func newDisk() *disk {
+	return &disk{stored: map[string]record.Uses{}, added: map[string]record.Uses{}}
+}
 
 func (d *disk) Uses(_ context.Context, id string) (record.Uses, error) {
 	d.mu.Lock()
@@ -34,26 +36,34 @@ func (d *disk) Uses(_ context.Context, id string) (record.Uses, error) {
 	if d.failRead {
 		return nil, errDisk
 	}
-	return d.stored[id], nil
+	return d.stored[id].Merge(d.added[id]), nil
 }
 
-func (d *disk) MergeUses(_ context.Context, uses map[string]record.Uses) (map[string]record.Uses, error) {
+func (d *disk) AddUses(uses map[string]record.Uses) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, u := range uses {
+		d.added[id] = d.added[id].Merge(u)
+	}
+}
+
+func (d *disk) WriteUses(context.Context) error {
 	if d.during != nil {
 		d.during()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.merges++
-	merged, err := map[string]record.Uses{}, error(nil)
-	for id, u := range uses {
-		if d.broken[id] {
-			err = errDisk
-			continue
-		}
-		d.stored[id] = d.stored[id].Merge(u)
-		merged[id] = d.stored[id]
+	if d.broken {
+		return errDisk
 	}
-	return merged, err
+	if len(d.added) > 0 {
+		d.merges++
+	}
+	for id, u := range d.added {
+		d.stored[id] = d.stored[id].Merge(u)
+	}
+	clear(d.added)
+	return nil
 }
 
 const born record.Time = 1000
@@ -123,16 +133,16 @@ func TestWhatAFailedFlushDidNotWriteIsWrittenByTheNext(t *testing.T) {
 	tr := tracker(d)
 	tr.Touch("a", 1, 1500)
 	tr.Touch("b", 1, 1500)
-	d.broken["b"] = true
+	d.broken = true
 	d.during = func() { tr.Touch("b", 1, 1600); tr.Touch("b", 2, 1550) }
-	if err := tr.Flush(t.Context()); !errors.Is(err, errDisk) || d.stored["a"].Of(1) != 1500 {
+	if err := tr.Flush(t.Context()); !errors.Is(err, errDisk) || len(d.stored) != 0 {
 		t.Errorf("it answered %v; stored are %v", err, d.stored)
 	}
 	if got := uses(t, tr, "b"); got.Of(1) != 1600 || got.Of(2) != 1550 {
 		t.Errorf("what was not written is %v", got)
 	}
-	d.during, d.broken = nil, nil
-	if err := tr.Flush(t.Context()); err != nil || d.stored["b"].Of(1) != 1600 || d.stored["b"].Of(2) != 1550 {
+	d.during, d.broken = nil, false
+	if err := tr.Flush(t.Context()); err != nil || d.stored["a"].Of(1) != 1500 || d.stored["b"].Of(1) != 1600 || d.stored["b"].Of(2) != 1550 {
 		t.Errorf("then it answered %v; stored are %v", err, d.stored)
 	}
 }

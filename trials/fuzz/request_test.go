@@ -114,7 +114,7 @@ func known(text string) bool {
 	return text == logical.ErrUnsupportedOperation.Error() || text == logical.ErrUnsupportedPath.Error()
 }
 
-var knownEntries = regexp.MustCompile(`^(?:config|tag-key|role/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|key/..?/[0-9A-Za-z]{16}|owner-key/[^/]+/../[0-9A-Za-z]{16}|role-key/[^/]+/[A-Z2-7]{26}-\d+/../[0-9A-Za-z]{16}|roster/[^/]+/[^/]+|quota/../[0-9A-Za-z]{16}|usage/(?:mark|\d{3}))$`)
+var knownEntries = regexp.MustCompile(`^(?:config|tag-key|role/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|key/..?/[0-9A-Za-z]{16}|owner-key/[^/]+/../[0-9A-Za-z]{16}|role-key/[^/]+/[A-Z2-7]{26}-\d+/../[0-9A-Za-z]{16}|roster/[^/]+/[^/]+|quota/../[0-9A-Za-z]{16}|usage/(?:mark|delta/\d+|key/../[0-9A-Za-z]{16}))$`)
 
 // harmless holds what no request may do: panic, show a secret, or leave entries
 // that do not belong.

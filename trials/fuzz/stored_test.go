@@ -1,7 +1,6 @@
 package fuzz
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -23,7 +22,8 @@ func FuzzStoredEntry(f *testing.F) {
 			`{"v":1,"record":{"uid":"x","bound_cidrs":["10.0.0.1/8"]}}`,
 			`{"v":1,"record":{"reserved":-1,"at":9223372036854775807}}`, `{"v":1,"record":{"reserved":9223372036854775807,"at":0}}`,
 			`{"v":1,"record":{"uses":{"{id}":[{"version":-1,"at":-1},{"version":1,"at":9223372036854775807}],"x":null}}}`,
-			`{"v":1,"record":{"in_order":true,"gaps":[{"before":9223372036854775807,"slack":-9223372036854775808}]}}`,
+			`{"v":1,"record":{"uses":[{"version":-1,"at":-1},{"version":1,"at":9223372036854775807}],"through":18446744073709551615}}`,
+			`{"v":1,"record":{"next":18446744073709551615,"in_order":true,"gaps":[{"before":9223372036854775807,"slack":-9223372036854775808}]}}`,
 			`{"v":1,"record":{"id":"{id}","role":"web","role_uid":"x","parent":"{id}","depth":-1,"versions":[{"number":1}]}}`,
 			`{"v":1,"record":{"id":"{id}","role":"web","role_uid":"x","parent":"x","versions":[{"number":1}]}}`,
 			`{"v":1,"record":{"generation":18446744073709551615,"stopped_at":-1,"stop_reason":"x"}}`,
@@ -78,13 +78,7 @@ var entryKinds = []func(id, uid string) string{
 	func(id, _ string) string { return "owner-key/acme/" + id[:2] + "/" + id },
 	func(id, uid string) string { return "role-key/web/" + uid + "/" + id[:2] + "/" + id },
 	func(id, _ string) string { return "quota/" + id[:2] + "/" + id },
-	func(id, _ string) string { return usageEntry(id) },
+	func(id, _ string) string { return "usage/key/" + id[:2] + "/" + id },
+	func(_, _ string) string { return "usage/delta/1" },
 	func(_, _ string) string { return "usage/mark" },
-}
-
-// usageEntry is where the last uses of a key lie: sixteen folders of keys in one
-// entry.
-func usageEntry(id string) string {
-	const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	return fmt.Sprintf("usage/%03d", (strings.IndexByte(base62, id[0])*62+strings.IndexByte(base62, id[1]))/16)
 }

@@ -92,6 +92,7 @@ func writeStored(t *testing.T) *stored {
 		w.Issue(m, "revoked", "web", "acme")
 		m.Must("revoke/"+w.IDs["revoked"], map[string]any{"reason": "leaked"})
 		w.Issue(m, "rotated long ago", "svc", "")
+		m.Code(w.Texts["rotated long ago"])
 		m.Must("rotate/"+w.IDs["rotated long ago"], map[string]any{"grace_period": 0})
 		w.Issue(m, "lost parent", "limited", "")
 		w.Keep("orphan", m.Must("delegate", map[string]any{"key": w.Texts["lost parent"], "name": "orphan", "quota": 10}))
@@ -179,12 +180,11 @@ func (s *stored) form() map[string]string {
 	random := strings.NewReplacer(replacements...)
 	secret := regexp.MustCompile(`"secret":"[A-Za-z0-9+/]{43}="`)
 	request := regexp.MustCompile(`,"request":"[A-Z2-7]{26}"`)
-	shard := regexp.MustCompile(`^usage/\d{3}$`)
 	form := make(map[string]string)
 	for path, value := range s.Entries {
 		value = storedHash.ReplaceAllString(random.Replace(value), "<hash>")
 		value = request.ReplaceAllString(value, "")
-		path = shard.ReplaceAllString(random.Replace(path), "usage/<shard>")
+		path = random.Replace(path)
 		form[path] = secret.ReplaceAllString(value, `"secret":"<32 bytes>"`)
 	}
 	return form
