@@ -54,10 +54,10 @@ func (in input) key() (apikey.Presented, error) {
 	return get[apikey.Presented](in, "key"), nil
 }
 
-// presented is the key at a holder's door. White space around it, as a file's
+// presented is the key on a holder's path. White space around it, as a file's
 // last line has it, is a mistake that says so: 'key not found' would send away
 // whoever found a leaked key and wants to end it. It is not trimmed either: one
-// text is one key, at every door.
+// text is one key, on every path.
 func (in input) presented() (apikey.Presented, error) {
 	key, err := in.key()
 	if text := key.Reveal(); strings.TrimSpace(text) != text {

@@ -74,8 +74,8 @@ var quotaRows = rows[quota]{
 
 var readFields = readRows.fields().with(quotaRows.fields())
 
-// whole is what a read shows.
-func (v *view) whole() map[string]any {
+// full is what a read shows.
+func (v *view) full() map[string]any {
 	data := readRows.show(v)
 	if v.quota != nil {
 		quotaRows.add(data, v.quota)
@@ -130,7 +130,7 @@ func (a KeyAnswers) read(ctx context.Context, k record.Key) (*logical.Response, 
 	if v.quota, err = a.quota(ctx, k, a.Limits.Peek); err != nil {
 		return nil, err
 	}
-	return answer(v.whole()), nil
+	return answer(v.full()), nil
 }
 
 // changed answers a change of a key with what a read would show. What cannot be
@@ -155,7 +155,7 @@ func (a KeyAnswers) changed(ctx context.Context, k record.Key, err error) (*logi
 		// Not known now, or held by a verify.
 		a.Log.Warn("a changed key is answered without its quota", "error", err)
 	}
-	return answer(v.whole(), warnings...), nil
+	return answer(v.full(), warnings...), nil
 }
 
 const aloneWarning = "the change is made; what the key's role, owner, parents and last uses say of it cannot be read, so the answer shows its own record only"

@@ -11,7 +11,7 @@ import (
 )
 
 var updateRows = slices.Concat(policyRows, rows[record.Change]{
-	sent("disabled", flag, "Whether the key answers disabled until this is lifted. What was set at the operator's door is lifted only there.", func(c *record.Change) **bool { return &c.Disabling.Disabled }),
+	sent("disabled", flag, "Whether the key answers disabled until this is lifted. What was set on the operator's path is lifted only there.", func(c *record.Change) **bool { return &c.Disabling.Disabled }),
 	sent("disabled_reason", text, "With disabled=true: why, for people; at most 256 bytes.", func(c *record.Change) **string { return &c.Disabling.Reason }),
 })
 

@@ -30,10 +30,10 @@ type Revoke struct {
 func (rv Revoke) routes() []route {
 	byID := operations{logical.UpdateOperation: {summary: "End a key.", takes: reason, answers: readFields, handler: rv.byID, writes: true}}
 	return []route{
-		{"revoke", "End the key that is presented: the holder's door.", revokeHelp, nil, operations{
+		{"revoke", "End the key that is presented: the holder's path.", revokeHelp, nil, operations{
 			logical.UpdateOperation: {summary: "End the key that is presented.", takes: reason.with(presentedKey), answers: readFields, handler: rv.byKey, writes: true},
 		}},
-		{"revoke/(?P<key_id>[^/]+)", "End any key of the mount: the operator's door.", revokeHelp, keyID, byID},
+		{"revoke/(?P<key_id>[^/]+)", "End any key of the mount: the operator's path.", revokeHelp, keyID, byID},
 		{ofOwner + "/revoke", "End a key of this owner.", ownerHelp, ownerName.with(keyID), byID},
 	}
 }

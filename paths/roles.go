@@ -36,7 +36,7 @@ var roleRows = rows[record.Role]{
 	at("owner_template", text, "Identity template, like {{identity.entity.name}}, that the owner is rendered from; callers then cannot choose one. It can be changed but not taken away.", func(r *record.Role) *string { return &r.OwnerTemplate }),
 	at("require_owner", flag, "Refuse to issue a key without an owner. Default false.", func(r *record.Role) *bool { return &r.RequireOwner }),
 	at("require_scopes", flag, "Refuse to decide about its keys where no scopes are named; [] or - says that none are needed. Default false.", func(r *record.Role) *bool { return &r.RequireScopes }),
-	at("owner_may_widen", list, "What the doors of an owner may widen on a key: scopes, bound_cidrs, limits, metadata. They may always narrow.", func(r *record.Role) *[]string { return &r.OwnerMayWiden }),
+	at("owner_may_widen", list, "What the paths of an owner may widen on a key: scopes, bound_cidrs, limits, metadata. They may always narrow.", func(r *record.Role) *[]string { return &r.OwnerMayWiden }),
 	at("disabled", flag, "All its keys answer disabled until it is lifted. Default false.", func(r *record.Role) *bool { return &r.Disabled }),
 }
 

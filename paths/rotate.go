@@ -42,10 +42,10 @@ func (ro Rotate) routes() []route {
 	takes := rotateRows.fields()
 	byID := operations{logical.UpdateOperation: {summary: "Rotate a key.", takes: takes, answers: rotateAnswer, handler: ro.byID, writes: true}}
 	return []route{
-		{"rotate", "Rotate the key that is presented: the holder's door.", rotateHelp, nil, operations{
+		{"rotate", "Rotate the key that is presented: the holder's path.", rotateHelp, nil, operations{
 			logical.UpdateOperation: {summary: "Rotate the key that is presented.", takes: takes.with(presentedKey), answers: rotateAnswer, handler: ro.byKey, writes: true},
 		}},
-		{"rotate/(?P<key_id>[^/]+)", "Rotate any key of the mount: the operator's door.", rotateHelp, keyID, byID},
+		{"rotate/(?P<key_id>[^/]+)", "Rotate any key of the mount: the operator's path.", rotateHelp, keyID, byID},
 		{ofOwner + "/rotate", "Rotate a key of this owner.", ownerHelp, ownerName.with(keyID), byID},
 	}
 }

@@ -33,7 +33,7 @@ func TestEachQuestionIsToldOnceWhereverItIsAsked(t *testing.T) {
 		"by authorize":          {read, "authorize", nil, header(text), []verify.Code{verify.Valid}},
 		"by authorize, twice":   {read, "authorize", nil, header(text, text), []verify.Code{verify.Invalid}},
 		"by authorize, no key":  {read, "authorize/web", nil, nil, []verify.Code{verify.Invalid}},
-		"at the holders' doors": {write, "revoke", params{"key": "none"}, nil, nil},
+		"on the holders' paths": {write, "revoke", params{"key": "none"}, nil, nil},
 	} {
 		var heard told
 		sv.Verifier.Observer = &heard

@@ -9,7 +9,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/store"
 )
 
-// Revoke is the operator's door: it ends the key, all versions, before it
+// Revoke is what the operator's path does: it ends the key, all versions, before it
 // answers. Repeated, it changes nothing. It needs the key's own record and
 // nothing else.
 func (e *Engine) Revoke(ctx context.Context, t Target, reason string) (record.Key, error) {
@@ -32,7 +32,7 @@ func (e *Engine) Revoke(ctx context.Context, t Target, reason string) (record.Ke
 	})
 }
 
-// RevokeByKey is the holder's door. It takes any version that has not ended by
+// RevokeByKey is what the holder's path does. It takes any version that has not ended by
 // itself: who finds a leaked key may end it. A version whose grace is over may
 // not, so that an old leak is no lever on the key that replaced it.
 func (e *Engine) RevokeByKey(ctx context.Context, text apikey.Presented, reason string) (record.Key, error) {

@@ -16,12 +16,12 @@ type RotateRequest struct {
 	Asker
 }
 
-// Rotate is the operator's door.
+// Rotate is what the operator's path does.
 func (e *Engine) Rotate(ctx context.Context, t Target, r RotateRequest) (Minted, error) {
 	return e.mint(ctx, e.rotation(ctx, t, 0, r))
 }
 
-// RotateByKey is the holder's door: possession of the newest version is proof
+// RotateByKey is what the holder's path does: possession of the newest version is proof
 // enough. Who holds a superseded one may use it in its grace, but not make
 // itself the newest again.
 func (e *Engine) RotateByKey(ctx context.Context, text apikey.Presented, r RotateRequest) (Minted, error) {
@@ -33,7 +33,7 @@ func (e *Engine) RotateByKey(ctx context.Context, text apikey.Presented, r Rotat
 }
 
 // rotation is the order for a new version of a key. presented is the version that
-// the caller proved to hold, 0 at the operator's door.
+// the caller proved to hold, 0 on the operator's path.
 func (e *Engine) rotation(ctx context.Context, t Target, presented int, r RotateRequest) order {
 	next := func(k record.Key) (draft, lineage.Lineage, error) { return e.next(ctx, k, presented, r) }
 	return order{Asker: r.Asker, told: Rotated,

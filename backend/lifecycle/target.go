@@ -25,7 +25,7 @@ func (t Target) ownersDoor() bool { return t.Owner != "" }
 
 func (t Target) hides(k *record.Key) bool { return t.Owner != "" && k.Owner != t.Owner }
 
-// prove is the key that is presented, at any of the holders' doors. A text that is
+// prove is the key that is presented, on any of the holders' paths. A text that is
 // not proven is no key there.
 func prove(ctx context.Context, by Prover, text apikey.Presented) (verify.Proof, error) {
 	p, err := by.Prove(ctx, text, "")

@@ -8,12 +8,12 @@ type Disabling struct {
 }
 
 const (
-	errOperatorsDisabled Mistake = "the key was disabled at the operator's door: what it says of that is changed, and lifted, only there"
+	errOperatorsDisabled Mistake = "the key was disabled on the operator's path: what it says of that is changed, and lifted, only there"
 	errNotDisabled       Mistake = "disabled_reason goes with disabled=true"
 )
 
 // Apply disables or enables k. An operator's word stands above an owner's: it
-// replaces what an owner said, and no owner's door changes or lifts it. It lifts
+// replaces what an owner said, and no owner's path changes or lifts it. It lifts
 // both, so that what was written is what a read shows.
 func (d Disabling) Apply(k *Key, byOwner bool, now Time) error {
 	if byOwner && k.Disabled && !k.DisabledByOwner {

@@ -38,7 +38,7 @@ type Key struct {
 	Withdrawn    int       `json:"withdrawn,omitempty"`   // the highest number of a version that was withdrawn; 0 for none
 	Versions     []Version `json:"versions"`              // newest first; never empty
 
-	DisabledByOwner bool   `json:"disabled_by_owner"` // by an owner's door and not by the operator's as well
+	DisabledByOwner bool   `json:"disabled_by_owner"` // by an owner's path and not by the operator's as well
 	DisabledAt      Time   `json:"disabled_at"`
 	DisabledReason  string `json:"disabled_reason"`
 }
@@ -95,7 +95,7 @@ func (v *Version) UnmarshalJSON(raw []byte) error {
 
 // Intact tells whether k has the parts that every stored key has.
 func (k Key) Intact() bool {
-	return k.ID != "" && k.Role != "" && k.RoleUID != "" && len(k.Versions) > 0 && k.Limits.whole()
+	return k.ID != "" && k.Role != "" && k.RoleUID != "" && len(k.Versions) > 0 && k.Limits.intact()
 }
 
 // Newest is the version that the last issue or rotation made.

@@ -31,9 +31,9 @@ func (l Limits) Check() error {
 	return nil
 }
 
-// whole tells whether stored limits have kept their parts: a rate without its
+// intact tells whether stored limits have kept their parts: a rate without its
 // period would refill at once.
-func (l Limits) whole() bool { return l.RateLimit == 0 || l.RateLimitPeriod > 0 }
+func (l Limits) intact() bool { return l.RateLimit == 0 || l.RateLimitPeriod > 0 }
 
 // Within refuses limits that are looser than outer's, or cannot be compared
 // with them. Where outer sets none, any will do, and none of its own leaves a

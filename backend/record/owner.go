@@ -7,4 +7,4 @@ type Owner struct {
 }
 
 // Intact tells whether o has the parts that every stored owner has.
-func (o Owner) Intact() bool { return o.Stop.whole() }
+func (o Owner) Intact() bool { return o.Stop.intact() }

@@ -56,7 +56,7 @@ func DefaultRole() Role {
 const LongLease Seconds = 30 * 24 * 3600
 
 // Intact tells whether r has the parts that every stored role has.
-func (r Role) Intact() bool { return r.UID != "" && r.Limits.whole() && r.Stop.whole() }
+func (r Role) Intact() bool { return r.UID != "" && r.Limits.intact() && r.Stop.intact() }
 
 // Count names the count of each owner's keys that the role's limit began.
 func (r Role) Count() string { return fmt.Sprintf("%s-%d", r.UID, r.Counts) }

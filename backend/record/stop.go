@@ -84,5 +84,5 @@ func AfterLoss(now Time) Stop {
 	return Stop{Generation: uint64(max(now, 1)) * lostStep}
 }
 
-// whole tells whether the halts lead up to the generation.
-func (s Stop) whole() bool { return s.Generation == 0 || s.Last().Generation == s.Generation }
+// intact tells whether the halts lead up to the generation.
+func (s Stop) intact() bool { return s.Generation == 0 || s.Last().Generation == s.Generation }

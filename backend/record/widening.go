@@ -7,7 +7,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/scope"
 )
 
-// The kinds of what an owner's door may widen on a key, where the role says so.
+// The kinds of what an owner's path may widen on a key, where the role says so.
 const (
 	widenScopes   = "scopes"
 	widenNetworks = "bound_cidrs"
@@ -26,7 +26,7 @@ func checkWidenings(kinds []string) error {
 	return nil
 }
 
-// OwnerMay refuses a change of a key at its owner's door that gives it more than
+// OwnerMay refuses a change of a key on its owner's path that gives it more than
 // the issuer did, except where the role lists that.
 func (r Role) OwnerMay(before, after *Key) error {
 	for _, kind := range widened(before, after) {

@@ -83,7 +83,7 @@ func (f *Flusher) run(ctx context.Context) {
 		case <-time.After(wait):
 		}
 		wait = flushRetry // where it is not found out
-		survive(f.mount.Logger, "flush", func() { wait = f.flushWhenDue(ctx, &last) })
+		recovering(f.mount.Logger, "flush", func() { wait = f.flushWhenDue(ctx, &last) })
 	}
 }
 

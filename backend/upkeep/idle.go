@@ -81,7 +81,7 @@ func (i *IdleEnds) run(ctx context.Context) {
 			return
 		case end := <-i.queue:
 			// What was taken from the queue is written also when the mount goes away.
-			survive(i.mount.Logger, "idle ends", func() { i.write(context.WithoutCancel(ctx), end) })
+			recovering(i.mount.Logger, "idle ends", func() { i.write(context.WithoutCancel(ctx), end) })
 		}
 	}
 }
@@ -93,7 +93,7 @@ func (i *IdleEnds) drain() {
 	for ctx.Err() == nil {
 		select {
 		case end := <-i.queue:
-			survive(i.mount.Logger, "idle ends", func() { i.write(ctx, end) })
+			recovering(i.mount.Logger, "idle ends", func() { i.write(ctx, end) })
 		default:
 			return
 		}

@@ -100,7 +100,7 @@ func (r *Rehasher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case job := <-r.queue:
-			survive(r.mount.Logger, "re-hash", func() { r.work(ctx, job) })
+			recovering(r.mount.Logger, "re-hash", func() { r.work(ctx, job) })
 		}
 		select {
 		case <-ctx.Done():

@@ -42,14 +42,14 @@ func (w *worker) start(logger hclog.Logger, name string, work func(context.Conte
 	go func() {
 		defer close(done)
 		defer cancel()
-		survive(logger, name, func() { work(ctx) })
+		recovering(logger, name, func() { work(ctx) })
 	}()
 	return true
 }
 
-// survive ends what panics, and nothing else with it. Work that goes on for as
+// recovering ends what panics, and nothing else with it. Work that goes on for as
 // long as the mount does calls it for each of its pieces.
-func survive(logger hclog.Logger, name string, work func()) {
+func recovering(logger hclog.Logger, name string, work func()) {
 	defer func() {
 		if recover() != nil {
 			// What was panicked with may hold a secret.

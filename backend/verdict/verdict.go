@@ -35,7 +35,7 @@ var parts = []part{
 		{"key_id", "Public id of the key.", func(d *verify.Decision) any { return d.Key.ID }},
 		{"owner", "Whose key it is.", func(d *verify.Decision) any { return d.Key.Owner }},
 	}},
-	{whole, []Field{
+	{inFull, []Field{
 		{"version", "Number of the presented version.", func(d *verify.Decision) any { return d.Version.Number }},
 		{"role", "Role of the key.", func(d *verify.Decision) any { return d.Key.Role }},
 		{"name", "Label.", func(d *verify.Decision) any { return d.Key.Name }},
@@ -47,28 +47,28 @@ var parts = []part{
 		{"valid_until", "End of a superseded version's grace.", func(d *verify.Decision) any { return d.Version.ValidUntil.String() }},
 		{"parent_key_id", "Key that it was delegated from.", func(d *verify.Decision) any { return d.Key.Parent }},
 	}},
-	{func(d *verify.Decision, brief bool) bool { return whole(d, brief) && d.Limits.RateLimit > 0 }, []Field{
+	{func(d *verify.Decision, brief bool) bool { return inFull(d, brief) && d.Limits.RateLimit > 0 }, []Field{
 		{"rate_limit", "Effective rate limit, where one applies.", func(d *verify.Decision) any { return d.Limits.RateLimit }},
 		{"rate_remaining", "Verifications left now.", func(d *verify.Decision) any { return d.Remaining.Rate }},
 		{"rate_reset_after", "Seconds until the rate limit is untouched again.", func(d *verify.Decision) any { return int64(d.Remaining.RateResets) }},
 	}},
-	{func(d *verify.Decision, brief bool) bool { return whole(d, brief) && d.Limits.Quota > 0 }, []Field{
+	{func(d *verify.Decision, brief bool) bool { return inFull(d, brief) && d.Limits.Quota > 0 }, []Field{
 		{"quota", "Effective quota, where one applies.", func(d *verify.Decision) any { return d.Limits.Quota }},
 		{"quota_remaining", "What is left of it.", func(d *verify.Decision) any { return d.Remaining.Quota }},
 		{"quota_resets_at", "When it refills.", func(d *verify.Decision) any { return d.QuotaResetsAt.String() }},
 	}},
-	{func(d *verify.Decision, brief bool) bool { return whole(d, brief) && spent(d) }, []Field{
+	{func(d *verify.Decision, brief bool) bool { return inFull(d, brief) && spent(d) }, []Field{
 		{"retry_after", "With rate_limited and quota_exceeded: seconds until this cost fits; 0 if it never does.", func(d *verify.Decision) any { return int64(d.RetryAfter) }},
 	}},
 	{func(d *verify.Decision, brief bool) bool {
-		return whole(d, brief) && d.Code == verify.InsufficientScope
+		return inFull(d, brief) && d.Code == verify.InsufficientScope
 	}, []Field{
 		{"missing_scopes", "With insufficient_scope: the scopes that the key lacks.", func(d *verify.Decision) any { return list(d.MissingScopes) }},
 	}},
 }
 
-// whole is of a key that is proven, unless the answer is brief.
-func whole(d *verify.Decision, brief bool) bool { return d.Proven() && !brief }
+// inFull is of a key that is proven, unless the answer is brief.
+func inFull(d *verify.Decision, brief bool) bool { return d.Proven() && !brief }
 
 // spent is of a key whose limits allow no such request now.
 func spent(d *verify.Decision) bool {
