@@ -8,7 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// steadySystem is Vault's view of the system with two answers remembered.
+// steadySystem is Vault's view of the system with one answer remembered.
 //
 // The framework asks for the replication state before each request, to pass
 // writes on from a standby; between processes that is a call back into Vault,
@@ -21,9 +21,7 @@ import (
 // may be the answer of a failure is not believed for long.
 type steadySystem struct {
 	logical.SystemView
-	last     atomic.Pointer[steadyState]
-	local    atomic.Bool
-	notLocal atomic.Pointer[time.Time] // until when that is believed
+	last atomic.Pointer[steadyState]
 }
 
 type steadyState struct {
@@ -48,22 +46,4 @@ func (s *steadySystem) ReplicationState() consts.ReplicationState {
 		s.last.Store(&steadyState{state, now.Add(steadyFor)})
 	}
 	return state
-}
-
-// LocalMount tells whether the mount is not replicated, which it stays for life.
-func (s *steadySystem) LocalMount() bool {
-	if s.local.Load() {
-		return true
-	}
-	now := time.Now()
-	if until := s.notLocal.Load(); until != nil && now.Before(*until) {
-		return false
-	}
-	if s.SystemView.LocalMount() {
-		s.local.Store(true)
-		return true
-	}
-	until := now.Add(steadyFor)
-	s.notLocal.Store(&until)
-	return false
 }

@@ -12,18 +12,13 @@ import (
 // asked is a view of the system that counts what it is asked.
 type asked struct {
 	logical.StaticSystemView
-	state         consts.ReplicationState
-	states, local int
+	state  consts.ReplicationState
+	states int
 }
 
 func (a *asked) ReplicationState() consts.ReplicationState {
 	a.states++
 	return a.state
-}
-
-func (a *asked) LocalMount() bool {
-	a.local++
-	return a.LocalMountVal
 }
 
 // What a standby or a secondary answers changes when it takes over, so only the
@@ -66,28 +61,26 @@ func TestOnlyTheHarmlessStateIsRememberedForASecond(t *testing.T) {
 	}
 }
 
-func TestThatAMountIsLocalIsAskedOnceAndThatItIsNotEachSecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := &asked{}
-		s := &steadySystem{SystemView: a}
-		ask := func(want bool, times int) {
-			t.Helper()
-			for range 3 {
-				if s.LocalMount() != want {
-					t.Errorf("it answers %v", !want)
-				}
-			}
-			if a.local != times {
-				t.Errorf("it asked %d times, not %d", a.local, times)
+func TestOnlyANodeThatMayWriteIsWritable(t *testing.T) {
+	for state, want := range map[consts.ReplicationState]struct{ replicated, local bool }{
+		consts.ReplicationPerformanceDisabled | consts.ReplicationDRDisabled:          {true, true},
+		consts.ReplicationPerformancePrimary | consts.ReplicationDRPrimary:            {true, true},
+		consts.ReplicationPerformanceSecondary:                                        {false, true},
+		consts.ReplicationDRSecondary:                                                 {false, false},
+		consts.ReplicationPerformanceStandby:                                          {false, false},
+		consts.ReplicationPerformanceSecondary | consts.ReplicationPerformanceStandby: {false, false},
+		consts.ReplicationPerformanceSecondary | consts.ReplicationDRSecondary:        {false, false},
+		consts.ReplicationPerformancePrimary | consts.ReplicationPerformanceStandby:   {false, false},
+	} {
+		for local, want := range map[bool]bool{false: want.replicated, true: want.local} {
+			a := &asked{state: state}
+			a.LocalMountVal = local
+			if got := (node{system: a}).writable(); got != want {
+				t.Errorf("in state %d a mount that is local=%t is writable=%t", state, local, got)
 			}
 		}
-		ask(false, 1) // as a call that fails answers
-		a.LocalMountVal = true
-		ask(false, 1)
-		time.Sleep(steadyFor)
-		ask(true, 2)
-		a.LocalMountVal = false // a call that fails, once more
-		time.Sleep(time.Hour)
-		ask(true, 2)
-	})
+	}
+	if (node{}).writable() {
+		t.Error("a mount without a system is writable")
+	}
 }

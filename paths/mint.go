@@ -14,8 +14,8 @@ var textRows = rows[lifecycle.Minted]{
 
 // unleasedRows tell a holder without a lease when to come back.
 var unleasedRows = rows[lifecycle.Minted]{
-	maySay("ttl", count, "Unleased: seconds after which its holder should fetch a new one.", func(m *lifecycle.Minted) any { return shown(m.Role.RefreshAfter(m.Key.Newest().Lifetime)) }),
-	maySay("rotation_period", count, "Unleased: the role's rotation period in seconds.", func(m *lifecycle.Minted) any { return shown(m.Role.RotationPeriod) }),
+	maySay("ttl", count, "Unleased: seconds after which its holder should fetch a new one.", func(m *lifecycle.Minted) any { return shown(m.Standing.Role.RefreshAfter(m.Key.Newest().Lifetime)) }),
+	maySay("rotation_period", count, "Unleased: the role's rotation period in seconds.", func(m *lifecycle.Minted) any { return shown(m.Standing.Role.RotationPeriod) }),
 }
 
 // previousRows are of the version that a rotation replaced.
@@ -51,7 +51,7 @@ func mintAnswer(m lifecycle.Minted, clock Clock) *logical.Response {
 	}
 	resp := newLease(data, m.Key.ID, newest.Number)
 	resp.Secret.TTL = leaseTTL(clock.Until(newest.ExpiresAt))
-	resp.Secret.MaxTTL = m.MaxTTL.Std()
+	resp.Secret.MaxTTL = newest.Until.Sub(newest.CreatedAt).Std()
 	resp.Warnings = m.Warnings
 	return resp
 }

@@ -47,11 +47,3 @@ func (e *Engine) newID(ctx context.Context, a Asker) (id string, again bool, err
 	}
 	return id, found, err
 }
-
-// mayHold refuses a lease to who cannot hold it.
-func (a Asker) mayHold(lease bool) error {
-	if lease && a.Batch {
-		return ErrBatchToken
-	}
-	return nil
-}

@@ -24,15 +24,13 @@ const errOvertaken record.Conflict = "the role or the owner was changed at the s
 // this stop has ended, nor one that a changed role would not have issued.
 func (e *Engine) birth(ctx context.Context, a Asker, look func() (draft, error)) order {
 	return order{Asker: a, told: Issued, look: look, commit: func(d draft, n made) (m Minted, err error) {
-		for placed, tries := false, 0; !placed; tries++ {
-			if tries == birthTries {
-				return m, errOvertaken
-			}
-			if m, d, placed, err = e.tryBirth(ctx, d, n, look); err != nil {
-				return Minted{}, err
+		for range birthTries {
+			placed := false
+			if m, d, placed, err = e.tryBirth(ctx, d, n, look); err != nil || placed {
+				return m, err
 			}
 		}
-		return m, nil
+		return m, errOvertaken
 	}}
 }
 
@@ -53,7 +51,9 @@ func (e *Engine) tryBirth(ctx context.Context, first draft, n made, look func() 
 	if err == nil && last.key.OwnerGeneration == d.key.OwnerGeneration && reflect.DeepEqual(last.role, d.role) {
 		return m, last, true, nil
 	}
-	if undone := e.undo(ctx, m.Key.ID); err == nil {
+	// Nobody was told of it. It is removed also where the client has hung up.
+	_, undone := e.Store.RemoveKey(context.WithoutCancel(ctx), m.Key.ID, func(*record.Key) bool { return false })
+	if err == nil {
 		err = undone
 	}
 	return Minted{}, last, false, err
@@ -91,12 +91,5 @@ func (e *Engine) create(ctx context.Context, d draft, n made) (Minted, error) {
 	}
 	standing := record.Alone(&key)
 	standing.Role = &d.role
-	return Minted{Text: n.text, Key: key, Role: d.role, Standing: standing, MaxTTL: d.role.MaxLifetime(n.caps), Warnings: warnings}, nil
-}
-
-// undo removes a key that nobody was told of. It is finished also where the
-// client has hung up.
-func (e *Engine) undo(ctx context.Context, id string) error {
-	_, err := e.Store.RemoveKey(context.WithoutCancel(ctx), id, func(*record.Key) bool { return false })
-	return err
+	return Minted{Text: n.text, Key: key, Standing: standing, Warnings: warnings}, nil
 }

@@ -186,7 +186,7 @@ func TestAKeyThatIsOvertakenIsMadeAnew(t *testing.T) {
 				if got := w.code(m); got != verify.Valid {
 					t.Errorf("the key is %s", got)
 				}
-				if m.Role.MaxTTL == hour && m.Key.Newest().Lifetime != hour {
+				if m.Standing.Role.MaxTTL == hour && m.Key.Newest().Lifetime != hour {
 					t.Error("it has the lifetime of the old role")
 				}
 			})

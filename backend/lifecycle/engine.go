@@ -31,13 +31,12 @@ type Engine struct {
 	Store  *store.Store
 	Prover Prover // of keys that are to be rotated or to delegate
 	// Revoker proves keys that are to be revoked. It waits for no crowd.
-	Revoker Prover
-	// Resolver finds what the state of a key depends on.
-	Resolver lineage.Resolver
-	Hasher   *keyhash.Hasher
-	Clock    Clock
-	Random   io.Reader
-	Logger   hclog.Logger
+	Revoker          Prover
+	lineage.Resolver // of what the state of a key depends on
+	Hasher           *keyhash.Hasher
+	Clock            Clock
+	Random           io.Reader
+	Logger           hclog.Logger
 	// Caps are the mount's lease settings at the time of the call.
 	Caps func() record.Caps
 	// Gone is told of keys whose record was removed.

@@ -89,9 +89,6 @@ func (e *Engine) grant(ctx context.Context, r IssueRequest) (draft, error) {
 	if !found {
 		return draft{}, record.ErrRoleNotFound
 	}
-	if err := r.mayHold(role.GenerateLease); err != nil {
-		return draft{}, err
-	}
 	key, err := record.Grant(r.Role, role, r.Want)
 	key.Prefix, key.CreatedBy = role.EffectivePrefix(config), r.By
 	return draft{key: key, role: role, number: 1, ttl: r.Want.TTL}, err

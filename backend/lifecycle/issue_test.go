@@ -34,7 +34,7 @@ func TestAKeyThatIssueAnsweredWithVerifies(t *testing.T) {
 		k.CreatedAt != start || k.CreatedBy.EntityID != "e1" || !slices.Equal(k.Scopes, []string{"read"}) {
 		t.Errorf("its record is %+v", k)
 	}
-	if m.Text.ID != k.ID || m.Text.Version != 1 || m.Previous != nil || m.Warnings != nil || m.MaxTTL != 100*hour {
+	if m.Text.ID != k.ID || m.Text.Version != 1 || m.Previous != nil || m.Warnings != nil {
 		t.Errorf("the answer is %+v", m)
 	}
 	if !slices.Equal(w.events, []string{"issue " + k.ID}) {
@@ -58,13 +58,12 @@ func TestWhatAVersionIsUnderItsRole(t *testing.T) {
 		role     func(r *record.Role)
 		ttl      record.Seconds
 		want     record.Version
-		max      record.Seconds
 		warnings int
 	}{
-		"unleased it ends with its lifetime":       {func(*record.Role) {}, 0, record.Version{Lifetime: 10 * hour, ExpiresAt: start.Add(10 * hour), Until: start.Add(10 * hour)}, 100 * hour, 0},
-		"leased it can be renewed to the maximum":  {func(r *record.Role) { r.GenerateLease, r.MaxTTL = true, 50*hour }, 0, record.Version{Lifetime: 10 * hour, ExpiresAt: start.Add(10 * hour), Until: start.Add(50 * hour), Leased: true, Holder: "t1"}, 50 * hour, 0},
-		"a longer ttl is shortened with a warning": {func(r *record.Role) { r.MaxTTL = 5 * hour }, 6 * hour, record.Version{Lifetime: 5 * hour, ExpiresAt: start.Add(5 * hour), Until: start.Add(5 * hour)}, 5 * hour, 1},
-		"without a ttl it has the mount's":         {func(r *record.Role) { r.TTL = 0 }, 0, record.Version{Lifetime: 20 * hour, ExpiresAt: start.Add(20 * hour), Until: start.Add(20 * hour)}, 100 * hour, 0},
+		"unleased it ends with its lifetime":       {func(*record.Role) {}, 0, record.Version{Lifetime: 10 * hour, ExpiresAt: start.Add(10 * hour), Until: start.Add(10 * hour)}, 0},
+		"leased it can be renewed to the maximum":  {func(r *record.Role) { r.GenerateLease, r.MaxTTL = true, 50*hour }, 0, record.Version{Lifetime: 10 * hour, ExpiresAt: start.Add(10 * hour), Until: start.Add(50 * hour), Leased: true, Holder: "t1"}, 0},
+		"a longer ttl is shortened with a warning": {func(r *record.Role) { r.MaxTTL = 5 * hour }, 6 * hour, record.Version{Lifetime: 5 * hour, ExpiresAt: start.Add(5 * hour), Until: start.Add(5 * hour)}, 1},
+		"without a ttl it has the mount's":         {func(r *record.Role) { r.TTL = 0 }, 0, record.Version{Lifetime: 20 * hour, ExpiresAt: start.Add(20 * hour), Until: start.Add(20 * hour)}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,8 +74,8 @@ func TestWhatAVersionIsUnderItsRole(t *testing.T) {
 			got := m.Key.Versions[0]
 			got.Hash = keyhash.PHC{}
 			tc.want.Number, tc.want.CreatedAt = 1, start
-			if !reflect.DeepEqual(got, tc.want) || m.MaxTTL != tc.max || len(m.Warnings) != tc.warnings {
-				t.Errorf("it is %+v, at most %d, with %q", got, m.MaxTTL, m.Warnings)
+			if !reflect.DeepEqual(got, tc.want) || len(m.Warnings) != tc.warnings {
+				t.Errorf("it is %+v, with %q", got, m.Warnings)
 			}
 		})
 	}
@@ -139,7 +138,7 @@ func TestAKeyIsOfTheRoleAsItIsWhenItIsStored(t *testing.T) {
 	if m.Key.Prefix != "vak" || m.Text.Prefix != "vak" {
 		t.Errorf("the record's prefix is %q, the key's %q", m.Key.Prefix, m.Text.Prefix)
 	}
-	if m.Key.Newest().Lifetime != 2*hour || !slices.Equal(m.Key.Scopes, []string{"read"}) || m.Role.Prefix != "later" {
+	if m.Key.Newest().Lifetime != 2*hour || !slices.Equal(m.Key.Scopes, []string{"read"}) || m.Standing.Role.Prefix != "later" {
 		t.Errorf("it is %+v", m.Key)
 	}
 	if got := w.code(m); got != verify.Valid {

@@ -13,10 +13,8 @@ import (
 type Minted struct {
 	Text     apikey.Key // the key itself: shown once, here
 	Key      record.Key
-	Role     record.Role
 	Standing record.Standing // what the key's state depends on
 	Previous *record.Version // the version that a rotation replaced
-	MaxTTL   record.Seconds  // of the lease, when the version is leased
 	Warnings []string
 }
 
@@ -27,6 +25,7 @@ type draft struct {
 	role   record.Role
 	number int
 	ttl    record.Seconds // 0 for the role's
+	grace  record.Seconds // of the version that it replaces
 	// parentEnds is when the parent's version ends, for a delegated key: it
 	// lives no longer, and is never leased, because whoever asked for it says
 	// nothing about who holds it. 0 for all other keys.
@@ -34,6 +33,14 @@ type draft struct {
 }
 
 func (d *draft) leased() bool { return d.role.GenerateLease && d.parentEnds == 0 }
+
+// mayBelongTo refuses a lease to who cannot hold it.
+func (d *draft) mayBelongTo(a Asker) error {
+	if d.leased() && a.Batch {
+		return ErrBatchToken
+	}
+	return nil
+}
 
 // made is a version with a text and a hash, which is stored nowhere yet.
 type made struct {
@@ -62,6 +69,9 @@ type order struct {
 // withdraw what nobody waits for any more.
 func (e *Engine) mint(ctx context.Context, o order) (Minted, error) {
 	d, err := o.look()
+	if err == nil {
+		err = d.mayBelongTo(o.Asker)
+	}
 	if err != nil {
 		return Minted{}, err
 	}

@@ -51,7 +51,7 @@ func (e *Engine) DeleteRole(ctx context.Context, name string) error {
 // ended tells of a record whether its key has ended.
 func (e *Engine) ended(ctx context.Context) func(record.Key) (bool, error) {
 	return func(k record.Key) (bool, error) {
-		l, err := e.Resolver.Resolve(ctx, k)
+		l, err := e.Resolve(ctx, k)
 		return k.Ended(l.Standing, e.Clock.Now()), err
 	}
 }

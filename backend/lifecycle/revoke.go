@@ -102,7 +102,7 @@ func (e *Engine) remove(ctx context.Context, id string, keep func(*record.Key) b
 func (e *Engine) EndLease(ctx context.Context, id string, version int) error {
 	_, err := e.end(ctx, id, func(k *record.Key) error {
 		now := e.Clock.Now()
-		e.Resolver.Ends.Note(k, now) // a lease that ran out says so: no clock takes that back
+		e.Ends.Note(k, now) // a lease that ran out says so: no clock takes that back
 		return k.EndVersion(version, now)
 	})
 	return record.Except(err, record.ErrKeyNotFound)

@@ -60,6 +60,9 @@ func (e *Engine) next(ctx context.Context, k record.Key, presented int, r Rotate
 		return draft{}, l, err
 	}
 	d := draft{key: k, role: *l.Standing.Role, number: k.NumberFor(r.Request), ttl: r.TTL}
+	if d.grace, err = d.role.Grace(r.Grace); err != nil {
+		return d, l, err
+	}
 	if d.ttl == 0 {
 		d.ttl = k.TTL
 	}
@@ -84,10 +87,6 @@ func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func
 		if d.number != n.text.Version {
 			return record.ErrRotatedAlready
 		}
-		grace, err := d.role.Grace(r.Grace)
-		if err != nil {
-			return err
-		}
 		now := e.Clock.Now()
 		version, warnings, err := n.version(d, now)
 		if err != nil {
@@ -96,9 +95,8 @@ func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func
 		if !k.MadeBy(r.Request) {
 			k.Forget(config.RevokedRetention, now)
 		}
-		m.Previous = k.Supersede(version, grace, now)
-		m.Role, m.Standing, m.MaxTTL = d.role, l.Standing, d.role.MaxLifetime(n.caps)
-		m.Warnings = append(warnings, rotationWarnings(m.Previous, version, grace)...)
+		m.Previous, m.Standing = k.Supersede(version, d.grace, now), l.Standing
+		m.Warnings = append(warnings, rotationWarnings(m.Previous, version, d.grace)...)
 		return nil
 	})
 	if err == nil && e.stopped(ctx, m.Key) {
@@ -124,10 +122,7 @@ func (e *Engine) mayRotate(k *record.Key, l *lineage.Lineage, presented int, r R
 	case k.NumberFor(r.Request) > apikey.MaxVersion:
 		return record.ErrLastVersion
 	}
-	if _, err := role.Grace(r.Grace); err != nil {
-		return err
-	}
-	return r.mayHold(role.GenerateLease && k.Parent == "")
+	return nil
 }
 
 // rotationWarnings are what the caller should know about a rotation that worked.

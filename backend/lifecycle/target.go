@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
-	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -48,12 +47,6 @@ func (e *Engine) Find(ctx context.Context, t Target) (record.Key, error) {
 		return record.Key{}, record.ErrKeyNotFound
 	}
 	return k, nil
-}
-
-// Lineage is the key with what its state depends on, now, for those who act on it or
-// show it.
-func (e *Engine) Lineage(ctx context.Context, k record.Key) (lineage.Lineage, error) {
-	return e.Resolver.Now(ctx, k)
 }
 
 // active refuses a key in any other state.

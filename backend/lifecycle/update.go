@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"context"
 
-	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -48,16 +47,11 @@ func (e *Engine) update(ctx context.Context, t Target, change record.Change) (re
 				return err
 			}
 		}
-		return withinParent(k, &l, change)
+		if len(l.Ancestors) == 0 {
+			return nil
+		}
+		// Verify holds it to its parent in any case; this tells whoever writes it.
+		parent := l.Parent()
+		return delegable(k, &parent, role, change)
 	})
-}
-
-// withinParent refuses to widen a delegated key beyond its parent. Verify holds
-// it to its parent in any case; this tells whoever writes it.
-func withinParent(k *record.Key, l *lineage.Lineage, change record.Change) error {
-	if len(l.Ancestors) == 0 {
-		return nil
-	}
-	parent := l.Parent()
-	return delegable(k, &parent, *l.Standing.Role, change)
 }

@@ -18,6 +18,9 @@ var errNoLifetime = errors.New("the lifetime of a new version is zero: the mount
 // born dead would end the key that it replaces. Vault's settings read as 0 when
 // they cannot be asked for.
 func (n made) version(d draft, now record.Time) (v record.Version, warnings []string, err error) {
+	if err := d.mayBelongTo(n.Asker); err != nil {
+		return v, nil, err
+	}
 	lifetime, capped := d.role.Lifetime(d.ttl, n.caps)
 	if d.parentEnds != 0 && lifetime > d.parentEnds.Sub(now) {
 		lifetime = d.parentEnds.Sub(now)

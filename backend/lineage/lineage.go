@@ -79,9 +79,9 @@ func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
 	return l, nil
 }
 
-// Now is Resolve for those who act on a key or show it: what has ended of it is
+// Lineage is Resolve for those who act on a key or show it: what has ended of it is
 // noted.
-func (r *Resolver) Now(ctx context.Context, k record.Key) (Lineage, error) {
+func (r *Resolver) Lineage(ctx context.Context, k record.Key) (Lineage, error) {
 	now := r.Clock.Now()
 	l, err := r.Resolve(ctx, k)
 	if err == nil {

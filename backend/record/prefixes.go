@@ -25,8 +25,11 @@ func (p Prefixes) Last(prefix string) bool {
 	return len(p.Used) > 0 && p.Used[len(p.Used)-1] == prefix
 }
 
-// Use makes a prefix the last one.
+// Use makes a prefix the last one, unless it is that already: ErrUnchanged.
 func (p *Prefixes) Use(prefix string) error {
+	if p.Last(prefix) {
+		return ErrUnchanged
+	}
 	others := slices.DeleteFunc(slices.Clone(p.Used), func(used string) bool { return used == prefix })
 	if len(others) >= maxPrefixes {
 		return ErrTooManyPrefixes

@@ -10,14 +10,9 @@ import (
 // caller saw of it.
 func (s *Store) UsePrefix(ctx context.Context, name string, role record.Role, prefix string) error {
 	if role.Prefixes.Last(prefix) {
-		return nil
+		return nil // as almost always: no lock is taken
 	}
-	return s.UpdatePrefixes(ctx, name, role.UID, func(p *record.Prefixes) error {
-		if p.Last(prefix) {
-			return record.ErrUnchanged
-		}
-		return p.Use(prefix)
-	})
+	return s.UpdatePrefixes(ctx, name, role.UID, func(p *record.Prefixes) error { return p.Use(prefix) })
 }
 
 // UpdatePrefixes changes what the role of this uid remembers of prefixes, unless

@@ -137,7 +137,7 @@ func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.St
 		return nil
 	}
 	_, err := s.mount.Store.UpdateKey(ctx, k.ID, func(k *record.Key) error {
-		l, err := s.mount.Resolver.Now(ctx, *k)
+		l, err := s.mount.Resolver.Lineage(ctx, *k)
 		if err != nil {
 			return err
 		}

@@ -86,15 +86,12 @@ func (w *worker) stop() (worked bool) {
 	w.mu.Lock()
 	again := w.stopped
 	w.stopped = true
-	cancel, done := w.cancel, w.done
+	cancel := w.cancel
 	w.mu.Unlock()
 	if cancel == nil || again {
 		return false
 	}
 	cancel()
-	select {
-	case <-done:
-	case <-time.After(stopTime):
-	}
+	w.waitUntil(time.Now().Add(stopTime))
 	return true
 }
