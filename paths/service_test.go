@@ -22,6 +22,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // services are what the paths of a mount call, and those paths.
@@ -36,7 +37,7 @@ type services struct {
 // newServices are those of a mount with role web, hashing as cheaply as can be.
 func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 	t.Helper()
-	s := store.New(&logical.InmemStorage{})
+	s := store.New(memory.New())
 	hasher, ticks, logger := keyhash.NewHasher(2), clock.New(func(clock.Change) {}), hclog.NewNullLogger()
 	uses, meter := usage.New(s, 100, func() bool { return true }, ticks.Now()), limit.NewMeter(s)
 	seen := ends.New(ticks)

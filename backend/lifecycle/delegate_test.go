@@ -10,6 +10,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // delegating is a world whose role lets its keys have children of children, and
@@ -38,7 +39,7 @@ func TestAChildIsOfItsParentAndWithinIt(t *testing.T) {
 	t.Parallel()
 	w, parent := delegating(t)
 	w.role("web", func(r *record.Role) { r.GenerateLease, r.Prefix = true, "later" })
-	w.clock.move(hour)
+	w.clock.Move(hour)
 	m, err := w.Delegate(t.Context(), DelegateRequest{
 		Key:  parent.Text.Presented(),
 		Want: record.Request{Name: "child", Metadata: map[string]string{"a": "b"}, Scopes: &[]string{"read:users"}, TTL: hour},
@@ -69,7 +70,7 @@ func TestAChildIsOfItsParentAndWithinIt(t *testing.T) {
 func TestAChildLivesNoLongerThanItsParent(t *testing.T) {
 	t.Parallel()
 	w, parent := delegating(t) // until ten hours after start
-	w.clock.move(4 * hour)
+	w.clock.Move(4 * hour)
 	for ttl, want := range map[record.Seconds]struct {
 		lives    record.Seconds
 		warnings int
@@ -80,7 +81,7 @@ func TestAChildLivesNoLongerThanItsParent(t *testing.T) {
 		}
 	}
 	child := w.delegate(parent, record.Request{TTL: 2 * hour})
-	w.clock.move(hour)
+	w.clock.Move(hour)
 	w.role("web", func(r *record.Role) { r.GenerateLease = true })
 	for ttl, want := range map[record.Seconds]record.Seconds{0: 2 * hour, 100 * hour: 5 * hour} {
 		m, err := w.Rotate(t.Context(), Target{ID: child.Key.ID}, RotateRequest{TTL: ttl, Asker: Asker{Holder: "t1"}})
@@ -105,7 +106,7 @@ func TestWhatDelegateRefuses(t *testing.T) {
 		"a key that is gone":   {func(w *world, p Minted, _ *DelegateRequest) { w.must(w.Delete(w.Context(), Target{ID: p.Key.ID})) }, is(record.ErrKeyNotFound)},
 		"a superseded version": {func(w *world, p Minted, _ *DelegateRequest) { w.rotateNow(p) }, is(record.ErrNotNewest)},
 		"a revoked key":        {func(w *world, p Minted, _ *DelegateRequest) { w.revokeNow(p) }, is(record.ErrKeyNotActive)},
-		"an expired key":       {func(w *world, _ Minted, _ *DelegateRequest) { w.clock.move(10 * hour) }, is(record.ErrKeyNotActive)},
+		"an expired key":       {func(w *world, _ Minted, _ *DelegateRequest) { w.clock.Move(10 * hour) }, is(record.ErrKeyNotActive)},
 		"a disabled key":       {func(w *world, p Minted, _ *DelegateRequest) { w.disable(p) }, is(record.ErrKeyNotActive)},
 		"a key of a disabled role": {func(w *world, _ Minted, _ *DelegateRequest) {
 			w.role("web", func(r *record.Role) { r.Disabled = true })
@@ -137,19 +138,19 @@ func TestWhatDelegateRefuses(t *testing.T) {
 		"an owner who has enough": {func(w *world, _ Minted, _ *DelegateRequest) {
 			w.role("web", func(r *record.Role) { r.MaxKeysPerOwner = 1 })
 		}, is(record.ErrOwnerFull)},
-		"trouble with the storage":   {func(w *world, _ Minted, _ *DelegateRequest) { w.disk.fail = fails("put", "key/") }, is(errDisk)},
+		"trouble with the storage":   {func(w *world, _ Minted, _ *DelegateRequest) { w.disk.Intercept(memory.Before(fails("put", "key/"))) }, is(errDisk)},
 		"a source that is broken":    {func(w *world, _ Minted, _ *DelegateRequest) { w.Random = strings.NewReader("") }, func(err error) bool { return err != nil }},
 		"a parent revoked meanwhile": {func(w *world, p Minted, _ *DelegateRequest) { w.during = func() { w.revokeNow(p) } }, is(record.ErrKeyNotActive)},
 		"a parent rotated meanwhile": {func(w *world, p Minted, _ *DelegateRequest) { w.during = func() { w.rotateNow(p) } }, is(record.ErrNotNewest)},
 		// The last look comes when the child's record is written.
 		"a parent revoked at the write": {func(w *world, p Minted, _ *DelegateRequest) {
-			w.disk.fail = func(op, path string) error {
+			w.disk.Intercept(memory.Before(func(op, path string) error {
 				if op == "put" && strings.HasPrefix(path, "key/") && !strings.HasSuffix(path, p.Key.ID) {
-					w.disk.fail = nil
+					w.disk.Intercept(nil)
 					w.revokeNow(p)
 				}
 				return nil
-			}
+			}))
 		}, is(record.ErrKeyNotActive)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +162,7 @@ func TestWhatDelegateRefuses(t *testing.T) {
 			if !tc.want(err) || m.Text.Reveal() != "" {
 				t.Errorf("it answered %q, %v", m.Text, err)
 			}
-			w.disk.fail = nil
+			w.disk.Intercept(nil)
 			w.each(func(path, _ string) {
 				if strings.HasPrefix(path, "key/") && !strings.HasSuffix(path, parent.Key.ID) {
 					t.Errorf("it left %s", path)

@@ -11,20 +11,21 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // stick makes the first such operation hang until release, and tells when it
 // does.
-func (d *disk) stick(op, prefix string) (stuck <-chan struct{}, release func()) {
+func stick(d *memory.Storage, op, prefix string) (stuck <-chan struct{}, release func()) {
 	reached, released := make(chan struct{}), make(chan struct{})
 	var hung atomic.Bool
-	d.fail = func(o, path string) error {
+	d.Intercept(memory.Before(func(o, path string) error {
 		if o == op && strings.HasPrefix(path, prefix) && !hung.Swap(true) {
 			close(reached)
 			<-released
 		}
 		return nil
-	}
+	}))
 	return reached, sync.OnceFunc(func() { close(released) })
 }
 
@@ -95,7 +96,7 @@ func TestAnEmergencyWaitsForNobodyElse(t *testing.T) {
 				for _, k := range []Minted{m, other} {
 					w.Store.Invalidate("key/" + k.Key.ID[:2] + "/" + k.Key.ID)
 				}
-				stuck, release := w.disk.stick(work.op, strings.ReplaceAll(work.path, "ID", other.Key.ID[:2]+"/"+other.Key.ID))
+				stuck, release := stick(w.disk, work.op, strings.ReplaceAll(work.path, "ID", other.Key.ID[:2]+"/"+other.Key.ID))
 				over := make(chan error, 1)
 				defer func() { release(); <-over }()
 				go func() { over <- work.do(w, other) }()
@@ -161,12 +162,12 @@ func TestAKeyThatIsOvertakenIsMadeAnew(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
 				var came atomic.Bool
-				w.disk.fail = func(o, path string) error {
+				w.disk.Intercept(memory.Before(func(o, path string) error {
 					if o == "put" && strings.HasPrefix(path, op) && !came.Swap(true) {
 						tc.come(w)
 					}
 					return nil
-				}
+				}))
 				m, err := w.Issue(t.Context(), IssueRequest{Role: "web", Want: record.Request{Owner: "acme"}})
 				if !errors.Is(err, tc.err) {
 					t.Fatalf("it answered %v", err)
@@ -197,13 +198,13 @@ func TestAKeyThatIsOvertakenIsMadeAnew(t *testing.T) {
 func TestWhoeverIsOvertakenForEverGetsNoKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.disk.fail = func(o, path string) error {
+	w.disk.Intercept(memory.Before(func(o, path string) error {
 		if o == "put" && strings.HasPrefix(path, "key/") {
 			_, err := w.StopOwner(t.Context(), "acme", "", "")
 			w.must(err)
 		}
 		return nil
-	}
+	}))
 	_, err := w.Issue(t.Context(), IssueRequest{Role: "web", Want: record.Request{Owner: "acme"}})
 	if !errors.Is(err, errOvertaken) {
 		t.Errorf("it answered %v", err)
@@ -229,13 +230,13 @@ func TestARotationAndARenewalThatAreOvertakenByAStopAreRefused(t *testing.T) {
 	} {
 		w := newWorld(t)
 		m := w.issue()
-		w.disk.fail = func(o, path string) error {
+		w.disk.Intercept(memory.Before(func(o, path string) error {
 			if o == "put" && strings.HasPrefix(path, "key/") {
 				_, err := w.StopOwner(t.Context(), "acme", "", "")
 				w.must(err)
 			}
 			return nil
-		}
+		}))
 		var conflict record.Conflict
 		if err := work(w, m); !errors.As(err, &conflict) {
 			t.Errorf("%s answered %v", name, err)

@@ -10,6 +10,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func TestAKeyThatIssueAnsweredWithVerifies(t *testing.T) {
@@ -88,19 +89,28 @@ func TestWhatIssueRefusesLeavesNothing(t *testing.T) {
 		during bool // while the key is minted, rather than before
 		is     func(error) bool
 	}{
-		"an unknown role":                        {do: func(_ *world, r *IssueRequest) { r.Role = "none" }, is: is(record.ErrRoleNotFound)},
-		"a disabled role":                        {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, is: is(record.ErrRoleDisabled)},
-		"scopes beyond the role's":               {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, is: func(err error) bool { return errors.As(err, new(record.Mistake)) }},
-		"a role that is disabled meanwhile":      {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, during: true, is: is(record.ErrRoleDisabled)},
-		"a role that is deleted meanwhile":       {do: func(w *world, _ *IssueRequest) { w.must(w.DeleteRole(t.Context(), "web")) }, during: true, is: is(record.ErrRoleNotFound)},
-		"a role that is narrowed meanwhile":      {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, during: true, is: func(err error) bool { return errors.As(err, new(record.Mistake)) }},
-		"storage trouble with the role":          {do: func(w *world, _ *IssueRequest) { w.Store.Invalidate("role/web"); w.disk.fail = fails("get", "role/") }, is: is(errDisk)},
-		"storage trouble with the tag key":       {do: func(w *world, _ *IssueRequest) { w.Store.Invalidate("tag-key"); w.disk.fail = fails("get", "tag-key") }, is: is(errDisk)},
-		"storage trouble with the record":        {do: func(w *world, _ *IssueRequest) { w.disk.fail = fails("put", "key/") }, is: is(errDisk)},
-		"storage trouble with a hint":            {do: func(w *world, _ *IssueRequest) { w.disk.fail = fails("put", "role-key/") }, is: is(errDisk)},
-		"storage trouble with the configuration": {do: func(w *world, _ *IssueRequest) { w.Store.Invalidate("config"); w.disk.fail = fails("get", "config") }, is: is(errDisk)},
-		"a source of randomness that is broken":  {do: func(w *world, _ *IssueRequest) { w.Random = strings.NewReader("") }, is: func(err error) bool { return err != nil }},
-		"a source that breaks after the id":      {do: func(w *world, _ *IssueRequest) { w.Random = strings.NewReader(strings.Repeat("x", 20)) }, is: func(err error) bool { return err != nil }},
+		"an unknown role":                   {do: func(_ *world, r *IssueRequest) { r.Role = "none" }, is: is(record.ErrRoleNotFound)},
+		"a disabled role":                   {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, is: is(record.ErrRoleDisabled)},
+		"scopes beyond the role's":          {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, is: func(err error) bool { return errors.As(err, new(record.Mistake)) }},
+		"a role that is disabled meanwhile": {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, during: true, is: is(record.ErrRoleDisabled)},
+		"a role that is deleted meanwhile":  {do: func(w *world, _ *IssueRequest) { w.must(w.DeleteRole(t.Context(), "web")) }, during: true, is: is(record.ErrRoleNotFound)},
+		"a role that is narrowed meanwhile": {do: func(w *world, _ *IssueRequest) { w.role("web", func(r *record.Role) { r.AllowedScopes = nil }) }, during: true, is: func(err error) bool { return errors.As(err, new(record.Mistake)) }},
+		"storage trouble with the role": {do: func(w *world, _ *IssueRequest) {
+			w.Store.Invalidate("role/web")
+			w.disk.Intercept(memory.Before(fails("get", "role/")))
+		}, is: is(errDisk)},
+		"storage trouble with the tag key": {do: func(w *world, _ *IssueRequest) {
+			w.Store.Invalidate("tag-key")
+			w.disk.Intercept(memory.Before(fails("get", "tag-key")))
+		}, is: is(errDisk)},
+		"storage trouble with the record": {do: func(w *world, _ *IssueRequest) { w.disk.Intercept(memory.Before(fails("put", "key/"))) }, is: is(errDisk)},
+		"storage trouble with a hint":     {do: func(w *world, _ *IssueRequest) { w.disk.Intercept(memory.Before(fails("put", "role-key/"))) }, is: is(errDisk)},
+		"storage trouble with the configuration": {do: func(w *world, _ *IssueRequest) {
+			w.Store.Invalidate("config")
+			w.disk.Intercept(memory.Before(fails("get", "config")))
+		}, is: is(errDisk)},
+		"a source of randomness that is broken": {do: func(w *world, _ *IssueRequest) { w.Random = strings.NewReader("") }, is: func(err error) bool { return err != nil }},
+		"a source that breaks after the id":     {do: func(w *world, _ *IssueRequest) { w.Random = strings.NewReader(strings.Repeat("x", 20)) }, is: func(err error) bool { return err != nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,7 +128,7 @@ func TestWhatIssueRefusesLeavesNothing(t *testing.T) {
 			if len(w.events) != 0 {
 				t.Errorf("the events are %q", w.events)
 			}
-			w.disk.fail = nil
+			w.disk.Intercept(nil)
 			if ids, err := w.disk.List(t.Context(), "key/"); len(ids) != 0 || err != nil {
 				t.Errorf("it left %q, %v", ids, err)
 			}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func (w *world) prefix(prefix string) {
@@ -23,17 +24,17 @@ func (w *world) remembered() []string {
 func TestARoleKnowsAPrefixBeforeAKeyCarriesIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.disk.fail = fails("put", "key/")
+	w.disk.Intercept(memory.Before(fails("put", "key/")))
 	if _, err := w.Issue(t.Context(), IssueRequest{Role: "web"}); err == nil || !slices.Equal(w.remembered(), []string{"vak"}) {
 		t.Errorf("it remembers %q, %v", w.remembered(), err)
 	}
-	w.disk.fail = fails("put", "role/")
+	w.disk.Intercept(memory.Before(fails("put", "role/")))
 	w.prefixFails("live")
-	w.disk.fail = nil
+	w.disk.Intercept(nil)
 	w.issue()
-	writes := w.disk.writes.Load()
+	writes := w.disk.Writes()
 	w.issue()
-	if n := w.disk.writes.Load() - writes; n != 3 {
+	if n := w.disk.Writes() - writes; n != 3 {
 		t.Errorf("a further key of the same prefix costs %d writes", n)
 	}
 }
@@ -41,9 +42,9 @@ func TestARoleKnowsAPrefixBeforeAKeyCarriesIt(t *testing.T) {
 // prefixFails wants an issue under a prefix that cannot be remembered to make no key.
 func (w *world) prefixFails(prefix string) {
 	w.Helper()
-	w.disk.fail = nil
+	w.disk.Intercept(nil)
 	w.prefix(prefix)
-	w.disk.fail = fails("put", "role/")
+	w.disk.Intercept(memory.Before(fails("put", "role/")))
 	_, err := w.Issue(w.Context(), IssueRequest{Role: "web"})
 	if err == nil {
 		w.Error("a key was issued whose prefix the role does not know")

@@ -43,7 +43,7 @@ func TestARenewalMovesTheEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, m := leasedWorld(t)
-			w.clock.move(tc.after)
+			w.clock.Move(tc.after)
 			if tc.role != nil {
 				w.role("web", tc.role)
 			}
@@ -56,10 +56,10 @@ func TestARenewalMovesTheEnd(t *testing.T) {
 				t.Errorf("the record ends at %+d, until %+d", k.Newest().ExpiresAt.Sub(start), k.Newest().Until.Sub(start))
 			}
 			w.role("web", func(r *record.Role) { r.Disabled = false })
-			if w.clock.move(got.TTL - 1); w.code(m) != verify.Valid {
+			if w.clock.Move(got.TTL - 1); w.code(m) != verify.Valid {
 				t.Errorf("a second before its end it is %s", w.code(m))
 			}
-			if w.clock.move(1); w.code(m) != verify.Expired {
+			if w.clock.Move(1); w.code(m) != verify.Expired {
 				t.Errorf("at its end it is %s", w.code(m))
 			}
 		})
@@ -75,17 +75,17 @@ func TestWhatHasEndedIsNotRenewed(t *testing.T) {
 		want  error
 	}{
 		"revoked":                    {do: func(w *world, m Minted) { w.revokeNow(m) }, want: record.ErrKeyEnded},
-		"expired":                    {do: func(w *world, _ Minted) { w.clock.move(10 * hour) }, want: record.ErrKeyEnded},
+		"expired":                    {do: func(w *world, _ Minted) { w.clock.Move(10 * hour) }, want: record.ErrKeyEnded},
 		"deleted":                    {do: func(w *world, m Minted) { w.must(w.Delete(w.Context(), Target{ID: m.Key.ID})) }, want: record.ErrKeyNotFound},
 		"of a role of the same name": {do: func(w *world, _ Minted) { w.role("web", func(r *record.Role) { r.UID = "u2" }) }, want: record.ErrKeyEnded},
-		"after its grace":            {do: func(w *world, m Minted) { w.clock.move(hour); w.rotateNow(m); w.clock.move(9 * hour) }, want: record.ErrKeyEnded},
+		"after its grace":            {do: func(w *world, m Minted) { w.clock.Move(hour); w.rotateNow(m); w.clock.Move(9 * hour) }, want: record.ErrKeyEnded},
 		"forgotten": {do: func(w *world, m Minted) {
 			for range record.MaxVersions {
 				w.rotateNow(m)
 			}
 		}, want: record.ErrKeyEnded},
 		"beyond a lowered maximum": {do: func(w *world, _ Minted) {
-			w.clock.move(5 * hour)
+			w.clock.Move(5 * hour)
 			w.role("web", func(r *record.Role) { r.MaxTTL = 5 * hour })
 		}, want: record.ErrNoMoreRenewals},
 		"without a grant": {do: func(*world, Minted) {}, grant: func(record.Seconds, record.Seconds) (record.Seconds, error) { return 0, trouble }, want: trouble},
@@ -118,7 +118,7 @@ func TestASupersededVersionsLeaseGoesOnToItsGracesEnd(t *testing.T) {
 			w, m := leasedWorld(t)
 			_, err := w.Rotate(t.Context(), Target{ID: m.Key.ID}, RotateRequest{Grace: new(4 * hour)})
 			w.must(err)
-			w.clock.move(hour)
+			w.clock.Move(hour)
 			got, err := w.Renew(t.Context(), RenewRequest{ID: m.Key.ID, Version: 1, Increment: tc.increment, Grant: granting(tc.increment)})
 			if want := (Renewal{TTL: tc.want, Until: start.Add(hour + tc.want)}); err != nil || got != want {
 				t.Errorf("it answered %+v, %v", got, err)

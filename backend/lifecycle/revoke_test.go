@@ -8,6 +8,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func TestARevocationIsFinalAndOfAllVersions(t *testing.T) {
@@ -29,7 +30,7 @@ func TestARevocationIsFinalAndOfAllVersions(t *testing.T) {
 	if got := w.events[len(w.events)-1]; got != "revoke "+k.ID {
 		t.Errorf("the event is %q", got)
 	}
-	w.clock.move(60)
+	w.clock.Move(60)
 	w.quiet(func() {
 		for _, again := range []func() (record.Key, error){
 			func() (record.Key, error) { return w.Revoke(t.Context(), Target{ID: k.ID}, "again") },
@@ -53,8 +54,8 @@ func TestTheHolderRevokesByAnyVersionThatWorks(t *testing.T) {
 		"by the newest":                      {want: nil},
 		"by one in its grace":                {old: true, want: nil},
 		"of a disabled key":                  {do: func(w *world) { w.role("web", func(r *record.Role) { r.Disabled = true }) }, want: nil},
-		"but not by one whose grace is over": {do: func(w *world) { w.clock.move(hour) }, old: true, want: record.ErrVersionOver},
-		"but not of an expired key":          {do: func(w *world) { w.clock.move(10 * hour) }, want: record.ErrKeyEnded},
+		"but not by one whose grace is over": {do: func(w *world) { w.clock.Move(hour) }, old: true, want: record.ErrVersionOver},
+		"but not of an expired key":          {do: func(w *world) { w.clock.Move(10 * hour) }, want: record.ErrKeyEnded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +128,7 @@ func TestAnUpdateChangesAKeyThatHasNotEnded(t *testing.T) {
 	})
 	for name, end := range map[string]func(w *world, m Minted){
 		"revoked":                func(w *world, m Minted) { w.revokeNow(m) },
-		"expired":                func(w *world, _ Minted) { w.clock.move(10 * hour) },
+		"expired":                func(w *world, _ Minted) { w.clock.Move(10 * hour) },
 		"of a role that is gone": func(w *world, _ Minted) { w.must(w.Store.DeleteRole(t.Context(), "web", start.Add(11*hour), nil)) },
 	} {
 		w := newWorld(t)
@@ -186,11 +187,11 @@ func TestTheEndOfALeaseEndsItsVersion(t *testing.T) {
 func TestTroubleWithTheEndOfALeaseIsAnErrorToRepeat(t *testing.T) {
 	t.Parallel()
 	w, m := leasedWorld(t)
-	w.disk.fail = fails("put", "key/")
+	w.disk.Intercept(memory.Before(fails("put", "key/")))
 	if err := w.EndLease(t.Context(), m.Key.ID, 1); !errors.Is(err, errDisk) || len(w.events) != 1 {
 		t.Errorf("it answered %v, events %q", err, w.events)
 	}
-	w.disk.fail = nil
+	w.disk.Intercept(nil)
 	w.must(w.EndLease(t.Context(), m.Key.ID, 1))
 	if got := w.code(m); got != verify.Revoked {
 		t.Errorf("it is %s", got)
@@ -201,9 +202,9 @@ func TestTroubleWithTheEndOfALeaseIsAnErrorToRepeat(t *testing.T) {
 func TestTheEndOfALeaseIsRememberedWhenTheTimeGoesBack(t *testing.T) {
 	t.Parallel()
 	w, m := leasedWorld(t)
-	w.clock.move(10 * hour)
+	w.clock.Move(10 * hour)
 	w.quiet(func() { w.must(w.EndLease(t.Context(), m.Key.ID, 1)) })
-	w.clock.move(-hour)
+	w.clock.Move(-hour)
 	if got := w.code(m); got != verify.Expired {
 		t.Errorf("without its lease it is %s", got)
 	}

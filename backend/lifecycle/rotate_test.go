@@ -14,7 +14,7 @@ func TestARotationCarriesEverythingOnButTheSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	old := w.issue()
-	w.clock.move(hour)
+	w.clock.Move(hour)
 	m, err := w.RotateByKey(t.Context(), old.Text.Presented(), RotateRequest{Asker: Asker{Holder: "t2"}})
 	w.must(err)
 	k := w.key(old.Key.ID)
@@ -32,7 +32,7 @@ func TestARotationCarriesEverythingOnButTheSecret(t *testing.T) {
 	if w.code(old) != verify.Valid || w.code(m) != verify.Valid {
 		t.Errorf("they are %s and %s", w.code(old), w.code(m))
 	}
-	w.clock.move(9 * hour)
+	w.clock.Move(9 * hour)
 	if w.code(old) != verify.Superseded || w.code(m) != verify.Valid {
 		t.Errorf("after the grace they are %s and %s", w.code(old), w.code(m))
 	}
@@ -83,7 +83,7 @@ var refusals = map[string]struct {
 	early bool // it is refused before anything can change meanwhile
 }{
 	"a revoked key":  {do: func(w *world, m Minted, _ *Target, _ *RotateRequest) { w.revokeNow(m) }, is: is(record.ErrKeyNotActive)},
-	"an expired key": {do: func(w *world, _ Minted, _ *Target, _ *RotateRequest) { w.clock.move(10 * hour) }, is: is(record.ErrKeyNotActive)},
+	"an expired key": {do: func(w *world, _ Minted, _ *Target, _ *RotateRequest) { w.clock.Move(10 * hour) }, is: is(record.ErrKeyNotActive)},
 	"a disabled key": {do: func(w *world, m Minted, _ *Target, _ *RotateRequest) { w.disable(m) }, is: is(record.ErrKeyNotActive)},
 	"a disabled role": {do: func(w *world, _ Minted, _ *Target, _ *RotateRequest) {
 		w.role("web", func(r *record.Role) { r.Disabled = true })
@@ -145,7 +145,7 @@ func TestOnlyAnActiveKeyIsRotated(t *testing.T) {
 				var events, writes int
 				before := func() {
 					tc.do(w, m, &target, &r)
-					events, writes = len(w.events), int(w.disk.writes.Load())
+					events, writes = len(w.events), w.disk.Writes()
 				}
 				if w.code(m); meanwhile {
 					w.during = before
@@ -161,7 +161,7 @@ func TestOnlyAnActiveKeyIsRotated(t *testing.T) {
 				if !tc.is(err) {
 					t.Errorf("it answered %v", err)
 				}
-				if len(w.events) != events || int(w.disk.writes.Load()) != writes {
+				if len(w.events) != events || w.disk.Writes() != writes {
 					t.Errorf("it wrote or said something: %q", w.events[events:])
 				}
 			})
@@ -197,7 +197,7 @@ func TestAKeyThatIsNotProvenIsNotFound(t *testing.T) {
 	m, other := w.issue(), newWorld(t).issue()
 	forgotten := w.issue()
 	w.rotateNow(forgotten)
-	w.clock.move(9 * hour)
+	w.clock.Move(9 * hour)
 	_, err := w.Store.UpdateKey(t.Context(), forgotten.Key.ID, func(k *record.Key) error { k.Forget(0, start.Add(11*hour)); return nil })
 	w.must(err)
 	changed := []byte(m.Text.Reveal())

@@ -9,6 +9,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func TestAStopEndsAllThatWasIssuedAndNothingThatComes(t *testing.T) {
@@ -27,10 +28,10 @@ func TestAStopEndsAllThatWasIssuedAndNothingThatComes(t *testing.T) {
 			child := w.delegate(old, record.Request{})
 			rotated, err := w.Rotate(t.Context(), Target{ID: w.issue().Key.ID}, RotateRequest{})
 			w.must(err)
-			writes := w.disk.writes.Load()
+			writes := w.disk.Writes()
 			stop, err := tc.stop(w, "leaked")
 			w.must(err)
-			if got := w.disk.writes.Load() - writes; got != 1 || stop.At != start || stop.Reason != "leaked" || stop.Generation != 1 {
+			if got := w.disk.Writes() - writes; got != 1 || stop.At != start || stop.Reason != "leaked" || stop.Generation != 1 {
 				t.Errorf("with %d writes it answered %+v", got, stop)
 			}
 			if got := w.events[len(w.events)-1]; got != "stop " {
@@ -95,7 +96,7 @@ func TestWhatAStopRefuses(t *testing.T) {
 			}
 		}
 	})
-	w.disk.fail = fails("put", "")
+	w.disk.Intercept(memory.Before(fails("put", "")))
 	_, err := w.StopOwner(t.Context(), "acme", "", "")
 	_, again := w.StopRole(t.Context(), "web", "", "")
 	if !errors.Is(err, errDisk) || !errors.Is(again, errDisk) || len(w.events) != 1 {
@@ -184,7 +185,7 @@ func TestAnOwnerHasNoMoreKeysThanTheRoleAllows(t *testing.T) {
 	if _, err := issue("web", "acme"); err != nil {
 		t.Errorf("after a stop it answered %v", err)
 	}
-	w.clock.move(10 * hour)
+	w.clock.Move(10 * hour)
 	w.issue()
 	w.issue()
 	full("after the others expired")

@@ -6,14 +6,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
@@ -25,6 +21,8 @@ import (
 	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
+	"vault-plugin-secrets-apikeys/trials/ticks"
 )
 
 const (
@@ -34,88 +32,16 @@ const (
 
 var errDisk = errors.New("disk trouble")
 
-// disk is storage in memory that counts writes and can be told to fail.
-type disk struct {
-	logical.InmemStorage
-	fail   func(op, path string) error
-	writes atomic.Int64
-}
-
-func (d *disk) failing(op, path string) error {
-	if d.fail == nil {
-		return nil
-	}
-	return d.fail(op, path)
-}
-
-func (d *disk) Get(ctx context.Context, path string) (*logical.StorageEntry, error) {
-	if err := d.failing("get", path); err != nil {
-		return nil, err
-	}
-	return d.InmemStorage.Get(ctx, path)
-}
-
-func (d *disk) List(ctx context.Context, path string) ([]string, error) {
-	if err := d.failing("list", path); err != nil {
-		return nil, err
-	}
-	return d.InmemStorage.List(ctx, path)
-}
-
-func (d *disk) Put(ctx context.Context, e *logical.StorageEntry) error {
-	d.writes.Add(1)
-	if err := d.failing("put", e.Key); err != nil {
-		return err
-	}
-	return d.InmemStorage.Put(ctx, e)
-}
-
-func (d *disk) Delete(ctx context.Context, path string) error {
-	d.writes.Add(1)
-	return d.InmemStorage.Delete(ctx, path)
-}
-
-// fails is a hook for one operation on paths that begin so.
-func fails(op, prefix string) func(op, path string) error {
-	return func(o, path string) error {
-		if o == op && strings.HasPrefix(path, prefix) {
-			return errDisk
-		}
-		return nil
-	}
-}
-
-// ticks is a clock that moves when told, and is as certain as it is told to be.
-type ticks struct {
-	now     atomic.Int64
-	certain func(ago record.Seconds) bool // nil: always
-	dated   func(t record.Time) record.Time
-	backs   int
-}
-
-func (c *ticks) Now() record.Time       { return record.Time(c.now.Load()) }
-func (c *ticks) move(s record.Seconds)  { c.now.Add(int64(s)) }
-func (c *ticks) Elapsed() time.Duration { return time.Duration(c.now.Load()) * time.Second }
-func (c *ticks) TakenBack() int         { return c.backs }
-
-func (*ticks) Undone(_, _ time.Duration) bool { return false }
-
-func (c *ticks) Settled(ago record.Seconds) bool { return c.certain == nil || c.certain(ago) }
-
-func (c *ticks) Dated(t record.Time) record.Time {
-	if c.dated == nil {
-		return t
-	}
-	return c.dated(t)
-}
+// fails is trouble with one operation on paths that begin so.
+func fails(op, prefix string) memory.Fail { return memory.On(op, prefix, errDisk) }
 
 // world is the engine of a mount with a role web, unleased, whose keys live for
 // ten hours.
 type world struct {
 	*Engine
 	*testing.T
-	disk   *disk
-	clock  *ticks
+	disk   *memory.Storage
+	clock  *ticks.Clock
 	proofs *proof.Cache
 	uses   *usage.Tracker
 	ends   *ends.Seen
@@ -139,8 +65,7 @@ func (w *world) Read(p []byte) (int, error) {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{T: t, disk: &disk{}, clock: &ticks{}, proofs: proof.New(1000), log: &bytes.Buffer{}, caps: record.Caps{Default: 20 * hour, Max: 100 * hour}}
-	w.clock.now.Store(int64(start))
+	w := &world{T: t, disk: memory.New(), clock: ticks.New(start), proofs: proof.New(1000), log: &bytes.Buffer{}, caps: record.Caps{Default: 20 * hour, Max: 100 * hour}}
 	records := store.New(w.disk)
 	w.ends = ends.New(w.clock)
 	w.uses, w.meter = usage.New(records, 1000, func() bool { return true }, start), limit.NewMeter(records)
@@ -178,8 +103,8 @@ func newWorld(t *testing.T) *world {
 		r.UID, r.TTL, r.AllowedScopes, r.GenerateLease = "u1", 10*hour, []string{"*"}, false
 	})
 	t.Cleanup(func() {
-		w.disk.fail = nil
-		problems, err := store.Check(context.Background(), &w.disk.InmemStorage, w.clock.Now())
+		w.disk.Intercept(nil)
+		problems, err := store.Check(context.Background(), w.disk.Clone(), w.clock.Now())
 		if err != nil || len(slices.DeleteFunc(problems, func(p store.Problem) bool { return p.Leftover })) > 0 {
 			t.Errorf("storage is left with %v, %v", problems, err)
 		}
@@ -244,22 +169,18 @@ func (w *world) code(m Minted) verify.Code {
 // quiet holds what runs to write nothing and say nothing.
 func (w *world) quiet(run func()) {
 	w.Helper()
-	writes, events := w.disk.writes.Load(), len(w.events)
+	writes, events := w.disk.Writes(), len(w.events)
 	run()
-	if w.disk.writes.Load() != writes || len(w.events) != events {
-		w.Errorf("%d writes, events %q", w.disk.writes.Load()-writes, w.events[events:])
+	if w.disk.Writes() != writes || len(w.events) != events {
+		w.Errorf("%d writes, events %q", w.disk.Writes()-writes, w.events[events:])
 	}
 }
 
 // each shows every entry of storage.
 func (w *world) each(show func(path, value string)) {
 	w.Helper()
-	paths, err := logical.CollectKeys(w.Context(), &w.disk.InmemStorage)
-	w.must(err)
-	for _, path := range paths {
-		e, err := w.disk.InmemStorage.Get(w.Context(), path)
-		w.must(err)
-		show(path, string(e.Value))
+	for path, value := range w.disk.Dump() {
+		show(path, string(value))
 	}
 }
 

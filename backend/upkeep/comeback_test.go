@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // panics makes every call of a kind panic while on is set.
@@ -33,7 +34,7 @@ func TestAFlushThatPanicsIsFollowedByAnother(t *testing.T) {
 				defer f.Stop()
 				var broken atomic.Bool
 				op, path, _ := strings.Cut(call, " ")
-				w.disk.fail = panics(&broken, op, path)
+				w.disk.Intercept(memory.Before(panics(&broken, op, path)))
 				for range 2 {
 					w.uses.Touch(m.Key.ID, 1, start+50)
 					w.must(spend(w, m))
@@ -86,7 +87,7 @@ func TestAnIdleEndBehindOneThatPanickedIsWritten(t *testing.T) {
 		first, second := w.issue().Key.ID, w.issue().Key.ID
 		var broken atomic.Bool
 		broken.Store(true)
-		w.disk.fail = panics(&broken, "get", "key/"+first[:2]+"/"+first)
+		w.disk.Intercept(memory.Before(panics(&broken, "get", "key/"+first[:2]+"/"+first)))
 		ends.Note(first, start+5, start)
 		ends.Note(second, start+5, start)
 		synctest.Wait()
@@ -107,7 +108,7 @@ func TestAHashBehindOneThatPanickedIsRenewed(t *testing.T) {
 		w.setCost(16, 1)
 		var broken atomic.Bool
 		broken.Store(true)
-		w.disk.fail = panics(&broken, "get", "key/"+first.Key.ID[:2]+"/"+first.Key.ID)
+		w.disk.Intercept(memory.Before(panics(&broken, "get", "key/"+first.Key.ID[:2]+"/"+first.Key.ID)))
 		r.Offer(first.Text, hash)
 		r.Offer(second.Text, before)
 		time.Sleep(time.Second)

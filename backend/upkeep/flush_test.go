@@ -12,6 +12,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/usage"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // flusher is that of the next process on the world's storage, in its clock's
@@ -34,7 +35,7 @@ func (w *world) interval(s record.Seconds) {
 // lastUse is what storage holds.
 func (w *world) lastUse(id string) record.Time {
 	w.Helper()
-	u, err := store.New(&w.disk.InmemStorage).Uses(w.Context(), id)
+	u, err := store.New(w.disk.Clone()).Uses(w.Context(), id)
 	w.must(err)
 	return u.Latest()
 }
@@ -63,9 +64,9 @@ func TestUsesAreWrittenOnceInAnInterval(t *testing.T) {
 				w.uses.Touch(id, 1, step.touch)
 			}
 		}
-		writes := w.disk.writes.Load()
+		writes := w.disk.Writes()
 		time.Sleep(time.Hour)
-		if got := w.disk.writes.Load() - writes; got != 0 {
+		if got := w.disk.Writes() - writes; got != 0 {
 			t.Errorf("an hour without a use wrote %d times", got)
 		}
 	})
@@ -122,7 +123,7 @@ func TestAnOrderlyEndLosesNothingAndACrashAnInterval(t *testing.T) {
 		if q, _, err := w.Store.Quota(t.Context(), m.Key.ID); w.lastUse(m.Key.ID) != start+50 || q.Total != 1 || err != nil {
 			t.Errorf("after an orderly end %d and %+v are stored, %v", w.lastUse(m.Key.ID), q, err)
 		}
-		w.clock.move(60)
+		w.clock.Move(60)
 		w.flusher().worker.stop() // a crash: no last flush
 		active := func() record.Time {
 			t.Helper()
@@ -133,7 +134,7 @@ func TestAnOrderlyEndLosesNothingAndACrashAnInterval(t *testing.T) {
 		if got := active(); got != start+50 {
 			t.Errorf("after an orderly end it was active until %+d", got.Sub(start))
 		}
-		w.clock.move(60)
+		w.clock.Move(60)
 		f = w.flusher()
 		if got := active(); got != start+120 {
 			t.Errorf("after a crash it was active until %+d", got.Sub(start))
@@ -158,13 +159,13 @@ func TestAFlusherThatCannotTakeOverIsStartedAgain(t *testing.T) {
 		w := newWorld(t)
 		for op, id := range map[string]string{"get": "aa00000000000001", "put": "aa00000000000002"} {
 			f := NewFlusher(w.kept, w.uses, w.meter)
-			w.disk.fail = fails(op, "usage/mark")
+			w.disk.Intercept(memory.Before(fails(op, "usage/mark")))
 			if err := f.Start(t.Context()); err == nil {
 				t.Errorf("without a %s it started", op)
 			}
 			w.uses.Touch(id, 1, 100)
 			time.Sleep(time.Hour)
-			w.disk.fail = nil
+			w.disk.Intercept(nil)
 			if got := w.lastUse(id); got != 0 {
 				t.Error("it flushed before its mark stood")
 			}
@@ -183,12 +184,12 @@ func TestTroubleWithAFlushIsLoggedAndTriedAgain(t *testing.T) {
 		id := w.issue().Key.ID
 		var broken atomic.Bool
 		trouble := fails("put", "usage/")
-		w.disk.fail = func(op, path string) error {
+		w.disk.Intercept(memory.Before(func(op, path string) error {
 			if broken.Load() {
 				return trouble(op, path)
 			}
 			return nil
-		}
+		}))
 		f := w.flusher()
 		w.uses.Touch(id, 1, 100)
 		broken.Store(true)

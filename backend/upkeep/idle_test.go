@@ -8,6 +8,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // idling is a world whose keys end when nobody uses them for an hour, with idle
@@ -27,11 +28,11 @@ func TestAnIdleEndIsForGood(t *testing.T) {
 		w, ends := idling(t)
 		defer ends.Stop()
 		m, used := w.issue(), w.issue()
-		w.clock.move(hour - 1)
+		w.clock.Move(hour - 1)
 		if w.code(used) != verify.Valid {
 			t.Error("it ended before its time")
 		}
-		w.clock.move(1)
+		w.clock.Move(1)
 		if w.code(m) != verify.Expired || w.code(used) != verify.Valid {
 			t.Errorf("they are %s and %s", w.code(m), w.code(used))
 		}
@@ -63,14 +64,14 @@ func TestAnIdleEndIsNotWrittenWhereItMustNot(t *testing.T) {
 			w, ends := idling(t)
 			m := w.issue()
 			do(w, m, ends)
-			writes := w.disk.writes.Load()
+			writes := w.disk.Writes()
 			at := start.Add(hour)
 			if strings.Contains(name, "expiry") {
 				at = start.Add(11 * hour)
 			}
 			ends.Note(m.Key.ID, at, start)
 			synctest.Wait()
-			if got := w.disk.writes.Load() - writes; got != 0 {
+			if got := w.disk.Writes() - writes; got != 0 {
 				t.Errorf("%s it wrote %d times", name, got)
 			}
 			ends.Stop()
@@ -107,7 +108,7 @@ func TestTroubleWithAnIdleEndIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, ends := idling(t)
 		m := w.issue()
-		w.disk.fail = fails("put", "key/")
+		w.disk.Intercept(memory.Before(fails("put", "key/")))
 		ends.Note(m.Key.ID, start.Add(hour), start)
 		synctest.Wait()
 		ends.Stop()
@@ -121,12 +122,12 @@ func TestMoreIdleEndsThanCanWaitBlockNobody(t *testing.T) {
 	t.Parallel()
 	w, ends := idling(t)
 	m, stuck := w.issue(), make(chan struct{})
-	w.disk.fail = func(op, path string) error {
+	w.disk.Intercept(memory.Before(func(op, path string) error {
 		if op == "put" && strings.HasPrefix(path, "key/") {
 			<-stuck
 		}
 		return nil
-	}
+	}))
 	for range 3 * idleQueue {
 		ends.Note(m.Key.ID, start.Add(hour), start)
 	}
@@ -141,33 +142,33 @@ func TestAKeyThatNobodyUsedIsToldUntilItIsNoted(t *testing.T) {
 		defer ends.Stop()
 		m := w.issue()
 		w.uses.Touch(m.Key.ID, 1, start+9)
-		w.clock.move(hour + 9)
-		writes := w.disk.writes.Load()
+		w.clock.Move(hour + 9)
+		writes := w.disk.Writes()
 		for range 2 {
 			if got := w.code(m); got != verify.Expired {
 				t.Errorf("it is %s", got)
 			}
 			synctest.Wait()
 		}
-		if got, end := w.disk.writes.Load()-writes, w.key(m.Key.ID).Versions[0].ExpiresAt; got != 1 || end != start.Add(hour+9) {
+		if got, end := w.disk.Writes()-writes, w.key(m.Key.ID).Versions[0].ExpiresAt; got != 1 || end != start.Add(hour+9) {
 			t.Errorf("%d writes, it expires at %+d", got, end.Sub(start))
 		}
 	})
 	for name, do := range map[string]func(w *world, m lifecycle.Minted){
 		"revoked by itself":       func(w *world, m lifecycle.Minted) { w.revokeNow(m) },
-		"expired by itself":       func(w *world, _ lifecycle.Minted) { w.clock.move(9 * hour) },
+		"expired by itself":       func(w *world, _ lifecycle.Minted) { w.clock.Move(9 * hour) },
 		"used a second too early": func(w *world, m lifecycle.Minted) { w.uses.Touch(m.Key.ID, 1, start+1) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w, ends := idling(t)
 			m := w.issue()
-			w.clock.move(hour)
+			w.clock.Move(hour)
 			do(w, m)
-			writes := w.disk.writes.Load()
+			writes := w.disk.Writes()
 			w.code(m)
 			synctest.Wait()
 			ends.Stop()
-			if got := w.disk.writes.Load() - writes; got != 0 || w.ends.Of(&m.Key).Idle {
+			if got := w.disk.Writes() - writes; got != 0 || w.ends.Of(&m.Key).Idle {
 				t.Errorf("%s: it is noted, with %d writes", name, got)
 			}
 		})

@@ -81,16 +81,12 @@ func TestTidyForgetsNoPrefixWhereAKeyCannotBeRead(t *testing.T) {
 	w.prefix("live")
 	w.issue()
 	path := "key/" + first.Key.ID[:2] + "/" + first.Key.ID
-	entry, err := w.disk.InmemStorage.Get(t.Context(), path)
-	w.must(err)
-	whole := slices.Clone(entry.Value)
-	entry.Value = []byte("{")
-	w.must(w.disk.InmemStorage.Put(t.Context(), entry))
+	whole := w.disk.Holds(path)
+	w.disk.Plant(path, "{")
 	w.Store.Invalidate(path)
 	w.sweep()
 	if got := w.remembered(); !slices.Contains(got, "vak") {
 		t.Errorf("the role knows %q", got)
 	}
-	entry.Value = whole
-	w.must(w.disk.InmemStorage.Put(t.Context(), entry))
+	w.disk.Plant(path, whole)
 }

@@ -10,6 +10,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func (w *world) rehasher() *Rehasher {
@@ -57,7 +58,7 @@ func TestARehashNeverWritesWhatItShouldNot(t *testing.T) {
 		"to a lower cost":   {do: func(w *world, _ lifecycle.Minted, _ *Rehasher) { w.setCost(8, 1) }},
 		"on a standby":      {do: func(w *world, _ lifecycle.Minted, _ *Rehasher) { w.writable = false }},
 		"of a revoked key":  {do: func(w *world, m lifecycle.Minted, _ *Rehasher) { w.revokeNow(m) }, during: true},
-		"of an expired key": {do: func(w *world, _ lifecycle.Minted, _ *Rehasher) { w.clock.move(10 * hour) }, during: true},
+		"of an expired key": {do: func(w *world, _ lifecycle.Minted, _ *Rehasher) { w.clock.Move(10 * hour) }, during: true},
 		"of a key that is gone": {do: func(w *world, m lifecycle.Minted, _ *Rehasher) {
 			w.must(w.Delete(w.Context(), lifecycle.Target{ID: m.Key.ID}))
 		}, during: true},
@@ -83,10 +84,10 @@ func TestARehashNeverWritesWhatItShouldNot(t *testing.T) {
 				w.setCost(24, 1)
 			}
 			r := w.rehasher()
-			var writes int64
+			var writes int
 			change := func() {
 				tc.do(w, m, r)
-				writes = w.disk.writes.Load()
+				writes = w.disk.Writes()
 			}
 			if tc.during {
 				w.during = change
@@ -96,7 +97,7 @@ func TestARehashNeverWritesWhatItShouldNot(t *testing.T) {
 			if err := r.rehash(t.Context(), rehash{m.Text, phc}); err != nil && err != record.ErrKeyNotFound {
 				t.Errorf("it answered %v", err)
 			}
-			if got := w.disk.writes.Load(); got != writes {
+			if got := w.disk.Writes(); got != writes {
 				t.Errorf("%d writes", got-writes)
 			}
 		})
@@ -110,13 +111,13 @@ func TestAnOfferIsTakenOnceAndWorkedOff(t *testing.T) {
 	before := w.hashOf(m)
 	w.setCost(16, 1)
 	r := w.rehasher()
-	writes := w.disk.writes.Load()
+	writes := w.disk.Writes()
 	for range 10 {
 		r.Offer(m.Text, before)
 	}
 	w.eventually("the hash is renewed", func() bool { return !w.hashOf(m).Equal(before) })
 	w.eventually("the offer is forgotten", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.pending) == 0 })
-	if got := w.disk.writes.Load() - writes; got != 1 {
+	if got := w.disk.Writes() - writes; got != 1 {
 		t.Errorf("ten offers made %d writes", got)
 	}
 	r.Stop()
@@ -152,7 +153,7 @@ func TestTroubleWithARehashIsLoggedWithoutTheKey(t *testing.T) {
 	m := w.issue()
 	w.setCost(16, 1)
 	r := w.rehasher()
-	w.disk.fail = fails("put", "key/")
+	w.disk.Intercept(memory.Before(fails("put", "key/")))
 	r.Offer(m.Text, w.hashOf(m))
 	w.eventually("it was tried", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.pending) == 0 })
 	r.Stop()
@@ -183,7 +184,7 @@ func TestOnlyAValidKeyOfAnotherCostIsOffered(t *testing.T) {
 		"a lower cost is not":        {memoryKiB: 8, iterations: 3},
 		"a higher cost is":           {memoryKiB: 24, iterations: 2, want: true},
 		"a key that is refused not":  {memoryKiB: 24, iterations: 2, do: func(w *world, _ lifecycle.Minted) { w.role("web", func(r *record.Role) { r.Disabled = true }) }},
-		"a key that has expired not": {memoryKiB: 24, iterations: 2, do: func(w *world, _ lifecycle.Minted) { w.clock.move(10 * hour) }},
+		"a key that has expired not": {memoryKiB: 24, iterations: 2, do: func(w *world, _ lifecycle.Minted) { w.clock.Move(10 * hour) }},
 		"none while no cost is told": {},
 	} {
 		w := newWorld(t)

@@ -8,6 +8,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 func TestTidyRemovesWhatAStopEnded(t *testing.T) {
@@ -15,15 +16,15 @@ func TestTidyRemovesWhatAStopEnded(t *testing.T) {
 	w, old := delegating(t)
 	w.retention(hour)
 	child := w.delegate(old, record.Request{})
-	w.clock.move(hour)
+	w.clock.Move(hour)
 	_, err := w.StopOwner(t.Context(), "acme", "leaked", "")
 	w.must(err)
 	next := w.issue()
-	w.clock.move(hour - 1)
+	w.clock.Move(hour - 1)
 	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 0 || s.State != TidyDone {
 		t.Errorf("within the retention it is %+v", s)
 	}
-	w.clock.move(1)
+	w.clock.Move(1)
 	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 2 {
 		t.Errorf("after it, it is %+v", s)
 	}
@@ -49,7 +50,7 @@ func TestTidyWritesDownThatAKeyIsAnOrphan(t *testing.T) {
 		child := w.delegate(root, record.Request{})
 		grandchild := w.delegate(child, record.Request{})
 		end(w, root)
-		w.clock.move(60)
+		w.clock.Move(60)
 		w.tidied(NewTidier(w.kept))
 		var want record.Time
 		if name != "of a disabled key" {
@@ -63,7 +64,7 @@ func TestTidyWritesDownThatAKeyIsAnOrphan(t *testing.T) {
 				t.Errorf("%s: it is %s", name, got)
 			}
 		}
-		w.clock.move(hour)
+		w.clock.Move(hour)
 		w.tidied(NewTidier(w.kept))
 		left := 0
 		w.each(func(path, _ string) {
@@ -84,22 +85,22 @@ func TestTidyWritesDownWhatNobodyUsed(t *testing.T) {
 	w.retention(hour)
 	idle, marked, used := w.issue(), w.issue(), w.issue()
 	w.role("web", func(r *record.Role) { r.IdleTimeout = 2 * hour })
-	w.clock.move(hour)
+	w.clock.Move(hour)
 	w.uses.Touch(used.Key.ID, 1, w.clock.Now())
 	w.ends.NoteIdle(marked.Key.ID, 0) // under a shorter timeout than today's
-	w.clock.move(hour)
+	w.clock.Move(hour)
 	w.tidied(NewTidier(w.kept))
 	for m, want := range map[string]record.Time{idle.Key.ID: start.Add(2 * hour), marked.Key.ID: start.Add(2 * hour), used.Key.ID: start.Add(10 * hour)} {
 		if got := w.key(m).Versions[0].ExpiresAt; got != want {
 			t.Errorf("one expires at %+d, want %+d", got.Sub(start), want.Sub(start))
 		}
 	}
-	w.clock.move(hour - 1)
+	w.clock.Move(hour - 1)
 	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 0 {
 		t.Errorf("within the retention it is %+v", s)
 	}
 	w.uses.Touch(used.Key.ID, 1, w.clock.Now())
-	w.clock.move(1)
+	w.clock.Move(1)
 	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 2 {
 		t.Errorf("after it, it is %+v", s)
 	}
@@ -118,7 +119,7 @@ func TestTidyRemovesQuotasAndUsesWithTheirKeys(t *testing.T) {
 	}
 	w.must(w.uses.Flush(t.Context()))
 	w.revokeNow(m)
-	w.clock.move(1)
+	w.clock.Move(1)
 	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 1 || s.EntriesRepaired != 0 {
 		t.Errorf("it is %+v", s)
 	}
@@ -143,19 +144,15 @@ func TestTidyPassesOverWhatCannotBeRead(t *testing.T) {
 	broken, ended := w.issue(), w.issue()
 	w.revokeNow(ended)
 	path := "key/" + broken.Key.ID[:2] + "/" + broken.Key.ID
-	entry, err := w.disk.InmemStorage.Get(t.Context(), path)
-	w.must(err)
-	whole := string(entry.Value)
-	entry.Value = []byte(`{"v":7}`)
-	w.must(w.disk.InmemStorage.Put(t.Context(), entry))
+	whole := w.disk.Holds(path)
+	w.disk.Plant(path, `{"v":7}`)
 	w.Store.Invalidate(path)
-	w.clock.move(1)
+	w.clock.Move(1)
 	s := w.tidied(NewTidier(w.kept))
 	if s.State != TidyDone || s.KeysRemoved != 1 || !strings.HasPrefix(s.Error, "1 keys") || !strings.Contains(w.log.String(), broken.Key.ID) {
 		t.Errorf("it is %+v; the log says %s", s, w.log)
 	}
-	entry.Value = []byte(whole)
-	w.must(w.disk.InmemStorage.Put(t.Context(), entry))
+	w.disk.Plant(path, whole)
 	if s := w.tidied(NewTidier(w.kept)); s.State != TidyDone || s.Error != "" {
 		t.Errorf("mended it is %+v", s)
 	}
@@ -176,18 +173,18 @@ func TestTidyLooksAgainBeforeItWritesAnEnd(t *testing.T) {
 		w := newWorld(t)
 		w.role("web", func(r *record.Role) { r.IdleTimeout = hour })
 		m := w.issue()
-		w.clock.move(2 * hour)
+		w.clock.Move(2 * hour)
 		path, came := "key/"+m.Key.ID[:2]+"/"+m.Key.ID, false
-		w.disk.fail = func(op, p string) error {
+		w.disk.Intercept(memory.Before(func(op, p string) error {
 			// The key is in memory, so this is the read under its lock.
 			if op == "get" && p == path && !came {
 				came = true
 				come(w, m)
 			}
 			return nil
-		}
+		}))
 		w.sweep()
-		w.disk.fail = nil
+		w.disk.Intercept(nil)
 		if k := w.key(m.Key.ID); !came || k.Newest().ExpiresAt != m.Key.Newest().ExpiresAt {
 			t.Errorf("%s: the key ends at %d, did it come: %t", name, k.Newest().ExpiresAt, came)
 		}

@@ -10,6 +10,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
 // tidied runs tidy to its end.
@@ -45,7 +46,7 @@ func TestTidyRemovesWhatEndedLongAgo(t *testing.T) {
 		{8 * hour, 0, []lifecycle.Minted{expiring}}, // expired an hour ago
 		{hour, 1, nil},
 	} {
-		w.clock.move(step.move)
+		w.clock.Move(step.move)
 		s := w.tidied(tidier)
 		if s.State != TidyDone || s.KeysRemoved != step.removed || s.Error != "" || s.FinishedAt != w.clock.Now() {
 			t.Errorf("at %+d it is %+v", w.clock.Now().Sub(start), s)
@@ -73,18 +74,18 @@ func TestTidyForgetsHashesAndMendsHints(t *testing.T) {
 	old := w.issue()
 	next, err := w.Rotate(t.Context(), lifecycle.Target{ID: old.Key.ID}, lifecycle.RotateRequest{Grace: new(hour)})
 	w.must(err)
-	w.must(w.disk.InmemStorage.Delete(t.Context(), "owner-key/acme/"+old.Key.ID[:2]+"/"+old.Key.ID))
+	w.disk.Lose("owner-key/acme/" + old.Key.ID[:2] + "/" + old.Key.ID)
 	w.must(w.Store.CreateKey(t.Context(), record.Key{ID: strings.Repeat("0", 16), Role: "web", RoleUID: "u1", Versions: old.Key.Versions}))
-	w.must(w.disk.InmemStorage.Delete(t.Context(), "key/00/"+strings.Repeat("0", 16)))
+	w.disk.Lose("key/00/" + strings.Repeat("0", 16))
 	w.Store.Invalidate("key/00/" + strings.Repeat("0", 16))
-	w.clock.move(2*hour - 1)
+	w.clock.Move(2*hour - 1)
 	if s := w.tidied(NewTidier(w.kept)); s.EntriesRepaired != 2 || s.KeysRemoved != 0 {
 		t.Errorf("it is %+v", s)
 	}
 	if got := w.code(old); got != verify.Superseded {
 		t.Errorf("within its retention it is %s", got)
 	}
-	w.clock.move(1)
+	w.clock.Move(1)
 	if s := w.tidied(NewTidier(w.kept)); s.EntriesRepaired != 0 {
 		t.Errorf("it is %+v", s)
 	}
@@ -100,12 +101,12 @@ func TestTheRetentionOfAKeyWithoutARoleBeginsWithTidy(t *testing.T) {
 	w.retention(hour)
 	m := w.issue()
 	w.role("web", func(r *record.Role) { r.UID = "u2" })
-	w.clock.move(hour)
+	w.clock.Move(hour)
 	w.tidied(NewTidier(w.kept))
 	if k := w.key(m.Key.ID); k.RevokedAt != start.Add(hour) || k.RevokeReason != RoleGone {
 		t.Errorf("it was revoked at %+d: %q", k.RevokedAt.Sub(start), k.RevokeReason)
 	}
-	w.clock.move(hour)
+	w.clock.Move(hour)
 	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 1 {
 		t.Errorf("it is %+v", s)
 	}
@@ -119,10 +120,10 @@ func TestTidySaysWhyItFailed(t *testing.T) {
 		w := newWorld(t)
 		w.issue()
 		w.Store.Invalidate("config")
-		w.disk.fail = fail
+		w.disk.Intercept(memory.Before(fail))
 		tidier := NewTidier(w.kept)
 		s := w.tidied(tidier)
-		if w.disk.fail = nil; s.State != TidyFailed || !strings.Contains(s.Error, "disk trouble") || s.FinishedAt == 0 {
+		if w.disk.Intercept(nil); s.State != TidyFailed || !strings.Contains(s.Error, "disk trouble") || s.FinishedAt == 0 {
 			t.Errorf("%s it is %+v", name, s)
 		}
 		if s := w.tidied(tidier); s.State != TidyDone || s.Error != "" {
@@ -135,15 +136,15 @@ func TestTidyIsOneRunAtATimeAndEndsWithTheMount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	stuck := make(chan struct{})
-	w.disk.fail = func(op, path string) error {
+	w.disk.Intercept(memory.Before(func(op, path string) error {
 		if op == "list" && path == "key/00/" {
 			<-stuck
 		}
 		return nil
-	}
+	}))
 	tidier := NewTidier(w.kept)
 	first := tidier.Start()
-	w.clock.move(60)
+	w.clock.Move(60)
 	if again := tidier.Start(); again != first {
 		t.Errorf("a second start answered %+v", again)
 	}
@@ -160,12 +161,12 @@ func TestTidyIsOneRunAtATimeAndEndsWithTheMount(t *testing.T) {
 func TestARunThatPanicsHasFailed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.disk.fail = func(op, _ string) error {
+	w.disk.Intercept(memory.Before(func(op, _ string) error {
 		if op == "list" {
 			panic("with a secret")
 		}
 		return nil
-	}
+	}))
 	tidier := NewTidier(w.kept)
 	if s := w.tidied(tidier); s.State != TidyFailed || s.Error != "internal error" {
 		t.Errorf("it is %+v", s)

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
@@ -21,6 +21,8 @@ import (
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
+	"vault-plugin-secrets-apikeys/trials/ticks"
 )
 
 const (
@@ -28,14 +30,19 @@ const (
 	start = record.Time(1_000_000)
 )
 
+var errDisk = errors.New("disk trouble")
+
+// fails is trouble with one operation on paths that begin so.
+func fails(op, prefix string) memory.Fail { return memory.On(op, prefix, errDisk) }
+
 // world is the engine of a mount with a role web, unleased, whose keys live for
 // ten hours.
 type world struct {
 	*lifecycle.Engine
 	*testing.T
 	kept   *Mount
-	disk   *disk
-	clock  *ticks
+	disk   *memory.Storage
+	clock  *ticks.Clock
 	proofs *proof.Cache
 	uses   *usage.Tracker
 	ends   *ends.Seen
@@ -61,8 +68,7 @@ func (w *world) Read(p []byte) (int, error) {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{T: t, writable: true, disk: &disk{}, clock: &ticks{}, proofs: proof.New(1000), log: &bytes.Buffer{}, caps: record.Caps{Default: 20 * hour, Max: 100 * hour}}
-	w.clock.now.Store(int64(start))
+	w := &world{T: t, writable: true, disk: memory.New(), clock: ticks.New(start), proofs: proof.New(1000), log: &bytes.Buffer{}, caps: record.Caps{Default: 20 * hour, Max: 100 * hour}}
 	records := store.New(w.disk)
 	w.ends = ends.New(w.clock)
 	w.uses, w.meter = usage.New(records, 1000, func() bool { return true }, start), limit.NewMeter(records)
@@ -106,8 +112,8 @@ func newWorld(t *testing.T) *world {
 		r.UID, r.TTL, r.AllowedScopes, r.GenerateLease = "u1", 10*hour, []string{"*"}, false
 	})
 	t.Cleanup(func() {
-		w.disk.fail = nil
-		problems, err := store.Check(context.Background(), &w.disk.InmemStorage, w.clock.Now())
+		w.disk.Intercept(nil)
+		problems, err := store.Check(context.Background(), w.disk.Clone(), w.clock.Now())
 		if err != nil || len(slices.DeleteFunc(problems, func(p store.Problem) bool { return p.Leftover })) > 0 {
 			t.Errorf("storage is left with %v, %v", problems, err)
 		}
@@ -172,21 +178,17 @@ func (w *world) code(m lifecycle.Minted) verify.Code {
 // quiet holds what runs to write nothing and say nothing.
 func (w *world) quiet(run func()) {
 	w.Helper()
-	writes, events := w.disk.writes.Load(), len(w.events)
+	writes, events := w.disk.Writes(), len(w.events)
 	run()
-	if w.disk.writes.Load() != writes || len(w.events) != events {
-		w.Errorf("%d writes, events %q", w.disk.writes.Load()-writes, w.events[events:])
+	if w.disk.Writes() != writes || len(w.events) != events {
+		w.Errorf("%d writes, events %q", w.disk.Writes()-writes, w.events[events:])
 	}
 }
 
 // each shows every entry of storage.
 func (w *world) each(show func(path, value string)) {
 	w.Helper()
-	paths, err := logical.CollectKeys(w.Context(), &w.disk.InmemStorage)
-	w.must(err)
-	for _, path := range paths {
-		e, err := w.disk.InmemStorage.Get(w.Context(), path)
-		w.must(err)
-		show(path, string(e.Value))
+	for path, value := range w.disk.Dump() {
+		show(path, string(value))
 	}
 }

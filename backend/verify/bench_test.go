@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/ends"
@@ -21,34 +19,14 @@ import (
 	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
-// counting is storage and Argon2 that count how often they are asked.
+// counting is storage that notes what is asked of it, and Argon2 that counts.
 type counting struct {
-	logical.InmemStorage
-	hasher  *keyhash.Hasher
-	storage atomic.Int64
-	hashes  atomic.Int64
-}
-
-func (c *counting) Get(ctx context.Context, path string) (*logical.StorageEntry, error) {
-	c.storage.Add(1)
-	return c.InmemStorage.Get(ctx, path)
-}
-
-func (c *counting) List(ctx context.Context, path string) ([]string, error) {
-	c.storage.Add(1)
-	return c.InmemStorage.List(ctx, path)
-}
-
-func (c *counting) Put(ctx context.Context, e *logical.StorageEntry) error {
-	c.storage.Add(1)
-	return c.InmemStorage.Put(ctx, e)
-}
-
-func (c *counting) Delete(ctx context.Context, path string) error {
-	c.storage.Add(1)
-	return c.InmemStorage.Delete(ctx, path)
+	*memory.Storage
+	hasher *keyhash.Hasher
+	hashes atomic.Int64
 }
 
 func (c *counting) Match(ctx context.Context, phc keyhash.PHC, text string) (bool, error) {
@@ -61,7 +39,7 @@ func (c *counting) Match(ctx context.Context, phc keyhash.PHC, text string) (boo
 func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	t.Helper()
 	ctx := context.Background()
-	c := &counting{hasher: keyhash.NewHasher(2)}
+	c := &counting{Storage: memory.New(), hasher: keyhash.NewHasher(2)}
 	s := store.New(c)
 	ticks := clock.New(func(clock.Change) {})
 	uses := usage.New(s, 1000, func() bool { return true }, ticks.Now())
@@ -118,11 +96,11 @@ func TestAWarmVerifyAsksNeitherStorageNorArgon2(t *testing.T) {
 	if c.hashes.Load() != 1 {
 		t.Errorf("the first verify hashed %d times", c.hashes.Load())
 	}
-	before := c.storage.Load()
+	c.Noted()
 	for range 100 {
 		decide(t, v, r)
 	}
-	if storage, hashes := c.storage.Load()-before, c.hashes.Load()-1; storage != 0 || hashes != 0 {
+	if storage, hashes := len(c.Noted()), c.hashes.Load()-1; storage != 0 || hashes != 0 {
 		t.Errorf("a hundred warm verifies asked storage %d times and hashed %d times", storage, hashes)
 	}
 }
