@@ -39,9 +39,7 @@ type Key struct {
 	ID      string
 	Version int
 
-	// text is a function because neither fmt, nor an encoder, nor reflection
-	// can read what a closure holds.
-	text func() string
+	text Presented
 }
 
 func newKey(p Presented) Key {
@@ -52,36 +50,28 @@ func newKey(p Presented) Key {
 		Prefix:  text[:id-1],
 		ID:      text[id : body-1],
 		Version: int(number(text[body : body+VersionLength])),
-		text:    p.text,
+		text:    p,
 	}
 }
 
 // Reveal returns the whole text, or "" for the zero Key. It is the way out for
 // the one answer that shows a key to its holder, and for nothing else.
-func (k Key) Reveal() string {
-	if k.text == nil {
-		return ""
-	}
-	return k.text()
-}
+func (k Key) Reveal() string { return k.text.Reveal() }
 
 // Presented returns the key as it is presented.
-func (k Key) Presented() Presented { return Presented{k.text} }
+func (k Key) Presented() Presented { return k.text }
 
 // HashInput returns the text up to the tag, or "" for the zero Key: what
 // Argon2 hashes. It holds the secret and is to be treated as the key itself.
 func (k Key) HashInput() string {
-	if k.text == nil {
-		return ""
-	}
-	text := k.text()
-	return text[:len(text)-tagFromEnd]
+	text := k.Reveal()
+	return text[:max(0, len(text)-tagFromEnd)]
 }
 
 // String returns the hint of the key, so that a key in a log line says which
 // one it is and no more. The zero Key is "".
 func (k Key) String() string {
-	if k.text == nil {
+	if k.text.None() {
 		return ""
 	}
 	return Hint(k.Prefix, k.ID)
@@ -92,9 +82,6 @@ func (k Key) GoString() string { return "apikey.Key(" + k.String() + ")" }
 
 // tag returns the tag as the text carries it, or "" for the zero Key.
 func (k Key) tag() string {
-	if k.text == nil {
-		return ""
-	}
-	text := k.text()
-	return text[len(text)-tagFromEnd : len(text)-crcFromEnd]
+	text := k.Reveal()
+	return text[max(0, len(text)-tagFromEnd):max(0, len(text)-crcFromEnd)]
 }

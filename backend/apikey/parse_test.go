@@ -164,7 +164,7 @@ func FuzzParse(f *testing.F) {
 func fuzzParse(t *testing.T, text string) {
 	k, err := Parse(Present(text))
 	if err != nil {
-		if err != ErrMalformed || k.text != nil {
+		if err != ErrMalformed || !k.text.None() {
 			t.Fatalf("refused with %v", err)
 		}
 		return

@@ -5,7 +5,9 @@ import "errors"
 // Presented is a text that somebody presents as a key, whatever it is: it may be
 // one. No verb, encoder or logger can look into it.
 type Presented struct {
-	text func() string // see Key
+	// text is a function because neither fmt, nor an encoder, nor reflection
+	// can read what a closure holds.
+	text func() string
 }
 
 // Present takes a text as a key that is presented.

@@ -66,7 +66,7 @@ func NewTagKey(secret []byte) (*TagKey, error) {
 // nor that it ever was stored. The comparison takes the same time wherever the
 // tags differ.
 func (tk *TagKey) Genuine(k Key) bool {
-	if !tk.usable() || k.text == nil {
+	if !tk.usable() || k.text.None() {
 		return false
 	}
 	var want [TagLength]byte

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -29,10 +30,7 @@ func (e *Engine) StopRole(ctx context.Context, name, reason, request string) (re
 }
 
 func (e *Engine) stop(ctx context.Context, field, name, reason string, write func(now record.Time) (record.Stop, error)) (record.Halt, error) {
-	if err := record.CheckName(field, name); err != nil {
-		return record.Halt{}, err
-	}
-	if err := record.CheckText("reason", reason, record.MaxReason); err != nil {
+	if err := cmp.Or(record.CheckName(field, name), record.CheckText("reason", reason, record.MaxReason)); err != nil {
 		return record.Halt{}, err
 	}
 	s, err := write(e.Clock.Now())

@@ -18,9 +18,9 @@ type Target struct {
 	Owner string
 }
 
-// ownersDoor tells whether whoever asks speaks for the owner, and not for the
+// byOwner tells whether whoever asks speaks for the owner, and not for the
 // operator.
-func (t Target) ownersDoor() bool { return t.Owner != "" }
+func (t Target) byOwner() bool { return t.Owner != "" }
 
 func (t Target) hides(k *record.Key) bool { return t.Owner != "" && k.Owner != t.Owner }
 

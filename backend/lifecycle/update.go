@@ -39,10 +39,10 @@ func (e *Engine) update(ctx context.Context, t Target, change record.Change) (re
 		if err := change.Apply(k, role); err != nil {
 			return err
 		}
-		if err := change.Disabling.Apply(k, t.ownersDoor(), e.Clock.Now()); err != nil {
+		if err := change.Disabling.Apply(k, t.byOwner(), e.Clock.Now()); err != nil {
 			return err
 		}
-		if t.ownersDoor() {
+		if t.byOwner() {
 			if err := role.OwnerMay(&before, k); err != nil {
 				return err
 			}

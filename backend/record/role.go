@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 
@@ -79,25 +80,17 @@ func (r Role) Check(wrote func(field string) bool) error {
 	if r.GracePeriod > r.MaxGracePeriod {
 		return Mistake("grace_period exceeds max_grace_period")
 	}
-	if err := CheckText("description", r.Description, MaxDescription); err != nil {
-		return err
-	}
-	if err := CheckText("owner_template", r.OwnerTemplate, MaxDescription); err != nil {
-		return err
-	}
-	if err := CheckMetadata(r.Metadata); err != nil {
-		return err
-	}
-	if err := CheckScopes("allowed_scopes", r.AllowedScopes); err != nil {
-		return err
-	}
-	if err := CheckScopes("default_scopes", r.DefaultScopes); err != nil {
-		return err
-	}
-	if err := checkWidenings(r.OwnerMayWiden); err != nil {
-		return err
-	}
-	if err := checkPolicy(r.Metadata, r.BoundCIDRs, r.AllowedScopes, r.DefaultScopes); err != nil {
+	err := cmp.Or(
+		CheckText("description", r.Description, MaxDescription),
+		CheckText("owner_template", r.OwnerTemplate, MaxDescription),
+		CheckMetadata(r.Metadata),
+		CheckScopes("allowed_scopes", r.AllowedScopes),
+		CheckScopes("default_scopes", r.DefaultScopes),
+		checkWidenings(r.OwnerMayWiden),
+		checkPolicy(r.Metadata, r.BoundCIDRs, r.AllowedScopes, r.DefaultScopes),
+		r.Limits.Check(),
+	)
+	if err != nil {
 		return err
 	}
 	if r.MaxKeysPerOwner > MaxKeysPerOwner {
@@ -105,9 +98,6 @@ func (r Role) Check(wrote func(field string) bool) error {
 	}
 	if r.MaxDelegationDepth > MaxDelegationDepth {
 		return Mistakef("max_delegation_depth is above %d", MaxDelegationDepth)
-	}
-	if err := r.Limits.Check(); err != nil {
-		return err
 	}
 	if wrote("default_scopes") && !scope.Within(r.DefaultScopes, r.AllowedScopes) {
 		return Mistake("default_scopes must lie within allowed_scopes")

@@ -123,7 +123,7 @@ func (s *Store) sweepOwner(ctx context.Context, owner string, step func()) (repa
 	if err := s.removeRosters(ctx, owner); err != nil {
 		return repaired, err
 	}
-	return repaired, s.removeOwner(ctx, owner)
+	return repaired, s.owners.discard(ctx, owner, true, func(o record.Owner) bool { return o.Generation == 0 })
 }
 
 func (s *Store) hasHints(ctx context.Context, owner string) (bool, error) {
@@ -132,11 +132,6 @@ func (s *Store) hasHints(ctx context.Context, owner string) (bool, error) {
 		return false, fmt.Errorf("list %s: %w", ownerKeys, err)
 	}
 	return len(left) > 0, nil
-}
-
-// removeOwner removes an owner that was never stopped.
-func (s *Store) removeOwner(ctx context.Context, owner string) error {
-	return s.owners.discard(ctx, owner, true, func(o record.Owner) bool { return o.Generation == 0 })
 }
 
 // sweepFolder removes the hints in one folder that lead to no record, or to one

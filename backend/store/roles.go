@@ -65,7 +65,8 @@ func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time, en
 	if err != nil || !found {
 		return err
 	}
-	return s.removeRole(ctx, name, role.UID)
+	// Whatever was changed of the role meanwhile.
+	return s.roles.discard(ctx, name, false, func(r record.Role) bool { return r.UID == role.UID })
 }
 
 // unusedRole is the role of this name, all of whose keys have ended.
@@ -80,11 +81,6 @@ func (s *Store) unusedRole(ctx context.Context, name string, now record.Time, en
 		err = record.ErrRoleInUse
 	}
 	return role, true, err
-}
-
-// removeRole removes the entry, whatever was changed of the role meanwhile.
-func (s *Store) removeRole(ctx context.Context, name, uid string) error {
-	return s.roles.discard(ctx, name, false, func(role record.Role) bool { return role.UID == uid })
 }
 
 // hasLiveKey looks through the role's hints until one leads to a key that has

@@ -14,11 +14,11 @@ type Code string
 const (
 	Valid             Code = "valid"
 	Invalid           Code = "invalid"
-	Revoked           Code = "revoked"
-	Expired           Code = "expired"
-	Superseded        Code = "superseded"
-	Disabled          Code = "disabled"
-	ParentEnded       Code = "parent_ended"
+	Revoked           Code = Code(record.Revoked)
+	Expired           Code = Code(record.Expired)
+	Superseded        Code = Code(record.Superseded)
+	Disabled          Code = Code(record.Disabled)
+	ParentEnded       Code = Code(record.ParentEnded)
 	IPDenied          Code = "ip_denied"
 	InsufficientScope Code = "insufficient_scope"
 	RateLimited       Code = "rate_limited"
@@ -70,22 +70,6 @@ func (d *Decision) Valid() bool { return d.Code == Valid }
 
 // Proven tells whether the presented text is a key of this mount.
 func (d *Decision) Proven() bool { return d.Version.Number != 0 }
-
-// codeOf maps a state that refuses. A state that it does not know refuses too.
-func codeOf(s record.State) Code {
-	switch s {
-	case record.Expired:
-		return Expired
-	case record.Superseded:
-		return Superseded
-	case record.Disabled:
-		return Disabled
-	case record.ParentEnded:
-		return ParentEnded
-	default:
-		return Revoked
-	}
-}
 
 // limitCode maps an outcome. One that it does not know refuses.
 func limitCode(o limit.Outcome) Code {

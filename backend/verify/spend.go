@@ -34,16 +34,10 @@ func (v *Verifier) limit(ctx context.Context, good Code, l *lineage.Lineage, cos
 }
 
 func (v *Verifier) take(ctx context.Context, line limit.Line, l *lineage.Lineage, cost int64, now record.Time) (verdict limit.Verdict, waited bool, err error) {
-	allowed := limit.Verdict{Outcome: limit.Allowed}
-	limited := line.Limited()
-	if len(l.Ancestors) == 0 {
-		if !limited {
-			return allowed, false, nil
-		}
-		verdict, err = v.Limiter.Take(ctx, []limit.Line{line}, cost, now)
-		return verdict, true, err
+	var chain []limit.Line // none is made for a key without ancestors, as most are
+	if len(l.Ancestors) > 0 {
+		chain = make([]limit.Line, 0, len(l.Ancestors)+1)
 	}
-	chain := make([]limit.Line, 0, len(l.Ancestors)+1)
 	for i := len(l.Ancestors) - 1; i >= 0; i-- {
 		k := &l.Ancestors[i].Key
 		above := limit.Line{ID: k.ID, Created: k.CreatedAt, Limits: k.Limits.Under(l.Standing.Role.Limits)}
@@ -51,8 +45,8 @@ func (v *Verifier) take(ctx context.Context, line limit.Line, l *lineage.Lineage
 			chain = append(chain, above)
 		}
 	}
-	if !limited && len(chain) == 0 {
-		return allowed, false, nil
+	if len(chain) == 0 && !line.Limited() {
+		return limit.Verdict{Outcome: limit.Allowed}, false, nil
 	}
 	verdict, err = v.Limiter.Take(ctx, append(chain, line), cost, now)
 	return verdict, true, err

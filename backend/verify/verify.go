@@ -114,7 +114,7 @@ func (v *Verifier) judge(l *lineage.Lineage, version record.Version, r Request, 
 	}
 	if state := l.Key.StateOf(&version, l.Standing, now); state != record.Active {
 		v.Resolver.Witness(l, now)
-		return codeOf(state), d
+		return Code(state), d
 	}
 	if !l.Admits(r.ClientIP) {
 		return IPDenied, d
@@ -150,5 +150,5 @@ func (v *Verifier) lookAgain(ctx context.Context, o *Observation, number int) (C
 	}
 	v.Resolver.Witness(&l, now)
 	o.Lineage, o.At = l, now // by which it is refused
-	return codeOf(state), nil
+	return Code(state), nil
 }
