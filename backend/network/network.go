@@ -137,12 +137,7 @@ func (l List) Length() (n int) {
 // address and addresses with a zone lie in none.
 func (l List) Contains(addr netip.Addr) bool {
 	addr = addr.Unmap()
-	for _, p := range l.networks {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.networks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // Within reports whether every network of the list lies inside one network of

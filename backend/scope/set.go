@@ -105,10 +105,5 @@ func (l lookup) covers(needed string) bool {
 	if l.sorted != nil {
 		return l.sorted.covers(needed)
 	}
-	for _, granted := range l.list {
-		if Covers(granted, needed) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.list, func(granted string) bool { return Covers(granted, needed) })
 }
