@@ -118,7 +118,7 @@ func cutParams(text string) (p Params, rest string, ok bool) {
 	if ok {
 		parallelism, rest, ok = cutNumber(rest, "p=", '$')
 	}
-	if !ok || parallelism > MaxParallelism { // it must fit the byte below
+	if !ok || parallelism > MaxParallelism { // else the conversion to a byte below would wrap
 		return Params{}, "", false
 	}
 	p.Parallelism = uint8(parallelism)

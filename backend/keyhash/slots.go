@@ -138,7 +138,7 @@ func (s *slots) leave(r *run) bool {
 	if r.waiters--; r.waiters == 0 {
 		s.drop(r)
 		s.unshare(r)
-		s.dispatch() // it may have kept smaller ones waiting for memory
+		s.dispatch() // a large run that left may have kept smaller ones waiting for memory
 	}
 	return true
 }

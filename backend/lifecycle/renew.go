@@ -38,7 +38,7 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 		if err != nil {
 			return err
 		}
-		k.Date(e.Clock.Dated) // else tidy would move what is renewed here with the rest
+		k.Date(e.Clock.Dated) // mended here, or tidy would move the renewed end with the other dates
 		now := e.Clock.Now()
 		v := k.Find(r.Version)
 		if v == nil {

@@ -26,7 +26,7 @@ func (k *Key) Date(dated func(Time) Time) (moved bool) {
 		v := &k.Versions[i]
 		move(shift(v.CreatedAt), &v.CreatedAt, &v.ExpiresAt, &v.Until)
 		move(shift(v.SupersededAt), &v.SupersededAt, &v.ValidUntil)
-		v.ValidUntil = min(v.ValidUntil, v.ExpiresAt) // it may have been replaced by today's clock
+		v.ValidUntil = min(v.ValidUntil, v.ExpiresAt) // a grace given since by the right clock may outlast it
 	}
 	return moved
 }

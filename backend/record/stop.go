@@ -69,7 +69,7 @@ func (s *Stop) EndOf(generation uint64) *Halt {
 			return &s.Halts[i]
 		}
 	}
-	return &Halt{Generation: s.Generation} // of which nothing else is known
+	return &Halt{Generation: s.Generation} // the halts are lost: when and why is not known
 }
 
 // lostStep is how many stops a mark that was lost may have counted in a second.

@@ -53,7 +53,7 @@ func (s set) below(granted string) set {
 		return s
 	}
 	if !strings.HasSuffix(granted, below) {
-		return nil // it covers itself, and is not there
+		return nil // no wildcard: it covers itself only, and the set does not have it
 	}
 	above := granted[:len(granted)-len(All)]
 	first := sort.Search(len(s), func(i int) bool { return s[i].scope >= granted })

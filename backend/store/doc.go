@@ -21,13 +21,13 @@
 // of its key, so what it calls ended has ended.
 //
 // Every change of a record goes one way, that of table.update: lock, read again
-// from storage, change, Put, update the cache, tell (see OnChange), unlock. Locks are by name, and never held
-// while a hash runs. They are taken in this order:
+// from storage, change, Put, update the cache, tell (see OnChange), unlock. Locks
+// are by name, and never held while a hash runs. They are taken in this order:
 //
 //	lock            held by, and over what                       an emergency takes it
-//	role's births   shared: issue, delegate, rotate, renew       no
+//	role's hold     shared: issue, delegate, rotate, renew       no
 //	                alone: a deletion, over a walk of its keys
-//	owner's room    shared: issue, delegate; alone where a       no
+//	owner's hold    shared: issue, delegate; alone where a       no
 //	                limit counts, and by tidy over a short list
 //	key             one change of it: reads, one to three Puts   revoke, the end of a
 //	                                                             lease, disable, delete

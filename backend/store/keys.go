@@ -99,7 +99,7 @@ func (s *Store) deleteKey(ctx context.Context, id string, quiet bool, keep func(
 		return false, err
 	case unreadable:
 	case err != nil, !found, keep(&k):
-		s.keys.cache.Drop(id) // see update
+		s.keys.cache.Drop(id) // what storage says was read: see table.update
 		return false, err
 	}
 	if err := s.keys.remove(ctx, id, quiet); err != nil {

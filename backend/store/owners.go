@@ -24,9 +24,9 @@ func (s *Store) HoldOwner(name string, exclusive bool) (release func()) {
 	case name == "":
 		return func() {}
 	case exclusive:
-		return s.rooms.hold(name, alone)
+		return s.ownerHolds.hold(name, alone)
 	default:
-		return s.rooms.hold(name, shared)
+		return s.ownerHolds.hold(name, shared)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // caller saw of it.
 func (s *Store) UsePrefix(ctx context.Context, name string, role record.Role, prefix string) error {
 	if role.Prefixes.Last(prefix) {
-		return nil // as almost always: no lock is taken
+		return nil // the usual case, which takes no lock
 	}
 	return s.UpdatePrefixes(ctx, name, role.UID, func(p *record.Prefixes) error { return p.Use(prefix) })
 }

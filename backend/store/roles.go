@@ -17,7 +17,7 @@ func (s *Store) Role(ctx context.Context, name string) (record.Role, bool, error
 
 // HoldRole keeps the role from being deleted until release. It may be changed and
 // stopped: that waits for nobody, and whoever holds the role looks again.
-func (s *Store) HoldRole(name string) (release func()) { return s.births.hold(name, shared) }
+func (s *Store) HoldRole(name string) (release func()) { return s.roleHolds.hold(name, shared) }
 
 // UpdateRole changes the role under its lock, or makes it. Whatever else changes a
 // role's entry waits meanwhile, a stop among it, so change does nothing that takes
@@ -60,7 +60,7 @@ func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time, en
 	if err != nil || !found {
 		return err
 	}
-	defer s.births.hold(name, alone)()
+	defer s.roleHolds.hold(name, alone)()
 	role, found, err = s.unusedRole(ctx, name, now, ended)
 	if err != nil || !found {
 		return err
@@ -73,7 +73,7 @@ func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time, en
 func (s *Store) unusedRole(ctx context.Context, name string, now record.Time, ended func(record.Key) (bool, error)) (role record.Role, found bool, err error) {
 	role, found, err = s.roles.fresh(ctx, name)
 	if err != nil || !found {
-		s.roles.cache.Drop(name) // see update
+		s.roles.cache.Drop(name) // what storage says was read: see table.update
 		return role, false, err
 	}
 	inUse, err := s.hasLiveKey(ctx, name, role, now, ended)

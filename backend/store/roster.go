@@ -42,7 +42,7 @@ func (s *Store) Enrol(ctx context.Context, k record.Key, role record.Role, now r
 	named := len(r.Keys)
 	begun, live := err == nil && r.Count == role.Count() && now >= r.Struck, named
 	if begun && live >= role.MaxKeysPerOwner {
-		if live, err = s.cross(ctx, &r, role.MaxKeysPerOwner, now, judge); err != nil {
+		if live, err = s.strikeOff(ctx, &r, role.MaxKeysPerOwner, now, judge); err != nil {
 			return err
 		}
 		// A key beyond those that are named may be in the place of one that has
@@ -57,9 +57,9 @@ func (s *Store) Enrol(ctx context.Context, k record.Key, role record.Role, now r
 	}
 	full := live >= role.MaxKeysPerOwner
 	if full && begun && len(r.Keys) == named {
-		return record.ErrOwnerFull // as it was: a refusal that is repeated writes nothing
+		return record.ErrOwnerFull // nothing was struck off, so a refusal that is repeated writes nothing
 	}
-	if !full && !slices.Contains(r.Keys, k.ID) { // as after a try that was undone
+	if !full && !slices.Contains(r.Keys, k.ID) { // a try that was undone may have entered it
 		r.Keys = append(r.Keys, k.ID)
 	}
 	if err := write(ctx, s.storage, path, r); err != nil {
@@ -71,9 +71,9 @@ func (s *Store) Enrol(ctx context.Context, k record.Key, role record.Role, now r
 	return nil
 }
 
-// cross strikes keys off that have ended, until enough are found that live, and
-// answers how many do.
-func (s *Store) cross(ctx context.Context, r *roster, enough int, now record.Time, judge Judge) (live int, err error) {
+// strikeOff takes keys off the roster that have ended, until enough are found that
+// live, and answers how many do.
+func (s *Store) strikeOff(ctx context.Context, r *roster, enough int, now record.Time, judge Judge) (live int, err error) {
 	kept := r.Keys[:0]
 	for i, id := range r.Keys {
 		lives, stays, err := s.counts(ctx, id, now, judge)
@@ -201,7 +201,7 @@ func (c *checker) checkRosters(ctx context.Context) error {
 		owner, name, _ := strings.Cut(strings.TrimPrefix(path, rosterFolder), "/")
 		role, found, err := read[record.Role](ctx, c.storage, roleFolder+name)
 		if errors.Is(err, ErrUnreadable) {
-			continue // it is a problem already
+			continue // Check has reported the role already
 		}
 		if err != nil {
 			return err

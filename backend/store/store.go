@@ -49,8 +49,8 @@ type Store struct {
 
 	changed func(kind Kind, name string)
 
-	births locks // of roles: shared by what makes keys or lengthens their lives
-	rooms  locks // of owners: shared by what makes keys of theirs, or held to count these
+	roleHolds  locks // by role: shared by what makes keys of it or lengthens their lives
+	ownerHolds locks // by owner: shared by what makes keys of it, exclusive for counting them
 
 	usage usageLog
 

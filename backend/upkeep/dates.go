@@ -24,7 +24,7 @@ func (s *sweep) settled() bool {
 func (s *sweep) date(ctx context.Context, k *record.Key) error {
 	ticks := s.mount.Clock
 	if !ticks.Settled(0) {
-		return nil // by which clock?
+		return nil // the clock is in doubt: nothing is dated by it
 	}
 	change := func(k *record.Key) error {
 		moved := k.Date(ticks.Dated)

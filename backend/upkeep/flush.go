@@ -125,7 +125,7 @@ func (f *Flusher) merge(ctx context.Context) {
 // lost. It takes a bounded time: Vault holds its state lock meanwhile.
 func (f *Flusher) Stop() {
 	deadline := time.Now().Add(stopTime)
-	go f.merger.stop() // it leaves nothing that the next would not do
+	go f.merger.stop() // what it does not finish, the next merge does
 	if !f.worker.stop() {
 		return
 	}

@@ -51,7 +51,7 @@ func (m *Mount) turned(ctx context.Context, name string, config record.Config) (
 		return role, true, nil
 	}
 	err = m.Store.UsePrefix(ctx, name, role, today)
-	if err != nil && !errors.As(err, new(record.Conflict)) { // it has too many
+	if err != nil && !errors.As(err, new(record.Conflict)) { // a role with too many prefixes stays as it is
 		return role, false, record.Except(err, record.ErrRoleNotFound)
 	}
 	return m.Store.Role(ctx, name)

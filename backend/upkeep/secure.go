@@ -70,7 +70,7 @@ func (f *Flusher) Observe(o verify.Observation) {
 	}
 	f.uses.Touch(o.Lineage.Key.ID, o.Decision.Version.Number, o.At)
 	for i := range o.Lineage.Ancestors {
-		f.uses.Touch(o.Lineage.Ancestors[i].Key.ID, 0, o.At) // of no version
+		f.uses.Touch(o.Lineage.Ancestors[i].Key.ID, 0, o.At) // version 0: through a child, and by no version of its own
 	}
 	if !f.secured.Load() {
 		return

@@ -51,7 +51,7 @@ func (s *sweep) run(ctx context.Context) error {
 	if s.unsettled || !s.settled() {
 		return ErrUnsettled
 	}
-	if s.unreadable == 0 { // else nobody knows what they carry
+	if s.unreadable == 0 { // a key that cannot be read may carry any prefix
 		if err := s.mount.dropPrefixes(ctx, s.carriers); err != nil {
 			return err
 		}
