@@ -1,9 +1,14 @@
 package record
 
-// UsageGap is the time before a crash whose uses may not have reached storage.
+// UsageGap is a time of which uses may not have reached storage. A process that
+// flushed at 12:00 is killed at 12:20, and the next begins at 13:21: the gap is
+// from 12:00 before 13:21, whether the flushes of 12:01 to 12:20 failed or nobody
+// had anything to write. Under an idle_timeout of 25h a key last used the day
+// before at 11:30 is not idle at 12:00, so it counts as used until 13:21 and ends
+// at 14:21 the day after; one last used at 10:30 had ended by then, and stays so.
 type UsageGap struct {
-	Before Time    `json:"before"` // the next process had begun by then
-	Slack  Seconds `json:"slack"`  // for how long before the crash nothing may have been written
+	From   Time `json:"from"`   // all uses were written by then
+	Before Time `json:"before"` // the next process had begun by then
 }
 
 // UsageGaps are all gaps that may still matter, oldest first.
@@ -19,18 +24,17 @@ func (g UsageGaps) Add(gap UsageGap) UsageGaps {
 	if len(added) <= maxGaps {
 		return added
 	}
-	oldest, next := added[0], added[1]
-	added[1] = UsageGap{Before: next.Before, Slack: next.Before.Sub(oldest.Before) + oldest.Slack}
+	added[1].From = min(added[0].From, added[1].From)
 	return added[1:]
 }
 
 // Credit is the latest moment at which a key may have been used that is known to
 // have been active then. A key that had not been idle for its timeout when a gap
-// began may have been used up to the crash: none must end too early for what was
+// began may have been used up to its end: none must end too early for what was
 // lost.
 func (g UsageGaps) Credit(active Time, timeout Seconds) Time {
 	for _, gap := range g {
-		if active < gap.Before && active.Add(timeout) >= gap.Before.Add(-gap.Slack) {
+		if active < gap.Before && active.Add(timeout) >= gap.From {
 			active = gap.Before
 		}
 	}

@@ -92,7 +92,7 @@ func TestUsesOnlyMoveForward(t *testing.T) {
 func TestAKeyThatWasActiveBeforeACrashMayHaveBeenUsedUpToIt(t *testing.T) {
 	t.Parallel()
 	const timeout = record.Seconds(100)
-	gap := record.UsageGap{Before: 1000, Slack: 30} // nothing may have been written since 970
+	gap := record.UsageGap{From: 970, Before: 1000}
 	for name, tc := range map[string]struct {
 		gaps         record.UsageGaps
 		active, want record.Time
@@ -104,8 +104,8 @@ func TestAKeyThatWasActiveBeforeACrashMayHaveBeenUsedUpToIt(t *testing.T) {
 		"not idle yet when the gap began":           {record.UsageGaps{gap}, 870, 1000},
 		"idle a second before the gap began":        {record.UsageGaps{gap}, 869, 869},
 		"never used, and idle for long":             {record.UsageGaps{gap}, 10, 10},
-		"through a second crash":                    {record.UsageGaps{gap, {Before: 1110, Slack: 30}}, 880, 1110},
-		"not through a second one that is too late": {record.UsageGaps{gap, {Before: 1131, Slack: 30}}, 880, 1000},
+		"through a second crash":                    {record.UsageGaps{gap, {From: 1080, Before: 1110}}, 880, 1110},
+		"not through a second one that is too late": {record.UsageGaps{gap, {From: 1101, Before: 1131}}, 880, 1000},
 	} {
 		if got := tc.gaps.Credit(tc.active, timeout); got != tc.want {
 			t.Errorf("%s: %d, want %d", name, got, tc.want)
@@ -123,7 +123,7 @@ func TestManyCrashesCostNoKeyItsLife(t *testing.T) {
 		at := record.Time(1000)
 		for range 60 {
 			at = at.Add(1 + record.Seconds(random.Int64N(200)))
-			gap := record.UsageGap{Before: at, Slack: record.Seconds(random.Int64N(60))}
+			gap := record.UsageGap{From: at.Add(-record.Seconds(random.Int64N(60))), Before: at}
 			all, kept = append(all, gap), kept.Add(gap)
 			if len(kept) > 16 {
 				t.Fatalf("%d gaps are kept", len(kept))

@@ -34,6 +34,9 @@ const (
 // usageDelta is what was used between two flushes, or a part of it.
 type usageDelta struct {
 	Uses map[string]record.Uses `json:"uses"`
+	// At is when all was written that was used before, in this delta and those before
+	// it; 0 where other parts follow.
+	At record.Time `json:"at"`
 
 	number uint64
 	bytes  int // about how long it is
@@ -83,8 +86,10 @@ type usageLog struct {
 	stored  []usageDelta           // in order
 	bytes   int                    // of the stored ones
 	next    uint64
+	written record.Time // all uses until then are stored, whatever happens
 	mark    usageMark
 	damaged error // some delta cannot be read
+	begun   bool  // this process has left its mark
 }
 
 // Uses are the last uses of one key, as stored or added. The deltas are looked at
@@ -117,9 +122,14 @@ func (s *Store) AddUses(uses map[string]record.Uses) {
 	}
 }
 
-// WriteUses writes what was added. What storage may not have after an error is
-// written again, as it was and before anything else, by the next call.
-func (s *Store) WriteUses(ctx context.Context) error {
+// markTime is how old what storage knows of the last flush may become where nobody
+// uses a key.
+const markTime = record.Seconds(300)
+
+// WriteUses writes what was added, which is all that was used until now. What
+// storage may not have after an error is written again, as it was and before
+// anything else, by the next call.
+func (s *Store) WriteUses(ctx context.Context, now record.Time) error {
 	if err := s.loadUsage(ctx); err != nil {
 		return err
 	}
@@ -129,12 +139,18 @@ func (s *Store) WriteUses(ctx context.Context) error {
 	if err := s.writeSealed(ctx); err != nil {
 		return err
 	}
-	u.seal()
-	return s.writeSealed(ctx)
+	u.seal(now)
+	if err := s.writeSealed(ctx); err != nil {
+		return err
+	}
+	if !u.begun || u.written <= now && now < u.written.Add(markTime) {
+		return nil
+	}
+	return s.putUsageMark(ctx, u.mark, now)
 }
 
-// seal makes deltas of what was added.
-func (u *usageLog) seal() {
+// seal makes deltas of what was added until now.
+func (u *usageLog) seal(now record.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	var d *usageDelta
@@ -146,6 +162,9 @@ func (u *usageLog) seal() {
 		}
 		d.Uses[id] = uses
 		d.bytes += usageBytes(uses)
+	}
+	if d != nil {
+		d.At = now
 	}
 	u.open = nil
 }
@@ -160,6 +179,9 @@ func (s *Store) writeSealed(ctx context.Context) error {
 		u.mu.Lock()
 		u.sealed = slices.Clone(u.sealed[1:])
 		u.keep(slices.Concat(u.stored, []usageDelta{d}))
+		if d.At != 0 {
+			u.written = d.At
+		}
 		u.mu.Unlock()
 	}
 	return nil
@@ -201,6 +223,10 @@ func (s *Store) loadUsage(ctx context.Context) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.keep(stored)
+	u.written = max(u.written, mark.At)
+	for _, d := range stored {
+		u.written = max(u.written, d.At)
+	}
 	u.mark, u.damaged, u.next = mark, damaged, max(u.next, mark.Next, next, 1)
 	u.seen.Store(changes + 1)
 	return nil

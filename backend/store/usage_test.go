@@ -18,7 +18,7 @@ func usesOf(at record.Time) record.Uses { return record.Uses{{Version: 1, At: at
 func flush(t *testing.T, s *store.Store, uses map[string]record.Uses) {
 	t.Helper()
 	s.AddUses(uses)
-	if err := s.WriteUses(t.Context()); err != nil {
+	if err := s.WriteUses(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -125,7 +125,7 @@ func TestADeltaKeepsItsNumberAndItsContent(t *testing.T) {
 		}
 		s.AddUses(map[string]record.Uses{one: usesOf(1500)})
 		for range 3 {
-			if err := s.WriteUses(t.Context()); !errors.Is(err, errDisk) {
+			if err := s.WriteUses(t.Context(), 0); !errors.Is(err, errDisk) {
 				t.Errorf("%s: it answered %v", name, err)
 			}
 			s.AddUses(map[string]record.Uses{one: usesOf(1600), other: usesOf(1600)})

@@ -2,10 +2,12 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
@@ -24,7 +26,7 @@ func TestTheMarkTellsHowTheLastProcessEnded(t *testing.T) {
 		t.Errorf("of a new mount it tells %v", gaps)
 	}
 	crashed := takeOver(2000)
-	if want := (record.UsageGaps{{Before: 2000, Slack: 30}}); !slices.Equal(crashed, want) {
+	if want := (record.UsageGaps{{From: 1000, Before: 2000}}); !slices.Equal(crashed, want) {
 		t.Errorf("after a crash it tells %v", crashed)
 	}
 	if err := s.EndUsage(t.Context(), crashed); err != nil {
@@ -45,5 +47,63 @@ func TestTheMarkTellsHowTheLastProcessEnded(t *testing.T) {
 		if _, err := s.TakeOverUsage(t.Context(), 6000, 30); !errors.Is(err, errDisk) {
 			t.Errorf("with trouble it answered %v", err)
 		}
+	}
+}
+
+func TestAGapBeginsWithTheLastFlushThatSucceeded(t *testing.T) {
+	t.Parallel()
+	many := map[string]record.Uses{}
+	for n := range 6000 { // two deltas
+		many[idIn(fmt.Sprintf("%02d", n%100), n)] = usesOf(1900)
+	}
+	uses := map[string]record.Uses{one: usesOf(1400)}
+	second := memory.Before(memory.On("put", "usage/delta/3", errDisk))
+	for name, tc := range map[string]struct {
+		then func(t *testing.T, d *memory.Storage, s *store.Store)
+		from record.Time
+	}{
+		"with uses":     {func(*testing.T, *memory.Storage, *store.Store) {}, 1500},
+		"merged since":  {func(t *testing.T, _ *memory.Storage, s *store.Store) { compact(t, s) }, 1500},
+		"a quiet while": {func(t *testing.T, _ *memory.Storage, s *store.Store) { flushAt(t, s, 1700, nil) }, 1500},
+		"a longer one":  {func(t *testing.T, _ *memory.Storage, s *store.Store) { flushAt(t, s, 1800, nil) }, 1800},
+		"a part of one": {func(t *testing.T, d *memory.Storage, s *store.Store) {
+			d.Intercept(second)
+			if s.AddUses(many); s.WriteUses(t.Context(), 1950) == nil {
+				t.Error("all was written")
+			}
+			d.Intercept(nil)
+		}, 1500},
+		"another that failed": {func(t *testing.T, d *memory.Storage, s *store.Store) {
+			d.Intercept(memory.Before(memory.On("put", "usage/", errDisk)))
+			if s.AddUses(uses); s.WriteUses(t.Context(), 1950) == nil {
+				t.Error("it was written")
+			}
+			d.Intercept(nil)
+		}, 1500},
+		"its mark damaged":       {func(_ *testing.T, d *memory.Storage, _ *store.Store) { d.Plant("usage/mark", "no") }, 1500},
+		"a clock that was ahead": {func(t *testing.T, _ *memory.Storage, s *store.Store) { flushAt(t, s, 90_000, nil) }, 9970},
+		"one that was set back": {func(t *testing.T, _ *memory.Storage, s *store.Store) {
+			flushAt(t, s, 90_000, nil)
+			flushAt(t, s, 2000, nil)
+		}, 2000},
+	} {
+		d, s := mount(t, one)
+		if _, err := s.TakeOverUsage(t.Context(), 1000, 30); err != nil {
+			t.Fatal(err)
+		}
+		flushAt(t, s, 1500, uses)
+		tc.then(t, d, s)
+		gaps, err := store.New(d).TakeOverUsage(t.Context(), 10_000, 30)
+		if want := (record.UsageGaps{{From: tc.from, Before: 10_000}}); err != nil || !slices.Equal(gaps, want) {
+			t.Errorf("%s: it tells %v, %v, want %v", name, gaps, err, want)
+		}
+	}
+}
+
+func flushAt(t *testing.T, s *store.Store, now record.Time, uses map[string]record.Uses) {
+	t.Helper()
+	s.AddUses(uses)
+	if err := s.WriteUses(t.Context(), now); err != nil {
+		t.Fatal(err)
 	}
 }

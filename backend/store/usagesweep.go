@@ -78,7 +78,7 @@ func (s *Store) removeDeltas(ctx context.Context, deltas []usageDelta) error {
 	u := &s.usage
 	u.writing.Lock()
 	defer u.writing.Unlock()
-	if err := s.putUsageMark(ctx, u.mark); err != nil {
+	if err := s.putUsageMark(ctx, u.mark, u.written); err != nil {
 		return err
 	}
 	for _, gone := range deltas {

@@ -103,7 +103,7 @@ func (f *Flusher) flushWhenDue(ctx context.Context, last *time.Time) (wait time.
 		return wait
 	}
 	*last = time.Now()
-	err = errors.Join(f.uses.Flush(ctx), f.meter.Settle(ctx, interval))
+	err = errors.Join(f.uses.Flush(ctx, f.mount.Clock.Now()), f.meter.Settle(ctx, interval))
 	if err != nil && ctx.Err() == nil {
 		f.mount.Logger.Error("last uses and quotas were not all written", "error", err)
 	}
@@ -149,7 +149,7 @@ func (f *Flusher) writeAll(deadline time.Time) {
 func (f *Flusher) flushLast(ctx context.Context, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	if err := f.uses.Flush(ctx); err != nil {
+	if err := f.uses.Flush(ctx, f.mount.Clock.Now()); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

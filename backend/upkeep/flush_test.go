@@ -216,3 +216,47 @@ func TestTroubleWithAFlushIsLoggedAndTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+// What a crash may have lost is what came since the last flush that succeeded,
+// however long the mount was down.
+func TestAKeyThatWasUsedBeforeACrashLivesOn(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		idle    record.Seconds // since its last use that is stored, at the last flush
+		refused record.Seconds // how long flushes were refused before the crash
+		down    record.Seconds
+		lives   bool
+	}{
+		"down for an hour":           {24 * hour, 0, 61 * 60, true},
+		"down for a day":             {24 * hour, 0, 24 * hour, true},
+		"refused for some time":      {25*hour - 300, 15 * 60, 60, true},
+		"idle before the last flush": {25*hour + 1, 15 * 60, 61 * 60, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.interval(30)
+			w.role("web", func(r *record.Role) { r.TTL, r.IdleTimeout = 90*hour, 25*hour })
+			m := w.issue()
+			f := w.flusher()
+			w.clock.Move(tc.idle)
+			time.Sleep(31 * time.Second)
+			synctest.Wait()
+			w.disk.Intercept(memory.Before(fails("put", "usage/")))
+			w.clock.Move(tc.refused)
+			w.uses.Touch(m.Key.ID, 1, w.clock.Now())
+			time.Sleep(31 * time.Second)
+			synctest.Wait()
+			f.worker.stop() // a crash: no last flush
+			w.disk.Intercept(nil)
+			w.clock.Move(tc.down)
+			w.Store = store.New(w.disk)
+			w.kept.Store = w.Store
+			f = w.flusher()
+			defer f.Stop()
+			active, err := w.uses.ActiveUntil(t.Context(), m.Key.ID, m.Key.CreatedAt, 25*hour)
+			if lives := w.clock.Now() < active.Add(25*hour); err != nil || lives != tc.lives {
+				t.Errorf("%s: it was active until %+d, %v", name, active.Sub(start), err)
+			}
+		})
+	}
+}

@@ -77,5 +77,5 @@ func (f *Flusher) Observe(o verify.Observation) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
-	f.report(f.uses.Flush(ctx))
+	f.report(f.uses.Flush(ctx, f.mount.Clock.Now()))
 }

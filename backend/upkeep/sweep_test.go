@@ -117,7 +117,7 @@ func TestTidyRemovesQuotasAndUsesWithTheirKeys(t *testing.T) {
 			t.Fatal(d.Code, err)
 		}
 	}
-	w.must(w.uses.Flush(t.Context()))
+	w.must(w.uses.Flush(t.Context(), 0))
 	w.revokeNow(m)
 	w.clock.Move(1)
 	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 1 || s.EntriesRepaired != 0 {

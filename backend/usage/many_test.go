@@ -41,14 +41,14 @@ func TestTouchesAndFlushesAtOnceLoseNothing(t *testing.T) {
 			d.mu.Lock()
 			d.broken = i%3 == 0
 			d.mu.Unlock()
-			_ = tr.Flush(context.Background())
+			_ = tr.Flush(context.Background(), 0)
 		}
 	})
 	touching.Wait()
 	close(done)
 	flushing.Wait()
 	d.broken = false
-	if err := tr.Flush(t.Context()); err != nil {
+	if err := tr.Flush(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]record.Uses{}

@@ -1,9 +1,9 @@
 // Package usage remembers when keys were last used.
 //
 // A verification only touches memory. What was touched is flushed to storage
-// from time to time, many keys in one entry; it never touches a key's record. A crash loses at most what one flush interval
-// gathered, so a key that was not idle before one counts as used up to it: no key
-// is taken for idle too early.
+// from time to time, many keys in one entry; it never touches a key's record. A
+// crash loses what came since the last flush, so a key that was not idle then counts
+// as used until the next process began: none is taken for idle too early.
 package usage
 
 import (
@@ -22,8 +22,9 @@ type Storage interface {
 	Uses(ctx context.Context, id string) (record.Uses, error)
 	// AddUses takes these, which Uses answers from then on. It waits for nothing.
 	AddUses(uses map[string]record.Uses)
-	// WriteUses writes what was added, at the next call where it fails.
-	WriteUses(ctx context.Context) error
+	// WriteUses writes what was added, which is all until now, at the next call
+	// where it fails.
+	WriteUses(ctx context.Context, now record.Time) error
 }
 
 // partCount spreads touches over independent locks.
@@ -58,7 +59,7 @@ func New(storage Storage, size int, writable func() bool, now record.Time) *Trac
 		known:    cache.New[string, record.Uses](size),
 		born:     now,
 	}
-	t.Recover(record.UsageGaps{{Before: now, Slack: record.MaxFlushInterval}})
+	t.Recover(record.UsageGaps{{From: now.Add(-record.MaxFlushInterval), Before: now}})
 	for i := range t.parts {
 		t.parts[i].touched = make(map[string]record.Uses)
 	}
@@ -133,7 +134,7 @@ func (t *Tracker) Forget(id string) {
 
 // Flush writes what was touched since the last flush. What could not be written
 // is written by the next.
-func (t *Tracker) Flush(ctx context.Context) error {
+func (t *Tracker) Flush(ctx context.Context, now record.Time) error {
 	if !t.writable() {
 		return nil
 	}
@@ -142,7 +143,7 @@ func (t *Tracker) Flush(ctx context.Context) error {
 	for i := range t.parts {
 		t.parts[i].handOver(t.storage, t.known)
 	}
-	if err := t.storage.WriteUses(ctx); err != nil {
+	if err := t.storage.WriteUses(ctx, now); err != nil {
 		return fmt.Errorf("flush last uses: %w", err)
 	}
 	return nil

@@ -47,7 +47,7 @@ func (d *disk) AddUses(uses map[string]record.Uses) {
 	}
 }
 
-func (d *disk) WriteUses(context.Context) error {
+func (d *disk) WriteUses(context.Context, record.Time) error {
 	if d.during != nil {
 		d.during()
 	}
@@ -99,7 +99,7 @@ func TestAUseIsKnownAtOnceAndStoredByTheFlush(t *testing.T) {
 		t.Errorf("before the flush it is %v, stored %v", got, d.stored)
 	}
 	for range 2 {
-		if err := tr.Flush(t.Context()); err != nil {
+		if err := tr.Flush(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestAFlushNeverMovesAUseBack(t *testing.T) {
 	if got := uses(t, tr, "a"); got.Of(1) != 2000 {
 		t.Errorf("before the flush it is %v", got)
 	}
-	if err := tr.Flush(t.Context()); err != nil || d.stored["a"].Of(1) != 2000 || uses(t, tr, "a").Of(1) != 2000 {
+	if err := tr.Flush(t.Context(), 0); err != nil || d.stored["a"].Of(1) != 2000 || uses(t, tr, "a").Of(1) != 2000 {
 		t.Errorf("stored is %v, %v", d.stored["a"], err)
 	}
 }
@@ -135,14 +135,14 @@ func TestWhatAFailedFlushDidNotWriteIsWrittenByTheNext(t *testing.T) {
 	tr.Touch("b", 1, 1500)
 	d.broken = true
 	d.during = func() { tr.Touch("b", 1, 1600); tr.Touch("b", 2, 1550) }
-	if err := tr.Flush(t.Context()); !errors.Is(err, errDisk) || len(d.stored) != 0 {
+	if err := tr.Flush(t.Context(), 0); !errors.Is(err, errDisk) || len(d.stored) != 0 {
 		t.Errorf("it answered %v; stored are %v", err, d.stored)
 	}
 	if got := uses(t, tr, "b"); got.Of(1) != 1600 || got.Of(2) != 1550 {
 		t.Errorf("what was not written is %v", got)
 	}
 	d.during, d.broken = nil, false
-	if err := tr.Flush(t.Context()); err != nil || d.stored["a"].Of(1) != 1500 || d.stored["b"].Of(1) != 1600 || d.stored["b"].Of(2) != 1550 {
+	if err := tr.Flush(t.Context(), 0); err != nil || d.stored["a"].Of(1) != 1500 || d.stored["b"].Of(1) != 1600 || d.stored["b"].Of(2) != 1550 {
 		t.Errorf("then it answered %v; stored are %v", err, d.stored)
 	}
 }
@@ -157,7 +157,7 @@ func TestAUseOnItsWayToStorageIsKnown(t *testing.T) {
 			t.Errorf("during the flush it is %v", got)
 		}
 	}
-	if err := tr.Flush(t.Context()); err != nil {
+	if err := tr.Flush(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -165,7 +165,7 @@ func TestAUseOnItsWayToStorageIsKnown(t *testing.T) {
 func TestUntilWhenAKeyWasActive(t *testing.T) {
 	t.Parallel()
 	const timeout = record.Seconds(200)
-	crash := record.UsageGaps{{Before: born, Slack: 30}}
+	crash := record.UsageGaps{{From: born - 30, Before: born}}
 	for name, tc := range map[string]struct {
 		gaps    record.UsageGaps
 		stored  record.Time
@@ -219,7 +219,7 @@ func TestANodeThatMayNotWriteHasNoSay(t *testing.T) {
 	if _, err := tr.ActiveUntil(t.Context(), "a", 400, 100); !errors.Is(err, record.ErrElsewhere) {
 		t.Errorf("it answered %v", err)
 	}
-	if err := tr.Flush(t.Context()); err != nil || d.merges != 0 {
+	if err := tr.Flush(t.Context(), 0); err != nil || d.merges != 0 {
 		t.Errorf("it wrote %d times, %v", d.merges, err)
 	}
 	d.stored["a"] = record.Uses{{Version: 1, At: 2000}}
@@ -235,7 +235,7 @@ func TestOfAKeyThatIsGoneNothingIsWritten(t *testing.T) {
 	tr := tracker(d)
 	tr.Touch("a", 1, 1500)
 	tr.Forget("a")
-	if err := tr.Flush(t.Context()); err != nil || d.merges != 0 {
+	if err := tr.Flush(t.Context(), 0); err != nil || d.merges != 0 {
 		t.Errorf("it wrote %v, %v", d.stored, err)
 	}
 }
@@ -263,7 +263,7 @@ func TestWhatIsTouchedIsNeverEvicted(t *testing.T) {
 		tr.Touch(fmt.Sprintf("%04d", i), 1, 1500)
 		uses(t, tr, fmt.Sprintf("%04d", i))
 	}
-	if err := tr.Flush(t.Context()); err != nil || len(d.stored) != 2000 {
+	if err := tr.Flush(t.Context(), 0); err != nil || len(d.stored) != 2000 {
 		t.Fatalf("%d were written, %v", len(d.stored), err)
 	}
 	for id := range maps.Keys(d.stored) {
