@@ -159,20 +159,12 @@ func decodeDuration(name string, value any) (record.Seconds, error) {
 var countGrammar = regexp.MustCompile(`^(?:0|[1-9]\d{0,17})$`)
 
 func decodeCount(name string, value any) (int64, error) {
-	mistake := record.Mistakef("%s must be a whole number that is not negative", name)
-	if s, ok := value.(string); ok {
-		if !countGrammar.MatchString(s) {
-			return 0, mistake
-		}
-		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			return 0, mistake
-		}
-		return n, nil
+	if s, ok := value.(string); ok && countGrammar.MatchString(s) {
+		return strconv.ParseInt(s, 10, 64) // 18 digits always fit
 	}
 	n, ok := wholeNumber(value)
 	if !ok || n < 0 {
-		return 0, mistake
+		return 0, record.Mistakef("%s must be a whole number that is not negative", name)
 	}
 	return n, nil
 }

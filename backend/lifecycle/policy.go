@@ -45,15 +45,10 @@ func (e *Engine) DeleteRole(ctx context.Context, name string) error {
 	if !record.ValidName(name) {
 		return nil
 	}
-	return e.Store.DeleteRole(ctx, name, e.Clock.Now(), e.ended(ctx))
-}
-
-// ended tells of a record whether its key has ended.
-func (e *Engine) ended(ctx context.Context) func(record.Key) (bool, error) {
-	return func(k record.Key) (bool, error) {
+	return e.Store.DeleteRole(ctx, name, e.Clock.Now(), func(k record.Key) (ended bool, err error) {
 		l, err := e.Resolve(ctx, k)
 		return k.Ended(l.Standing, e.Clock.Now()), err
-	}
+	})
 }
 
 // UpdateConfig changes the configuration of the mount.

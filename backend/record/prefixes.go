@@ -50,11 +50,6 @@ func (p *Prefixes) Drop(carried func(prefix string) bool) bool {
 
 // With is all of them, a new one first: what a scanner looks for.
 func (p Prefixes) With(prefix string) []string {
-	all := []string{prefix}
-	for _, used := range p.Used {
-		if used != prefix {
-			all = append(all, used)
-		}
-	}
-	return all
+	others := slices.DeleteFunc(slices.Clone(p.Used), func(used string) bool { return used == prefix })
+	return append([]string{prefix}, others...)
 }
