@@ -10,7 +10,7 @@ import (
 )
 
 // idleQueue bounds how many idle ends wait to be written down. What does not fit
-// is noted in memory all the same, and written by tidy.
+// is noted in memory all the same, and written by the next request or by tidy.
 const idleQueue = 1024
 
 // IdleEnds writes down that keys ended because nobody used them. Verify refuses
@@ -45,13 +45,14 @@ func (i *IdleEnds) Observe(o verify.Observation) {
 }
 
 // look takes what ended because nobody used it: in memory before the answer leaves,
-// and into its record soon.
+// and into its record soon. It is offered with each request until its record says
+// so: the queue may have been full, or storage in trouble.
 func (i *IdleEnds) look(l *lineage.Lineage, now record.Time, code verify.Code) {
 	k, s := &l.Key, l.Standing
 	switch {
 	case code == verify.Valid:
 		i.mount.Resolver.Ends.Used(k.ID)
-	case k.Idle(s, now) && !s.Seen.Idle && k.RevokedAt == 0 && now < k.Newest().ExpiresAt:
+	case k.Idle(s, now) && k.RevokedAt == 0 && now < k.Newest().ExpiresAt:
 		active := max(k.CreatedAt, s.LastUsed)
 		i.mount.Resolver.Ends.NoteIdle(k.ID, active)
 		i.Note(k.ID, k.IdleEnd(s), active)

@@ -174,3 +174,26 @@ func TestAKeyThatNobodyUsedIsToldUntilItIsNoted(t *testing.T) {
 		})
 	}
 }
+
+func TestAnIdleEndThatWasNotWrittenIsOfferedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, ends := idling(t)
+		defer ends.Stop()
+		m := w.issue()
+		w.clock.Move(hour)
+		w.disk.Intercept(memory.Before(fails("put", "key/")))
+		if got := w.code(m); got != verify.Expired {
+			t.Errorf("it is %s", got)
+		}
+		synctest.Wait()
+		w.disk.Intercept(nil)
+		if got := w.code(m); got != verify.Expired {
+			t.Errorf("it is %s", got)
+		}
+		synctest.Wait()
+		if end := w.key(m.Key.ID).Versions[0].ExpiresAt; end != start.Add(hour) {
+			t.Errorf("it expires at %+d", end.Sub(start))
+		}
+	})
+}
