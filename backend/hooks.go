@@ -24,7 +24,10 @@ func (m *mount) start(ctx context.Context) {
 	if !m.configure(ctx) || !m.node.writable() {
 		return
 	}
-	m.ensureTagKey(ctx)
+	// Until that worked the paths that need the tag key fail.
+	if err := m.store.EnsureTagKey(ctx, m.GetRandomReader()); err != nil {
+		m.Logger().Error("the mount has no usable tag key: keys can be neither minted nor verified", "error", err)
+	}
 	if err := m.parts.start(ctx); err != nil {
 		m.Logger().Error("last uses are not written down yet", "error", err)
 	}
@@ -40,14 +43,6 @@ func (m *mount) configure(ctx context.Context) bool {
 	}
 	m.parts.configure(config)
 	return true
-}
-
-// ensureTagKey makes the tag key of an empty mount. Until that worked the paths
-// that need it fail.
-func (m *mount) ensureTagKey(ctx context.Context) {
-	if err := m.store.EnsureTagKey(ctx, m.GetRandomReader()); err != nil {
-		m.Logger().Error("the mount has no usable tag key: keys can be neither minted nor verified", "error", err)
-	}
 }
 
 // periodic runs every minute under Vault's state lock, so it starts work and

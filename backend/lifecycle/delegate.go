@@ -42,10 +42,16 @@ func (e *Engine) child(ctx context.Context, p verify.Proof, r DelegateRequest) (
 	if err != nil {
 		return draft{}, err
 	}
-	if err := e.mayDelegate(&l, p.Version.Number); err != nil {
+	if p.Version.Number != parent.Newest().Number {
+		return draft{}, record.ErrNotNewest
+	}
+	if err := active(&l, e.Clock.Now()); err != nil {
 		return draft{}, err
 	}
 	role, want := *l.Standing.Role, r.Want
+	if parent.Depth >= role.MaxDelegationDepth {
+		return draft{}, ErrTooDeep
+	}
 	want.Owner = parent.Owner
 	if want.Scopes == nil {
 		// Nothing was asked for: the parent's, as far as they go.
@@ -61,22 +67,6 @@ func (e *Engine) child(ctx context.Context, p verify.Proof, r DelegateRequest) (
 	child.Prefix, child.Parent, child.Depth, child.CreatedBy = parent.Prefix, parent.ID, parent.Depth+1, r.By
 	err = delegable(&child, &l, role, record.Change{Metadata: &want.Metadata, Scopes: want.Scopes, BoundCIDRs: want.BoundCIDRs, Limits: want.Limits})
 	return draft{key: child, role: role, number: 1, ttl: want.TTL, parentEnds: parent.Newest().ExpiresAt}, err
-}
-
-// mayDelegate refuses a child by the state of the key of which this version is
-// presented.
-func (e *Engine) mayDelegate(l *lineage.Lineage, presented int) error {
-	role := l.Standing.Role
-	if presented != l.Key.Newest().Number {
-		return record.ErrNotNewest
-	}
-	if err := active(l.State(e.Clock.Now()), role); err != nil {
-		return err
-	}
-	if l.Key.Depth >= role.MaxDelegationDepth {
-		return ErrTooDeep
-	}
-	return nil
 }
 
 // delegable refuses a key that exceeds its parent, or one above that, in what the

@@ -1,10 +1,12 @@
 // Package lifecycle is what is done to keys: issue, rotate, renew, update, revoke,
-// delete, delegate, the end of a lease, and the stop of a role or an owner. What a
-// mount does by itself is upkeep.
+// delete, delegate, the end of a lease, and the stop of a role or an owner; and to
+// the roles and the configuration that they live under. What a mount does by itself
+// is upkeep.
 //
 // Each operation follows one order: look and refuse early, mint and hash
 // without any lock, then take the locks, look again, and write the record once.
-// What was true before the locks is never relied on after.
+// What was true before the locks is never relied on after. Whatever makes a version
+// goes through mint, which is the order itself: see mint.go.
 //
 // A stop, or a change of a role, waits for none of this, so it may come between the
 // last look and the write. What is made carries the generations that were looked

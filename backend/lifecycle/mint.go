@@ -24,8 +24,10 @@ type draft struct {
 	key    record.Key // of a new key what it may be, without an id; else its record
 	role   record.Role
 	number int
-	ttl    record.Seconds // 0 for the role's
-	grace  record.Seconds // of the version that it replaces
+	// standing is what the state of the key depends on, where there is one.
+	standing record.Standing
+	ttl      record.Seconds // 0 for the role's
+	grace    record.Seconds // of the version that it replaces
 	// parentEnds is when the parent's version ends, for a delegated key: it
 	// lives no longer, and is never leased, because whoever asked for it says
 	// nothing about who holds it. 0 for all other keys.

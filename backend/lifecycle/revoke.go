@@ -56,9 +56,8 @@ func (e *Engine) RevokeByKey(ctx context.Context, text apikey.Presented, reason 
 			return record.ErrKeyEnded
 		case record.Superseded:
 			return record.ErrVersionOver
-		default:
-			return nil
 		}
+		return nil
 	})
 }
 

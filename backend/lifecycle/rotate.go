@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
-	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -35,15 +34,14 @@ func (e *Engine) RotateByKey(ctx context.Context, text apikey.Presented, r Rotat
 // rotation is the order for a new version of a key. presented is the version that
 // the caller proved to hold, 0 on the operator's path.
 func (e *Engine) rotation(ctx context.Context, t Target, presented int, r RotateRequest) order {
-	next := func(k record.Key) (draft, lineage.Lineage, error) { return e.next(ctx, k, presented, r) }
+	next := func(k record.Key) (draft, error) { return e.next(ctx, k, presented, r) }
 	return order{Asker: r.Asker, told: Rotated,
 		look: func() (draft, error) {
 			k, err := e.Find(ctx, t)
 			if err != nil {
 				return draft{}, err
 			}
-			d, _, err := next(k)
-			return d, err
+			return next(k)
 		},
 		commit: func(_ draft, n made) (Minted, error) { return e.replace(ctx, n, r, next) },
 	}
@@ -51,17 +49,24 @@ func (e *Engine) rotation(ctx context.Context, t Target, presented int, r Rotate
 
 // next is the version that the key, as it is now, may get: by what was asked for
 // now, else what was asked for at issue, within the parent's remaining life.
-func (e *Engine) next(ctx context.Context, k record.Key, presented int, r RotateRequest) (draft, lineage.Lineage, error) {
+func (e *Engine) next(ctx context.Context, k record.Key, presented int, r RotateRequest) (draft, error) {
 	l, err := e.Lineage(ctx, k)
-	if err == nil {
-		err = e.mayRotate(&k, &l, presented, r)
-	}
 	if err != nil {
-		return draft{}, l, err
+		return draft{}, err
 	}
-	d := draft{key: k, role: *l.Standing.Role, number: k.NumberFor(r.Request), ttl: r.TTL}
-	if d.grace, err = d.role.Grace(r.Grace); err != nil {
-		return d, l, err
+	newest := k.ReplacedBy(r.Request)
+	if presented != 0 && presented != newest {
+		return draft{}, record.ErrNotNewest
+	}
+	if err := active(&l, e.Clock.Now()); err != nil {
+		return draft{}, err
+	}
+	d := draft{key: k, role: *l.Standing.Role, standing: l.Standing, number: k.NumberFor(r.Request), ttl: r.TTL}
+	switch {
+	case r.ExpectedVersion != nil && *r.ExpectedVersion != newest:
+		return d, record.ErrVersionDiffers
+	case d.number > apikey.MaxVersion:
+		return d, record.ErrLastVersion
 	}
 	if d.ttl == 0 {
 		d.ttl = k.TTL
@@ -69,18 +74,19 @@ func (e *Engine) next(ctx context.Context, k record.Key, presented int, r Rotate
 	if len(l.Ancestors) > 0 {
 		d.parentEnds = l.Ancestors[0].Key.Newest().ExpiresAt
 	}
-	return d, l, nil
+	d.grace, err = d.role.Grace(r.Grace)
+	return d, err
 }
 
 // replace makes the minted version the newest, unless something came between.
-func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func(record.Key) (draft, lineage.Lineage, error)) (Minted, error) {
+func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func(record.Key) (draft, error)) (Minted, error) {
 	config, err := e.Store.Config(ctx)
 	if err != nil {
 		return Minted{}, err
 	}
 	m := Minted{Text: n.text}
 	m.Key, err = e.Store.UpdateKey(ctx, n.text.ID, func(k *record.Key) error {
-		d, l, err := look(*k)
+		d, err := look(*k)
 		if err != nil {
 			return err
 		}
@@ -95,7 +101,7 @@ func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func
 		if !k.MadeBy(r.Request) {
 			k.Forget(config.RevokedRetention, now)
 		}
-		m.Previous, m.Standing = k.Supersede(version, d.grace, now), l.Standing
+		m.Previous, m.Standing = k.Supersede(version, d.grace, now), d.standing
 		m.Warnings = append(warnings, rotationWarnings(m.Previous, version, d.grace)...)
 		return nil
 	})
@@ -103,26 +109,6 @@ func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func
 		err = record.ErrKeyNotActive
 	}
 	return m, err
-}
-
-// mayRotate refuses a rotation by the state of things. It is asked before the
-// hash, to refuse early, and again under the lock, to be sure.
-func (e *Engine) mayRotate(k *record.Key, l *lineage.Lineage, presented int, r RotateRequest) error {
-	newest := k.ReplacedBy(r.Request)
-	role := l.Standing.Role
-	if presented != 0 && presented != newest {
-		return record.ErrNotNewest
-	}
-	if err := active(k.State(l.Standing, e.Clock.Now()), role); err != nil {
-		return err
-	}
-	switch {
-	case r.ExpectedVersion != nil && *r.ExpectedVersion != newest:
-		return record.ErrVersionDiffers
-	case k.NumberFor(r.Request) > apikey.MaxVersion:
-		return record.ErrLastVersion
-	}
-	return nil
 }
 
 // rotationWarnings are what the caller should know about a rotation that worked.

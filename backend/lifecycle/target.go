@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -50,9 +51,9 @@ func (e *Engine) Find(ctx context.Context, t Target) (record.Key, error) {
 }
 
 // active refuses a key in any other state.
-func active(state record.State, role *record.Role) error {
-	switch {
-	case state == record.Disabled && role.Disabled:
+func active(l *lineage.Lineage, now record.Time) error {
+	switch state := l.State(now); {
+	case state == record.Disabled && l.Standing.Role.Disabled:
 		return record.ErrRoleDisabled
 	case state != record.Active:
 		return record.ErrKeyNotActive

@@ -8,14 +8,6 @@ import (
 
 // Update changes what may be changed of a key that has not ended.
 func (e *Engine) Update(ctx context.Context, t Target, change record.Change) (record.Key, error) {
-	k, err := e.update(ctx, t, change)
-	if err == nil {
-		e.Notify(ctx, Updated, k.ID)
-	}
-	return k, err
-}
-
-func (e *Engine) update(ctx context.Context, t Target, change record.Change) (record.Key, error) {
 	k, err := e.Find(ctx, t)
 	if err != nil {
 		return record.Key{}, err
@@ -24,7 +16,7 @@ func (e *Engine) update(ctx context.Context, t Target, change record.Change) (re
 	if d := change.Disabling.Disabled; d != nil && *d {
 		write = e.Store.EndKey // an emergency, as a revocation is
 	}
-	return write(ctx, k.ID, func(k *record.Key) error {
+	k, err = write(ctx, k.ID, func(k *record.Key) error {
 		if t.hides(k) {
 			return record.ErrKeyNotFound
 		}
@@ -54,4 +46,8 @@ func (e *Engine) update(ctx context.Context, t Target, change record.Change) (re
 		parent := l.Parent()
 		return delegable(k, &parent, role, change)
 	})
+	if err == nil {
+		e.Notify(ctx, Updated, k.ID)
+	}
+	return k, err
 }

@@ -52,8 +52,7 @@ const firstTidy = 10 * time.Minute
 
 // NewTidier makes the tidier of a mount.
 func NewTidier(m *Mount) *Tidier {
-	now := time.Now()
-	return &Tidier{mount: m, status: TidyStatus{State: TidyNever}, last: now.Add(firstTidy - TidyInterval)}
+	return &Tidier{mount: m, status: TidyStatus{State: TidyNever}, last: time.Now().Add(firstTidy - TidyInterval)}
 }
 
 // Status is that of the present run, or of the last.
