@@ -2,7 +2,9 @@
 package surface
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -115,7 +117,11 @@ func TestASupersededVersionNeverRotates(t *testing.T) {
 			}
 			time.Sleep(3*time.Minute - time.Second)
 		}
-		if !m.Storage.SameAs(before) {
+		after := m.Storage.Dump()
+		// The flusher renews it as time goes by, whatever is asked.
+		delete(before, "usage/mark")
+		delete(after, "usage/mark")
+		if !maps.EqualFunc(after, before, bytes.Equal) {
 			t.Error("a refusal changed the storage")
 		}
 	})
