@@ -16,9 +16,9 @@ func TestATenantCannotSpeakForTheIssuer(t *testing.T) {
 	e := mounted(t)
 	narrowRole(t, e)
 	acme := e.As(e.EntityToken(t, "acme", recipe(t, "tenants.hcl")))
-	k := surface.KeyOf(e.Write(t, "issue/web", fields{
+	k := e.Minted(t, "issue/web", fields{
 		"owner": "acme", "scopes": []string{"read:*"}, "bound_cidrs": []string{"10.0.0.0/8"}, "metadata": fields{"plan": "basic"}, "quota": 1000,
-	}))
+	})
 	door := "owners/acme/keys/" + k.ID
 	before := e.Stored(t)
 	for _, body := range []fields{
@@ -59,12 +59,12 @@ func TestATenantCannotLiftTheOperatorsDisabled(t *testing.T) {
 func TestAHoldersChildSaysNothingInTheIssuersPlace(t *testing.T) {
 	e := mounted(t)
 	e.Write(t, "roles/web", fields{"metadata": fields{"env": "live"}})
-	k := surface.KeyOf(e.Write(t, "issue/web", fields{"owner": "acme", "metadata": fields{"plan": "basic"}}))
+	k := e.Minted(t, "issue/web", fields{"owner": "acme", "metadata": fields{"plan": "basic"}})
 	holder := e.As(e.TokenWith(t, `path "`+e.Mount+`/delegate" { capabilities = ["update"] }`, nil))
 	for _, pairs := range []fields{{"plan": "gold"}, {"env": "test"}, {"job": "x", "plan": "gold"}} {
 		holder.Want(t, 400, "POST", "delegate", fields{"key": k.Text, "metadata": pairs})
 	}
-	child := surface.KeyOf(holder.Write(t, "delegate", fields{"key": k.Text, "metadata": fields{"job": "export"}}))
+	child := holder.Minted(t, "delegate", fields{"key": k.Text, "metadata": fields{"job": "export"}})
 	got, _ := e.Write(t, "verify", fields{"key": child.Text})["metadata"].(fields)
 	if len(got) != 3 || got["plan"] != "basic" || got["env"] != "live" || got["job"] != "export" {
 		t.Errorf("verify shows %v", got)

@@ -2,8 +2,6 @@ package access
 
 import (
 	"testing"
-
-	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // What a row's status may be, besides a status.
@@ -70,7 +68,7 @@ func TestTheRoleInThePathCannotBeChangedInTheData(t *testing.T) {
 	}
 	e.WantStored(t, before)
 	for path, body := range map[string]string{"issue/web": `{"role": "web"}`, "issue/web?role=admin": `{}`} {
-		if k := surface.KeyOf(asked.Write(t, path, body)); k.Role != "web" {
+		if k := asked.Minted(t, path, body); k.Role != "web" {
 			t.Errorf("%s %s: minted a key of %s", path, body, k.Role)
 		}
 	}

@@ -11,13 +11,13 @@ func TestKeysVerifyOnTheNodeThatTakesOver(t *testing.T) {
 	c := harness.StartCluster(t, harness.Options{Plugin: true})
 	first := c.Active(t)
 	first.Mount(t, "apikeys", harness.Mount{})
-	s := engine{first, "apikeys"}.survivors(t)
+	s := engineAt(first, "apikeys").survivors(t)
 	s.check(t)
 	for _, standby := range c.Standbys(t) {
-		e := engine{standby, s.mount}
+		e := engineAt(standby, s.Mount)
 		k := e.issue(t, "free", nil)
-		s.wanted[k.text] = "valid"
-		batch := e.write(t, "verify", fields{"batch_input": []any{fields{"key": k.text}}})
+		s.wanted[k.Text] = "valid"
+		batch := e.Write(t, "verify", fields{"batch_input": []any{fields{"key": k.Text}}})
 		if results, _ := batch["batch_results"].([]any); len(results) != 1 || results[0].(map[string]any)["code"] != "valid" {
 			t.Errorf("through a standby a batch is answered %v", batch)
 		}
@@ -26,12 +26,12 @@ func TestKeysVerifyOnTheNodeThatTakesOver(t *testing.T) {
 	s.Server = c.StepDown(t)
 	last := s.issue(t, "free", nil)
 	s.check(t)
-	s.write(t, "revoke/"+last.id, nil)
-	s.wanted[last.text] = "revoked"
+	s.Write(t, "revoke/"+last.ID, nil)
+	s.wanted[last.Text] = "revoked"
 	for _, k := range s.leases {
-		s.renew(t, k.lease, 600)
+		s.renew(t, k.Lease, 600)
 		s.wantTogether(t, k)
-		delete(s.reads, k.id) // its end has moved
+		delete(s.reads, k.ID) // its end has moved
 	}
 	s.Server = c.StepDown(t)
 	s.check(t)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // wantedThat is nil when a condition holds.
@@ -19,16 +20,16 @@ func wantedThat(holds bool, otherwise string) error {
 func TestTheConfigurationHasItsDefaultsAndTakesBackWhatItShows(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	defaults := e.read(t, "config")
+	defaults := e.Read(t, "config")
 	wantShape(t, "config", defaults, configShape)
-	wantFields(t, "config", defaults, fields{
+	surface.WantFields(t, "config", defaults, fields{
 		"argon2_memory_kib": 19456, "argon2_iterations": 2, "argon2_parallelism": 1, "revoked_retention": 259200,
 		"verify_cache_size": 65536, "allow_key_in_query": false, "default_prefix": "vak",
 	})
-	wantSame(t, "writing back what was read", e.write(t, "config", maps.Clone(defaults)), defaults)
-	changed := e.write(t, "config", fields{"argon2_memory_kib": "12288", "argon2_iterations": 3, "revoked_retention": "24h", "verify_cache_size": 10})
+	wantSame(t, "writing back what was read", e.Write(t, "config", maps.Clone(defaults)), defaults)
+	changed := e.Write(t, "config", fields{"argon2_memory_kib": "12288", "argon2_iterations": 3, "revoked_retention": "24h", "verify_cache_size": 10})
 	wantShape(t, "config", changed, configShape)
-	wantFields(t, "config", changed, fields{
+	surface.WantFields(t, "config", changed, fields{
 		"argon2_memory_kib": 12288, "argon2_iterations": 3, "argon2_parallelism": 1, "revoked_retention": 86400, "verify_cache_size": 10,
 	})
 	for _, body := range []fields{
@@ -37,67 +38,67 @@ func TestTheConfigurationHasItsDefaultsAndTakesBackWhatItShows(t *testing.T) {
 		{"revoked_retention": "-1s"}, {"verify_cache_size": 0}, {"default_prefix": ""}, {"default_prefix": "a-b"}, {"allow_key_in_query": 1},
 		{"nonsense": true},
 	} {
-		e.refused(t, 400, "config", body)
+		e.Refused(t, 400, "config", body)
 	}
-	wantSame(t, "the configuration after refusals", e.read(t, "config"), changed)
+	wantSame(t, "the configuration after refusals", e.Read(t, "config"), changed)
 }
 
 func TestConfigurationAndTidyNeedSudo(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	everything := `path "` + e.mount + `/*" { capabilities = ["create", "read", "update", "delete", "list"] }`
+	everything := `path "` + e.Mount + `/*" { capabilities = ["create", "read", "update", "delete", "list"] }`
 	tenant := e.as(e.TokenWith(t, everything, nil))
-	tenant.ask(t, 403, "GET", "config", nil)
-	tenant.ask(t, 403, "POST", "config", fields{})
-	tenant.ask(t, 403, "POST", "tidy", fields{})
-	tenant.read(t, "tidy-status")
+	tenant.Want(t, 403, "GET", "config", nil)
+	tenant.Want(t, 403, "POST", "config", fields{})
+	tenant.Want(t, 403, "POST", "tidy", fields{})
+	tenant.Read(t, "tidy-status")
 	operator := e.as(e.TokenWith(t, everything+`
 path "`+e.path("config")+`" { capabilities = ["read", "sudo"] }`, nil))
-	operator.read(t, "config")
+	operator.Read(t, "config")
 }
 
 func TestTidyRemovesWhatHasEndedAndNothingElse(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	never := e.read(t, "tidy-status")
+	never := e.Read(t, "tidy-status")
 	wantShape(t, "tidy-status", never, tidyShape)
-	wantFields(t, "tidy-status", never, fields{"state": "never", "started_at": "", "finished_at": "", "keys_removed": 0, "error": ""})
+	surface.WantFields(t, "tidy-status", never, fields{"state": "never", "started_at": "", "finished_at": "", "keys_removed": 0, "error": ""})
 
-	e.write(t, "roles/web", fields{"generate_lease": false})
+	e.Write(t, "roles/web", fields{"generate_lease": false})
 	live, revoked, brief := e.issue(t, "web", fields{"owner": "acme"}), e.issue(t, "web", fields{"owner": "gone"}), e.issue(t, "web", fields{"ttl": 1})
-	rotated := e.rotate(t, live.id, fields{"grace_period": 0})
-	e.write(t, "revoke/"+revoked.id, nil)
-	e.eventuallyCode(t, "expired", brief.text)
+	rotated := e.rotate(t, live.ID, fields{"grace_period": 0})
+	e.Write(t, "revoke/"+revoked.ID, nil)
+	e.eventuallyCode(t, "expired", brief.Text)
 
 	e.tidy(t)
-	wantFields(t, "within the retention", e.read(t, "tidy-status"), fields{"keys_removed": 0})
-	e.wantCode(t, "revoked", revoked.text)
-	e.wantCode(t, "superseded", live.text)
+	surface.WantFields(t, "within the retention", e.Read(t, "tidy-status"), fields{"keys_removed": 0})
+	e.WantCode(t, "revoked", revoked.Text)
+	e.WantCode(t, "superseded", live.Text)
 
-	e.write(t, "config", fields{"revoked_retention": 0})
+	e.Write(t, "config", fields{"revoked_retention": 0})
 	e.tidy(t)
-	wantFields(t, "without retention", e.read(t, "tidy-status"), fields{"keys_removed": 2, "error": ""})
+	surface.WantFields(t, "without retention", e.Read(t, "tidy-status"), fields{"keys_removed": 2, "error": ""})
 	for _, k := range []key{revoked, brief} {
-		e.wantCode(t, "invalid", k.text)
-		e.ask(t, 404, "GET", "keys/"+k.id, nil)
+		e.WantCode(t, "invalid", k.Text)
+		e.Want(t, 404, "GET", "keys/"+k.ID, nil)
 	}
-	e.wantCode(t, "invalid", live.text) // its hash is forgotten
-	e.wantCode(t, "valid", rotated.text)
-	wantFields(t, "keys", e.ask(t, 200, "LIST", "keys", nil).Data(), fields{"keys": []string{live.id}})
-	wantFields(t, "owners", e.ask(t, 200, "LIST", "owners", nil).Data(), fields{"keys": []string{"acme"}})
-	e.refused(t, 400, "tidy", fields{"force": true}, "force")
+	e.WantCode(t, "invalid", live.Text) // its hash is forgotten
+	e.WantCode(t, "valid", rotated.Text)
+	surface.WantFields(t, "keys", e.Want(t, 200, "LIST", "keys", nil).Data(), fields{"keys": []string{live.ID}})
+	surface.WantFields(t, "owners", e.Want(t, 200, "LIST", "owners", nil).Data(), fields{"keys": []string{"acme"}})
+	e.Refused(t, 400, "tidy", fields{"force": true}, "force")
 }
 
 // tidy runs a tidy to its end.
 func (e engine) tidy(t *testing.T) {
 	t.Helper()
-	started := e.write(t, "tidy", nil)
+	started := e.Write(t, "tidy", nil)
 	wantShape(t, "tidy", started, tidyShape)
 	if s := started["state"]; s != "running" && s != "done" {
 		t.Errorf("tidy answers the state %v", s)
 	}
 	harness.Eventually(t, patience, "wait for tidy", func() error {
-		s := e.read(t, "tidy-status")
+		s := e.Read(t, "tidy-status")
 		wantShape(t, "tidy-status", s, tidyShape)
 		return wantedThat(s["state"] == "done" && isTime(s["started_at"]) && isTime(s["finished_at"]), "it is not done")
 	})
@@ -106,8 +107,8 @@ func (e engine) tidy(t *testing.T) {
 func TestInfoNamesVersionBuildAndFormat(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	info := e.read(t, "info")
+	info := e.Read(t, "info")
 	wantShape(t, "info", info, infoShape)
-	mount := e.Expect(t, 200, "GET", "sys/mounts/"+e.mount, nil).Data()
-	wantFields(t, "info", info, fields{"storage_format": 1, "version": mount["running_plugin_version"]})
+	mount := e.Expect(t, 200, "GET", "sys/mounts/"+e.Mount, nil).Data()
+	surface.WantFields(t, "info", info, fields{"storage_format": 1, "version": mount["running_plugin_version"]})
 }

@@ -10,19 +10,20 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 func TestAMountThatMovesEndsItsLeasedKeysAndCanStillBeDisabled(t *testing.T) {
 	t.Parallel()
 	s := servers.Server(t)
-	e := engine{s, s.MountNew(t, harness.Mount{})}
-	e.write(t, "roles/web", fields{"ttl": "1h"})
-	e.write(t, "roles/free", fields{"generate_lease": false})
+	e := engineAt(s, s.MountNew(t, harness.Mount{}))
+	e.Write(t, "roles/web", fields{"ttl": "1h"})
+	e.Write(t, "roles/free", fields{"generate_lease": false})
 	leased, renewed, old, free := e.issue(t, "web", nil), e.issue(t, "web", nil), e.issue(t, "web", nil), e.issue(t, "free", nil)
-	e.renew(t, renewed.lease, 0)
-	next := e.rotate(t, old.id, fields{"grace_period": "30m"})
-	e.MustCLI(t, "secrets", "move", e.mount+"/", e.mount+"-moved/")
-	moved := engine{s, e.mount + "-moved"}
+	e.renew(t, renewed.Lease, 0)
+	next := e.rotate(t, old.ID, fields{"grace_period": "30m"})
+	e.MustCLI(t, "secrets", "move", e.Mount+"/", e.Mount+"-moved/")
+	moved := engineAt(s, e.Mount+"-moved")
 	harness.Eventually(t, patience, "wait for the mount at its new path", func() error {
 		return wantedThat(s.API(t, "GET", moved.path("info"), nil).Status == 200, "it does not answer")
 	})
@@ -30,12 +31,12 @@ func TestAMountThatMovesEndsItsLeasedKeysAndCanStillBeDisabled(t *testing.T) {
 		t.Errorf("%d leases are left", left)
 	}
 	for _, k := range []key{leased, renewed, old, next} {
-		moved.wantCode(t, "revoked", k.text)
+		moved.WantCode(t, "revoked", k.Text)
 	}
-	moved.wantCode(t, "valid", free.text)
+	moved.WantCode(t, "valid", free.Text)
 	moved.issue(t, "web", nil)
-	e.MustCLI(t, "secrets", "disable", moved.mount)
-	moved.ask(t, 404, "GET", "config", nil)
+	e.MustCLI(t, "secrets", "disable", moved.Mount)
+	moved.Want(t, 404, "GET", "config", nil)
 }
 
 // hangUp sends a write and goes away before it can have been answered. It tells whether it was.
@@ -65,7 +66,7 @@ func (e engine) hangUp(t *testing.T, after time.Duration, path, body string) (an
 func TestAHangUpDuringARotationLeavesTheKeyAsItWas(t *testing.T) {
 	t.Parallel()
 	e := mountedOn(t, harness.Start(t, harness.Options{Plugin: true, LogLevel: "error"}))
-	e.write(t, "roles/web", fields{"ttl": "1h", "grace_period": "30m"})
+	e.Write(t, "roles/web", fields{"ttl": "1h", "grace_period": "30m"})
 	outcomes := map[string]int{}
 	for range 5 {
 		hungUp := e.hungUp(t, 40)
@@ -87,9 +88,9 @@ func TestAHangUpDuringARotationLeavesTheKeyAsItWas(t *testing.T) {
 // outcome tells what became of a rotation that was hung up on.
 func (e engine) outcome(t *testing.T, id string, before key) string {
 	t.Helper()
-	e.wantCode(t, "valid", before.text)
-	now := e.read(t, "keys/"+id)
-	if number(t, now, "version") == 2 {
+	e.WantCode(t, "valid", before.Text)
+	now := e.Read(t, "keys/"+id)
+	if surface.Number(t, now, "version") == 2 {
 		for _, stored := range e.storedLeases(t) {
 			if bytes.Contains(stored, []byte(id)) && bytes.Contains(stored, []byte(`"version":"2"`)) {
 				return "rotated"
@@ -97,14 +98,14 @@ func (e engine) outcome(t *testing.T, id string, before key) string {
 		}
 		return "lost"
 	}
-	wantSame(t, "a key whose rotation was hung up on", now, before.data)
-	e.renew(t, before.lease, 0)
+	wantSame(t, "a key whose rotation was hung up on", now, before.Data)
+	e.renew(t, before.Lease, 0)
 	// A number is not given out twice, which tells a withdrawal from a rotation that never was.
 	next := e.rotate(t, id, nil)
-	e.wantCode(t, "valid", next.text)
-	e.endLease(t, next.lease)
-	e.wantCode(t, "revoked", before.text)
-	if number(t, next.data, "version") == 2 {
+	e.WantCode(t, "valid", next.Text)
+	e.endLease(t, next.Lease)
+	e.WantCode(t, "revoked", before.Text)
+	if surface.Number(t, next.Data, "version") == 2 {
 		return "never was"
 	}
 	return "withdrawn"
@@ -115,14 +116,14 @@ func (e engine) hungUp(t *testing.T, count int) map[string]key {
 	t.Helper()
 	pace := e.issue(t, "web", nil)
 	begin := time.Now()
-	e.rotate(t, pace.id, nil)
+	e.rotate(t, pace.ID, nil)
 	takes := time.Since(begin)
 	keys := map[string]key{}
 	for i := range count {
 		k := e.issue(t, "web", nil)
-		k.data = e.read(t, "keys/"+k.id)
-		if !e.hangUp(t, takes/2+takes*time.Duration(i)/time.Duration(count), "rotate/"+k.id, "{}") {
-			keys[k.id] = k
+		k.Data = e.Read(t, "keys/"+k.ID)
+		if !e.hangUp(t, takes/2+takes*time.Duration(i)/time.Duration(count), "rotate/"+k.ID, "{}") {
+			keys[k.ID] = k
 		}
 	}
 	return keys
@@ -131,27 +132,27 @@ func (e engine) hungUp(t *testing.T, count int) map[string]key {
 func TestABatchTokenIsRefusedALease(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{"ttl": "1h"})
-	e.write(t, "roles/free", fields{"generate_lease": false, "ttl": "1h"})
+	e.Write(t, "roles/web", fields{"ttl": "1h"})
+	e.Write(t, "roles/free", fields{"generate_lease": false, "ttl": "1h"})
 	k := e.issue(t, "web", nil)
 	const policy = `path "*" { capabilities = ["create", "read", "update"] }`
 	for _, orphan := range []bool{false, true} {
 		batch := e.as(e.TokenWith(t, policy, fields{"type": "batch", "ttl": "20s", "no_parent": orphan}))
 		leases := len(e.storedLeases(t))
-		for path, body := range map[string]fields{"issue/web": nil, "issue": {"role": "web"}, "rotate/" + k.id: nil, "rotate": {"key": k.text}} {
-			batch.refused(t, 400, path, body, "batch token")
+		for path, body := range map[string]fields{"issue/web": nil, "issue": {"role": "web"}, "rotate/" + k.ID: nil, "rotate": {"key": k.Text}} {
+			batch.Refused(t, 400, path, body, "batch token")
 		}
 		if left := len(e.storedLeases(t)); left != leases {
 			t.Errorf("refusals left %d leases", left-leases)
 		}
 		free := batch.issue(t, "free", nil)
-		batch.rotate(t, free.id, nil)
+		batch.rotate(t, free.ID, nil)
 	}
-	wantFields(t, "the key", e.read(t, "keys/"+k.id), fields{"version": 1})
+	surface.WantFields(t, "the key", e.Read(t, "keys/"+k.ID), fields{"version": 1})
 	// Every other kind of token holds leases: that of the root, one that is orphaned, periodic or of few uses.
 	for _, kind := range []fields{nil, {"no_parent": true}, {"period": "1h"}, {"num_uses": 5}, {"explicit_max_ttl": "10m"}} {
 		service := e.as(e.TokenWith(t, policy, kind))
 		one := service.issue(t, "web", nil)
-		e.wantTogether(t, service.rotate(t, one.id, nil))
+		e.wantTogether(t, service.rotate(t, one.ID, nil))
 	}
 }

@@ -4,23 +4,25 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 func TestLeaseAndRecordEndTogetherThroughEachRenewal(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{"ttl": "10m", "max_ttl": "1h"})
+	e.Write(t, "roles/web", fields{"ttl": "10m", "max_ttl": "1h"})
 	// Several, because what could part them is where in a second each is made.
 	for _, body := range []fields{nil, {"ttl": "90s"}, {"ttl": "10s"}, {"ttl": "1h"}, nil, nil} {
 		k := e.issue(t, "web", body)
 		e.wantTogether(t, k)
 		for _, increment := range []int{0, 1800, 30, 10 * 365 * 24 * 3600, 5, 3599, 3600, 0} {
 			asked := time.Now().Truncate(time.Second)
-			r := e.renew(t, k.lease, increment)
+			r := e.renew(t, k.Lease, increment)
 			answered := time.Now()
 			e.wantTogether(t, k)
-			end := moment(t, e.read(t, "keys/"+k.id), "expires_at")
-			if beyond := end.Sub(moment(t, k.data, "created_at")); beyond > time.Hour {
+			end := surface.Moment(t, e.Read(t, "keys/"+k.ID), "expires_at")
+			if beyond := end.Sub(surface.Moment(t, k.Data, "created_at")); beyond > time.Hour {
 				t.Fatalf("after an increment of %d s the key lives for %s", increment, beyond)
 			}
 			earliest, latest := asked.Add(time.Duration(increment)*time.Second), answered.Add(time.Duration(increment)*time.Second)
@@ -37,21 +39,21 @@ func TestLeaseAndRecordEndTogetherThroughEachRenewal(t *testing.T) {
 func TestARenewalWithoutIncrementAsksForTheVersionsOwnLifetime(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{"ttl": "10m", "max_ttl": "1h"})
+	e.Write(t, "roles/web", fields{"ttl": "10m", "max_ttl": "1h"})
 	k := e.issue(t, "web", fields{"ttl": "20m"})
-	if r := e.renew(t, k.lease, 60); !about(r.seconds, 60) {
+	if r := e.renew(t, k.Lease, 60); !about(r.seconds, 60) {
 		t.Fatalf("the lease has %d s", r.seconds)
 	}
-	if r := e.renew(t, k.lease, 0); !about(r.seconds, 1200) {
+	if r := e.renew(t, k.Lease, 0); !about(r.seconds, 1200) {
 		t.Errorf("a renewal without increment makes a lease of %d s, wanted 1200", r.seconds)
 	}
 	// The role is looked up at each renewal.
-	e.write(t, "roles/web", fields{"ttl": "5m", "max_ttl": "15m"})
-	if r := e.renew(t, k.lease, 3600); r.seconds > 900 {
+	e.Write(t, "roles/web", fields{"ttl": "5m", "max_ttl": "15m"})
+	if r := e.renew(t, k.Lease, 3600); r.seconds > 900 {
 		t.Errorf("under a lowered max_ttl a renewal makes a lease of %d s", r.seconds)
 	}
 	e.wantTogether(t, k)
-	if k := e.issue(t, "web", fields{"ttl": "15m"}); e.renew(t, k.lease, 10*365*24*3600).seconds > 900 {
+	if k := e.issue(t, "web", fields{"ttl": "15m"}); e.renew(t, k.Lease, 10*365*24*3600).seconds > 900 {
 		t.Error("ten years went beyond max_ttl")
 	}
 }
@@ -59,37 +61,37 @@ func TestARenewalWithoutIncrementAsksForTheVersionsOwnLifetime(t *testing.T) {
 func TestARenewalToAnEarlierTimeEndsTheKeyThen(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{"ttl": "1h"})
+	e.Write(t, "roles/web", fields{"ttl": "1h"})
 	k := e.issue(t, "web", nil)
-	e.renew(t, k.lease, 5)
+	e.renew(t, k.Lease, 5)
 	e.wantTogether(t, k)
-	e.eventuallyCode(t, "expired", k.text)
-	e.eventuallyNoLease(t, k.lease)
+	e.eventuallyCode(t, "expired", k.Text)
+	e.eventuallyNoLease(t, k.Lease)
 	// The lease's end found the key ended already, and wrote nothing over that.
-	wantFields(t, "keys/:key_id", e.read(t, "keys/"+k.id), fields{"status": "expired", "revoked_at": "", "revoke_reason": ""})
+	surface.WantFields(t, "keys/:key_id", e.Read(t, "keys/"+k.ID), fields{"status": "expired", "revoked_at": "", "revoke_reason": ""})
 }
 
 func TestALeaseHoldsTheKeyUntilTheFirstRenewal(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{"ttl": "1h", "max_ttl": "2h"})
+	e.Write(t, "roles/web", fields{"ttl": "1h", "max_ttl": "2h"})
 	k, other := e.issue(t, "web", nil), e.issue(t, "web", nil)
-	next := e.rotate(t, k.id, fields{"grace_period": "1h"})
+	next := e.rotate(t, k.ID, fields{"grace_period": "1h"})
 	for _, k := range []key{k, other, next} {
 		if !e.leaseHolds(t, k) {
 			t.Error("the lease does not hold the key's text before a renewal, which the documentation says it does")
 		}
 	}
-	e.renew(t, next.lease, 0)
-	e.renew(t, k.lease, 0) // in grace
+	e.renew(t, next.Lease, 0)
+	e.renew(t, k.Lease, 0) // in grace
 	if e.leaseHolds(t, next) || e.leaseHolds(t, k) {
 		t.Error("the lease holds the key's text after a renewal")
 	}
 	if !e.leaseHolds(t, other) {
 		t.Error("another lease lost its text")
 	}
-	e.endLease(t, other.lease)
-	if _, left := e.storedLeases(t)[other.lease]; left {
+	e.endLease(t, other.Lease)
+	if _, left := e.storedLeases(t)[other.Lease]; left {
 		t.Error("an ended lease is still stored")
 	}
 }
@@ -97,9 +99,9 @@ func TestALeaseHoldsTheKeyUntilTheFirstRenewal(t *testing.T) {
 func TestTheEndOfTheIssuingTokenEndsLeasedKeysOnly(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/leased", nil)
-	e.write(t, "roles/free", fields{"generate_lease": false})
-	policy := `path "` + e.mount + `/*" { capabilities = ["update"] }`
+	e.Write(t, "roles/leased", nil)
+	e.Write(t, "roles/free", fields{"generate_lease": false})
+	policy := `path "` + e.Mount + `/*" { capabilities = ["update"] }`
 	for what, c := range map[string]struct {
 		parameters fields
 		revoke     bool
@@ -109,13 +111,13 @@ func TestTheEndOfTheIssuingTokenEndsLeasedKeysOnly(t *testing.T) {
 	} {
 		token := e.TokenWith(t, policy, c.parameters)
 		leased, free := e.as(token).issue(t, "leased", nil), e.as(token).issue(t, "free", nil)
-		e.wantCode(t, "valid", leased.text)
+		e.WantCode(t, "valid", leased.Text)
 		if c.revoke {
 			e.Expect(t, 204, "POST", "auth/token/revoke", fields{"token": token})
 		}
-		e.eventuallyCode(t, "revoked", leased.text)
-		e.wantCode(t, "valid", free.text)
-		if reason, _ := e.read(t, "keys/"+leased.id)["revoke_reason"].(string); !strings.Contains(reason, "lease") {
+		e.eventuallyCode(t, "revoked", leased.Text)
+		e.WantCode(t, "valid", free.Text)
+		if reason, _ := e.Read(t, "keys/"+leased.ID)["revoke_reason"].(string); !strings.Contains(reason, "lease") {
 			t.Errorf("%s: the reason is %q", what, reason)
 		}
 	}
@@ -124,27 +126,27 @@ func TestTheEndOfTheIssuingTokenEndsLeasedKeysOnly(t *testing.T) {
 func TestADisabledKeyRenewsAndOneThatHasEndedDoesNot(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{"ttl": "1h"})
+	e.Write(t, "roles/web", fields{"ttl": "1h"})
 	k, revoked, removed := e.issue(t, "web", nil), e.issue(t, "web", nil), e.issue(t, "web", nil)
-	e.write(t, "keys/"+k.id, fields{"disabled": true})
-	e.renew(t, k.lease, 600)
+	e.Write(t, "keys/"+k.ID, fields{"disabled": true})
+	e.renew(t, k.Lease, 600)
 	e.wantTogether(t, k)
-	e.write(t, "keys/"+k.id, fields{"disabled": false})
-	e.write(t, "roles/web", fields{"disabled": true})
-	e.renew(t, k.lease, 1200)
+	e.Write(t, "keys/"+k.ID, fields{"disabled": false})
+	e.Write(t, "roles/web", fields{"disabled": true})
+	e.renew(t, k.Lease, 1200)
 	e.wantTogether(t, k)
-	e.wantCode(t, "disabled", k.text)
-	e.write(t, "roles/web", fields{"disabled": false})
-	e.wantCode(t, "valid", k.text)
+	e.WantCode(t, "disabled", k.Text)
+	e.Write(t, "roles/web", fields{"disabled": false})
+	e.WantCode(t, "valid", k.Text)
 
-	before := e.write(t, "revoke/"+revoked.id, fields{"reason": "leaked"})
-	e.ask(t, 204, "DELETE", "keys/"+removed.id, nil)
+	before := e.Write(t, "revoke/"+revoked.ID, fields{"reason": "leaked"})
+	e.Want(t, 204, "DELETE", "keys/"+removed.ID, nil)
 	for _, k := range []key{revoked, removed} {
-		if why := e.renewalRefused(t, k.lease); strings.Contains(why, k.text) || strings.Contains(why, "&logical") {
+		if why := e.renewalRefused(t, k.Lease); strings.Contains(why, k.Text) || strings.Contains(why, "&logical") {
 			t.Errorf("the refusal is %q", why)
 		}
-		e.endLease(t, k.lease)
+		e.endLease(t, k.Lease)
 	}
-	wantSame(t, "the revoked key after the end of its lease", e.read(t, "keys/"+revoked.id), before)
-	e.ask(t, 404, "GET", "keys/"+removed.id, nil)
+	wantSame(t, "the revoked key after the end of its lease", e.Read(t, "keys/"+revoked.ID), before)
+	e.Want(t, 404, "GET", "keys/"+removed.ID, nil)
 }

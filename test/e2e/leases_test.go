@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // Vault's side of a key: what it says of a lease, and what it has stored of it.
 
 func leaseSeconds(t *testing.T, r harness.Response) int {
 	t.Helper()
-	return number(t, r.JSON, "lease_duration")
+	return surface.Number(t, r.JSON, "lease_duration")
 }
 
 // about tells whether a lease has this duration. Vault counts it from when it got the answer, which may be in the
@@ -32,7 +33,7 @@ type renewed struct {
 func (e engine) renew(t *testing.T, lease string, increment int) renewed {
 	t.Helper()
 	r := e.Expect(t, http.StatusOK, "PUT", "sys/leases/renew", renewal(lease, increment))
-	return renewed{leaseSeconds(t, r), r.JSON["renewable"] == true, warnings(r)}
+	return renewed{leaseSeconds(t, r), r.JSON["renewable"] == true, surface.Warnings(r)}
 }
 
 // renewalRefused is a renewal that must not work. It answers why.
@@ -83,25 +84,25 @@ func (e engine) storedLeases(t *testing.T) map[string][]byte {
 	t.Helper()
 	const root = "sys/expire/id/"
 	leases := map[string][]byte{}
-	e.WalkRaw(t, root+e.mount+"/", func(path string, value []byte) { leases[path[len(root):]] = value })
+	e.WalkRaw(t, root+e.Mount+"/", func(path string, value []byte) { leases[path[len(root):]] = value })
 	return leases
 }
 
 // leaseHolds tells whether the stored lease has the key's text.
 func (e engine) leaseHolds(t *testing.T, k key) bool {
 	t.Helper()
-	stored, found := e.storedLeases(t)[k.lease]
+	stored, found := e.storedLeases(t)[k.Lease]
 	if !found {
 		t.Fatal("the lease is not in storage")
 	}
-	return bytes.Contains(stored, []byte(k.text))
+	return bytes.Contains(stored, []byte(k.Text))
 }
 
 // wantTogether checks that record and lease of a key's newest version end together: within a second, and the record
 // never later than the lease.
 func (e engine) wantTogether(t *testing.T, k key) {
 	t.Helper()
-	e.wantEndTogether(t, "expires_at", moment(t, e.read(t, "keys/"+k.id), "expires_at"), k.lease)
+	e.wantEndTogether(t, "expires_at", surface.Moment(t, e.Read(t, "keys/"+k.ID), "expires_at"), k.Lease)
 }
 
 func (e engine) wantEndTogether(t *testing.T, what string, record time.Time, lease string) {

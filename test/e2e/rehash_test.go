@@ -12,7 +12,7 @@ import (
 // storedHashes are the hashes of a key's versions as they lie in storage, newest first.
 func (e engine) storedHashes(t *testing.T, id string) (hashes []string) {
 	t.Helper()
-	e.WalkMount(t, e.mount, func(path string, value []byte) {
+	e.WalkMount(t, e.Mount, func(path string, value []byte) {
 		if path != "key/"+id[:2]+"/"+id {
 			return
 		}
@@ -44,53 +44,53 @@ func (e engine) eventuallyHashed(t *testing.T, id, cost string) {
 func TestAHigherCostReachesAKeyAfterItsNextVerify(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{"generate_lease": false})
+	e.Write(t, "roles/web", fields{"generate_lease": false})
 	const low, middle, high = "m=19456,t=2,p=1", "m=19456,t=3,p=1", "m=20480,t=4,p=1"
 	k, unused, ended := e.issue(t, "web", nil), e.issue(t, "web", nil), e.issue(t, "web", nil)
-	e.eventuallyHashed(t, k.id, low)
-	next := e.rotate(t, k.id, fields{"grace_period": "1h"})
-	before := e.read(t, "keys/"+k.id)
+	e.eventuallyHashed(t, k.ID, low)
+	next := e.rotate(t, k.ID, fields{"grace_period": "1h"})
+	before := e.Read(t, "keys/"+k.ID)
 
-	e.write(t, "config", fields{"argon2_memory_kib": 20480, "argon2_iterations": 4})
-	e.write(t, "revoke/"+ended.id, nil)
-	e.wantCode(t, "revoked", ended.text)
-	e.wantCode(t, "valid", next.text)
-	e.eventuallyHashed(t, k.id, high)
-	if old := e.storedHashes(t, k.id)[1]; !strings.Contains(old, low) {
+	e.Write(t, "config", fields{"argon2_memory_kib": 20480, "argon2_iterations": 4})
+	e.Write(t, "revoke/"+ended.ID, nil)
+	e.WantCode(t, "revoked", ended.Text)
+	e.WantCode(t, "valid", next.Text)
+	e.eventuallyHashed(t, k.ID, high)
+	if old := e.storedHashes(t, k.ID)[1]; !strings.Contains(old, low) {
 		t.Errorf("the version that nobody verified has the hash %.40s", old)
 	}
-	e.wantCode(t, "valid", next.text)
-	e.wantCode(t, "valid", k.text)
-	e.wantCode(t, "invalid", next.text[:len(next.text)-1])
-	wantSame(t, "a read after the re-hash", e.read(t, "keys/"+k.id), before)
+	e.WantCode(t, "valid", next.Text)
+	e.WantCode(t, "valid", k.Text)
+	e.WantCode(t, "invalid", next.Text[:len(next.Text)-1])
+	wantSame(t, "a read after the re-hash", e.Read(t, "keys/"+k.ID), before)
 
 	// A lower cost raises what is below it and lowers nothing. Re-hashes go one after the other, so when the last
 	// key's is done, the first one's would be.
-	e.write(t, "config", fields{"argon2_memory_kib": 19456, "argon2_iterations": 3})
-	e.wantCode(t, "valid", next.text)
-	e.wantCode(t, "valid", unused.text)
-	e.eventuallyHashed(t, unused.id, middle)
-	e.eventuallyHashed(t, k.id, high)
-	if h := e.storedHashes(t, ended.id)[0]; !strings.Contains(h, low) {
+	e.Write(t, "config", fields{"argon2_memory_kib": 19456, "argon2_iterations": 3})
+	e.WantCode(t, "valid", next.Text)
+	e.WantCode(t, "valid", unused.Text)
+	e.eventuallyHashed(t, unused.ID, middle)
+	e.eventuallyHashed(t, k.ID, high)
+	if h := e.storedHashes(t, ended.ID)[0]; !strings.Contains(h, low) {
 		t.Errorf("a revoked key has the hash %.40s", h)
 	}
-	e.wantCode(t, "valid", next.text)
-	e.wantCode(t, "valid", unused.text)
-	e.wantCode(t, "revoked", ended.text)
+	e.WantCode(t, "valid", next.Text)
+	e.WantCode(t, "valid", unused.Text)
+	e.WantCode(t, "revoked", ended.Text)
 }
 
 func TestARehashedKeyVerifiesInANewProcess(t *testing.T) {
 	t.Parallel()
 	server := harness.Start(t, harness.Options{Plugin: true})
 	e := mountedOn(t, server)
-	e.write(t, "roles/web", fields{"generate_lease": false})
+	e.Write(t, "roles/web", fields{"generate_lease": false})
 	k := e.issue(t, "web", nil)
-	e.write(t, "config", fields{"argon2_iterations": 3})
-	e.wantCode(t, "valid", k.text)
-	e.eventuallyHashed(t, k.id, "m=19456,t=3,p=1")
+	e.Write(t, "config", fields{"argon2_iterations": 3})
+	e.WantCode(t, "valid", k.Text)
+	e.eventuallyHashed(t, k.ID, "m=19456,t=3,p=1")
 	e.killPlugin(t)
-	e.wantCode(t, "valid", k.text)
-	wrong := []byte(k.text)
+	e.WantCode(t, "valid", k.Text)
+	wrong := []byte(k.Text)
 	wrong[len(wrong)-30]++
-	e.wantCode(t, "invalid", string(wrong))
+	e.WantCode(t, "invalid", string(wrong))
 }

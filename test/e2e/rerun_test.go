@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // doomed is a request under which the plugin is killed.
@@ -25,18 +26,18 @@ type doomed struct {
 func TestAKillUnderRotationsAndIssuesMakesNoSecondOnes(t *testing.T) {
 	t.Parallel()
 	e := mountedOn(t, harness.Start(t, harness.Options{Plugin: true, LogLevel: "error"}))
-	e.write(t, "roles/web", fields{"generate_lease": false, "max_keys_per_owner": 1})
+	e.Write(t, "roles/web", fields{"generate_lease": false, "max_keys_per_owner": 1})
 	outcomes := map[string]int{}
 	for round := range 4 {
 		requests := make([]doomed, 16)
 		for i := range requests {
 			k := e.issue(t, "web", nil)
-			d := doomed{key: k, path: "rotate/" + k.id, body: fields{"expected_version": 1}}
+			d := doomed{key: k, path: "rotate/" + k.ID, body: fields{"expected_version": 1}}
 			switch i % 4 {
 			case 0:
 				d.body = nil
 			case 1:
-				d.path, d.body = "rotate", fields{"key": k.text}
+				d.path, d.body = "rotate", fields{"key": k.Text}
 			case 2:
 				d.owner = fmt.Sprintf("owner-%d-%d", round, i)
 				d.path, d.body = "issue/web", fields{"owner": d.owner}
@@ -69,8 +70,8 @@ func (e engine) killUnder(t *testing.T, requests []doomed) {
 // once checks that a request happened once at most, and if it was answered, once. It tells which.
 func (e engine) once(t *testing.T, d *doomed) string {
 	t.Helper()
-	e.wantCode(t, "valid", d.key.text)
-	if version := number(t, e.read(t, "keys/"+d.key.id), "version"); version > 2 {
+	e.WantCode(t, "valid", d.key.Text)
+	if version := surface.Number(t, e.Read(t, "keys/"+d.key.ID), "version"); version > 2 {
 		t.Errorf("%s rotated the key to version %d", d.path, version)
 	}
 	if d.answer.Status != 200 {
@@ -79,13 +80,13 @@ func (e engine) once(t *testing.T, d *doomed) string {
 		}
 		return "error"
 	}
-	made := keyOf(t, d.answer)
-	e.wantCode(t, "valid", made.text)
+	made := surface.KeyOf(t, d.answer)
+	e.WantCode(t, "valid", made.Text)
 	if d.owner == "" {
-		wantFields(t, d.path, made.data, fields{"version": 2, "previous_version": 1})
+		surface.WantFields(t, d.path, made.Data, fields{"version": 2, "previous_version": 1})
 		return "rotated"
 	}
-	if keys := e.ask(t, 200, "LIST", "owners/"+d.owner+"/keys", nil).Data()["keys"].([]any); len(keys) != 1 {
+	if keys := e.Want(t, 200, "LIST", "owners/"+d.owner+"/keys", nil).Data()["keys"].([]any); len(keys) != 1 {
 		t.Errorf("an issue left %d keys of its owner", len(keys))
 	}
 	return "issued"

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // survivors are keys in every state, with what each must answer from then on.
@@ -18,24 +19,24 @@ type survivors struct {
 
 func (e engine) survivors(t *testing.T) survivors {
 	t.Helper()
-	e.write(t, "roles/leased", fields{"ttl": "1h"})
-	e.write(t, "roles/free", fields{"generate_lease": false})
+	e.Write(t, "roles/leased", fields{"ttl": "1h"})
+	e.Write(t, "roles/free", fields{"generate_lease": false})
 	s := survivors{e, map[string]string{}, nil, map[string]fields{}}
 	for _, role := range []string{"leased", "free"} {
 		valid, disabled, revoked, rotated := e.issue(t, role, fields{"owner": "acme"}), e.issue(t, role, nil), e.issue(t, role, nil), e.issue(t, role, nil)
-		e.write(t, "keys/"+disabled.id, fields{"disabled": true})
-		e.write(t, "revoke/"+revoked.id, fields{"reason": "leaked"})
-		inGrace := e.rotate(t, rotated.id, fields{"grace_period": 0})
-		newest := e.rotate(t, rotated.id, fields{"grace_period": "30m"})
+		e.Write(t, "keys/"+disabled.ID, fields{"disabled": true})
+		e.Write(t, "revoke/"+revoked.ID, fields{"reason": "leaked"})
+		inGrace := e.rotate(t, rotated.ID, fields{"grace_period": 0})
+		newest := e.rotate(t, rotated.ID, fields{"grace_period": "30m"})
 		for code, keys := range map[string][]key{
 			"valid": {valid, inGrace, newest}, "disabled": {disabled}, "revoked": {revoked}, "superseded": {rotated},
 		} {
 			for _, k := range keys {
-				s.wanted[k.text] = code
+				s.wanted[k.Text] = code
 			}
 		}
 		for _, k := range []key{valid, disabled, revoked, rotated} {
-			s.reads[k.id] = e.read(t, "keys/"+k.id)
+			s.reads[k.ID] = e.Read(t, "keys/"+k.ID)
 		}
 		if role == "leased" {
 			s.leases = []key{valid, newest}
@@ -47,10 +48,10 @@ func (e engine) survivors(t *testing.T) survivors {
 func (s survivors) check(t *testing.T) {
 	t.Helper()
 	for text, code := range s.wanted {
-		s.wantCode(t, code, text)
+		s.WantCode(t, code, text)
 	}
 	for id, before := range s.reads {
-		wantSame(t, "a read", s.read(t, "keys/"+id), before)
+		wantSame(t, "a read", s.Read(t, "keys/"+id), before)
 	}
 }
 
@@ -88,23 +89,23 @@ func TestWhatWasAnsweredHoldsThroughRestartsSealsReloadsAndKills(t *testing.T) {
 	for _, event := range events {
 		last := e.issue(t, "free", nil)
 		ended := e.issue(t, "free", nil)
-		e.write(t, "revoke/"+ended.id, nil)
+		e.Write(t, "revoke/"+ended.ID, nil)
 		event.happen()
 		// First what was answered last: nothing else has woken the mount yet.
-		e.wantCode(t, "revoked", ended.text)
-		e.wantCode(t, "valid", last.text)
+		e.WantCode(t, "revoked", ended.Text)
+		e.WantCode(t, "valid", last.Text)
 		s.check(t)
 		if t.Failed() {
 			t.Fatalf("after %s", event.name)
 		}
 	}
 	for _, k := range s.leases {
-		e.renew(t, k.lease, 600)
+		e.renew(t, k.Lease, 600)
 		e.wantTogether(t, k)
 	}
 	for _, k := range s.leases {
-		e.endLease(t, k.lease)
-		e.wantCode(t, "revoked", k.text)
+		e.endLease(t, k.Lease)
+		e.WantCode(t, "revoked", k.Text)
 	}
 }
 
@@ -112,16 +113,16 @@ func TestAKeyThatExpiredWhileSealedIsRefusedAtTheFirstVerify(t *testing.T) {
 	t.Parallel()
 	server := harness.Start(t, harness.Options{Plugin: true})
 	e := mountedOn(t, server)
-	e.write(t, "roles/leased", nil)
-	e.write(t, "roles/free", fields{"generate_lease": false})
+	e.Write(t, "roles/leased", nil)
+	e.Write(t, "roles/free", fields{"generate_lease": false})
 	leased, free := e.issue(t, "leased", fields{"ttl": 6}), e.issue(t, "free", fields{"ttl": 6})
 	rotated := e.issue(t, "free", nil)
-	newest := e.rotate(t, rotated.id, fields{"grace_period": 6})
+	newest := e.rotate(t, rotated.ID, fields{"grace_period": 6})
 	for _, k := range []key{leased, free, rotated, newest} {
-		e.wantCode(t, "valid", k.text)
+		e.WantCode(t, "valid", k.Text)
 	}
 	server.Seal(t)
-	end := moment(t, newest.data, "previous_valid_until")
+	end := surface.Moment(t, newest.Data, "previous_valid_until")
 	harness.Eventually(t, patience, "wait for the keys to expire", func() error {
 		if time.Now().Before(end) {
 			return errors.New("they have time left")
@@ -129,56 +130,56 @@ func TestAKeyThatExpiredWhileSealedIsRefusedAtTheFirstVerify(t *testing.T) {
 		return nil
 	})
 	server.Unseal(t)
-	e.wantCode(t, "expired", leased.text)
-	e.wantCode(t, "expired", free.text)
-	e.wantCode(t, "superseded", rotated.text)
-	e.wantCode(t, "valid", newest.text)
+	e.WantCode(t, "expired", leased.Text)
+	e.WantCode(t, "expired", free.Text)
+	e.WantCode(t, "superseded", rotated.Text)
+	e.WantCode(t, "valid", newest.Text)
 	// Vault gets to the lease later, and its end changes nothing.
-	e.eventuallyNoLease(t, leased.lease)
-	wantFields(t, "keys/:key_id", e.read(t, "keys/"+leased.id), fields{"status": "expired", "revoked_at": ""})
+	e.eventuallyNoLease(t, leased.Lease)
+	surface.WantFields(t, "keys/:key_id", e.Read(t, "keys/"+leased.ID), fields{"status": "expired", "revoked_at": ""})
 }
 
 func TestAKeyWhoseRoleIsGoneFromStorageStaysRevoked(t *testing.T) {
 	t.Parallel()
 	server := harness.Start(t, harness.Options{Plugin: true})
 	e := mountedOn(t, server)
-	e.write(t, "roles/web", fields{"ttl": "1h"})
+	e.Write(t, "roles/web", fields{"ttl": "1h"})
 	k, other := e.issue(t, "web", nil), e.issue(t, "web", nil)
 	// Storage as a fault may leave it: the records live, their role does not, then another has its name.
-	uuid, _ := e.Expect(t, 200, "GET", "sys/mounts/"+e.mount, nil).Data()["uuid"].(string)
+	uuid, _ := e.Expect(t, 200, "GET", "sys/mounts/"+e.Mount, nil).Data()["uuid"].(string)
 	e.Expect(t, 204, "DELETE", "sys/raw/logical/"+uuid+"/role/web", nil)
 	server.Reload(t)
-	e.wantCode(t, "revoked", k.text)
-	e.renewalRefused(t, k.lease)
-	e.write(t, "roles/web", fields{"ttl": "1h"})
-	e.wantCode(t, "revoked", k.text)
-	e.renewalRefused(t, k.lease)
-	e.refused(t, 409, "rotate/"+k.id, nil)
-	e.endLease(t, k.lease)
+	e.WantCode(t, "revoked", k.Text)
+	e.renewalRefused(t, k.Lease)
+	e.Write(t, "roles/web", fields{"ttl": "1h"})
+	e.WantCode(t, "revoked", k.Text)
+	e.renewalRefused(t, k.Lease)
+	e.Refused(t, 409, "rotate/"+k.ID, nil)
+	e.endLease(t, k.Lease)
 	// Tidy writes down what no clock tells: when the role's end reached a key.
 	e.tidy(t)
-	wantFields(t, "keys/:key_id", e.read(t, "keys/"+other.id), fields{"status": "revoked", "revoke_reason": "its role was deleted"})
-	e.wantCode(t, "valid", e.issue(t, "web", nil).text)
+	surface.WantFields(t, "keys/:key_id", e.Read(t, "keys/"+other.ID), fields{"status": "revoked", "revoke_reason": "its role was deleted"})
+	e.WantCode(t, "valid", e.issue(t, "web", nil).Text)
 }
 
 func TestWithoutItsTagKeyAMountAnswersErrorsAndMakesNoOther(t *testing.T) {
 	t.Parallel()
 	server := harness.Start(t, harness.Options{Plugin: true})
 	e := mountedOn(t, server)
-	e.write(t, "roles/web", fields{"generate_lease": false})
+	e.Write(t, "roles/web", fields{"generate_lease": false})
 	k := e.issue(t, "web", nil)
-	uuid, _ := e.Expect(t, 200, "GET", "sys/mounts/"+e.mount, nil).Data()["uuid"].(string)
+	uuid, _ := e.Expect(t, 200, "GET", "sys/mounts/"+e.Mount, nil).Data()["uuid"].(string)
 	tagKey := "sys/raw/logical/" + uuid + "/tag-key"
 	saved, _ := e.Expect(t, 200, "GET", tagKey, nil).Data()["value"].(string)
 	e.Expect(t, 204, "DELETE", tagKey, nil)
 	server.Reload(t)
 	for range 2 {
 		for _, path := range []string{"verify", "rotate", "revoke"} {
-			e.refused(t, 500, path, fields{"key": k.text}, "internal error")
+			e.Refused(t, 500, path, fields{"key": k.Text}, "internal error")
 		}
-		e.refused(t, 500, "issue/web", nil, "internal error")
+		e.Refused(t, 500, "issue/web", nil, "internal error")
 	}
 	e.Expect(t, 404, "GET", tagKey, nil)
 	e.Expect(t, 204, "PUT", tagKey, fields{"value": saved})
-	e.wantCode(t, "valid", k.text)
+	e.WantCode(t, "valid", k.Text)
 }

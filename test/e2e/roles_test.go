@@ -8,55 +8,56 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 func TestARoleAnswersItsFieldsAsWrittenAndTakesThemBack(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	plain := e.write(t, "roles/plain", nil)
+	plain := e.Write(t, "roles/plain", nil)
 	wantShape(t, "a role of defaults", plain, roleShape)
-	wantFields(t, "a role of defaults", plain, fields{
+	surface.WantFields(t, "a role of defaults", plain, fields{
 		"description": "", "prefix": "", "ttl": 0, "max_ttl": 0, "generate_lease": true, "grace_period": 86400, "max_grace_period": 604800,
 		"rotation_period": 0, "allowed_scopes": []string{}, "default_scopes": []string{}, "bound_cidrs": []string{}, "metadata": fields{},
 		"owner_template": "", "require_owner": false, "disabled": false, "require_scopes": false, "owner_may_widen": []string{},
 	})
-	full := e.write(t, "roles/full", fields{
+	full := e.Write(t, "roles/full", fields{
 		"description": "Keys of the shop's site", "prefix": "acme_live", "ttl": "24h", "max_ttl": "7d", "generate_lease": "false",
 		"grace_period": 90, "max_grace_period": "1h30m", "rotation_period": "12h", "allowed_scopes": []string{"write:*", "read:*", "*"},
 		"default_scopes": "write:users, read:users", "bound_cidrs": []string{"192.0.2.0/24", "10.0.0.1", "2001:db8::/32"},
 		"metadata": fields{"tier": "gold"}, "owner_template": "{{identity.entity.name}}", "require_owner": true, "disabled": true, "require_scopes": true, "owner_may_widen": []string{"metadata", "scopes"},
 	})
 	wantShape(t, "a role of everything", full, roleShape)
-	wantFields(t, "a role of everything", full, fields{
+	surface.WantFields(t, "a role of everything", full, fields{
 		"prefix": "acme_live", "ttl": 86400, "max_ttl": 604800, "generate_lease": false, "grace_period": 90, "max_grace_period": 5400,
 		"rotation_period": 43200, "allowed_scopes": []string{"write:*", "read:*", "*"}, "default_scopes": []string{"write:users", "read:users"},
 		"bound_cidrs": []string{"192.0.2.0/24", "10.0.0.1", "2001:db8::/32"}, "metadata": fields{"tier": "gold"},
 		"owner_template": "{{identity.entity.name}}", "require_owner": true, "disabled": true, "description": "Keys of the shop's site",
 	})
 	for name, written := range map[string]fields{"plain": plain, "full": full} {
-		read := e.read(t, "roles/"+name)
+		read := e.Read(t, "roles/"+name)
 		wantSame(t, "a read after the write", read, written)
 		back := maps.Clone(read)
 		delete(back, "key_pattern")
-		wantSame(t, "writing back what was read", e.write(t, "roles/"+name, back), read)
+		wantSame(t, "writing back what was read", e.Write(t, "roles/"+name, back), read)
 		for field := range back {
-			one := e.write(t, "roles/"+name, fields{field: back[field]})
+			one := e.Write(t, "roles/"+name, fields{field: back[field]})
 			wantSame(t, "writing back only "+field, one, read)
 		}
-		wantSame(t, "a write of nothing", e.write(t, "roles/"+name, nil), read)
-		wantSame(t, "a read after all that", e.read(t, "roles/"+name), read)
+		wantSame(t, "a write of nothing", e.Write(t, "roles/"+name, nil), read)
+		wantSame(t, "a read after all that", e.Read(t, "roles/"+name), read)
 	}
-	wantFields(t, "roles", e.ask(t, 200, "LIST", "roles", nil).Data(), fields{"keys": []string{"full", "plain"}})
+	surface.WantFields(t, "roles", e.Want(t, 200, "LIST", "roles", nil).Data(), fields{"keys": []string{"full", "plain"}})
 }
 
 func TestTheKeyPatternMatchesTheRolesKeysAndNothingShorter(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "config", fields{"default_prefix": "shop"})
+	e.Write(t, "config", fields{"default_prefix": "shop"})
 	for name, prefix := range map[string]string{"web": "acme_live", "app": ""} {
-		role := e.write(t, "roles/"+name, fields{"prefix": prefix})
+		role := e.Write(t, "roles/"+name, fields{"prefix": prefix})
 		pattern := regexp.MustCompile(`^(?:` + role["key_pattern"].(string) + `)$`)
-		k := e.issue(t, name, nil).text
+		k := e.issue(t, name, nil).Text
 		if !pattern.MatchString(k) || pattern.MatchString(k[1:]) || pattern.MatchString(k[:len(k)-1]) {
 			t.Errorf("the pattern of %s does not match its keys exactly: %s", name, pattern)
 		}
@@ -69,7 +70,7 @@ func TestTheKeyPatternMatchesTheRolesKeysAndNothingShorter(t *testing.T) {
 func TestARoleThatContradictsItselfIsRefusedAndNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	before := e.write(t, "roles/web", fields{"allowed_scopes": []string{"read:*"}, "default_scopes": []string{"read:users"}, "max_ttl": "1h"})
+	before := e.Write(t, "roles/web", fields{"allowed_scopes": []string{"read:*"}, "default_scopes": []string{"read:users"}, "max_ttl": "1h"})
 	for _, body := range []fields{
 		{"ttl": "2h"},
 		{"grace_period": "169h"},
@@ -81,94 +82,94 @@ func TestARoleThatContradictsItselfIsRefusedAndNothingIsWritten(t *testing.T) {
 		{"metadata": fields{strings.Repeat("k", 65): "v"}}, {"metadata": fields{"k": strings.Repeat("v", 513)}}, {"metadata": fields{"k": "a\nb"}},
 		{"nonsense": 1}, {"uid": "x"}, {"role": "other"}, {"disabled": "perhaps"}, {"key_pattern": before["key_pattern"]},
 	} {
-		e.refused(t, 400, "roles/web", body)
+		e.Refused(t, 400, "roles/web", body)
 	}
-	wantSame(t, "the role after refusals", e.read(t, "roles/web"), before)
+	wantSame(t, "the role after refusals", e.Read(t, "roles/web"), before)
 	for _, name := range []string{"a%20b", ".a", "a..b", "-a", strings.Repeat("a", 129)} {
-		e.refused(t, 400, "roles/"+name, nil, "role")
-		e.ask(t, 404, "GET", "roles/"+name, nil)
-		e.ask(t, 204, "DELETE", "roles/"+name, nil)
+		e.Refused(t, 400, "roles/"+name, nil, "role")
+		e.Want(t, 404, "GET", "roles/"+name, nil)
+		e.Want(t, 204, "DELETE", "roles/"+name, nil)
 	}
-	e.ask(t, 404, "GET", "roles/nobody", nil)
+	e.Want(t, 404, "GET", "roles/nobody", nil)
 }
 
 func TestARoleIsALivingPolicy(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{"allowed_scopes": []string{"read:*", "write:*"}, "default_scopes": []string{"read:*", "write:users"}, "generate_lease": false})
+	e.Write(t, "roles/web", fields{"allowed_scopes": []string{"read:*", "write:*"}, "default_scopes": []string{"read:*", "write:users"}, "generate_lease": false})
 	k := e.issue(t, "web", nil)
 
-	e.write(t, "roles/web", fields{"disabled": true})
-	e.wantCode(t, "disabled", k.text)
-	wantFields(t, "keys/:key_id", e.read(t, "keys/"+k.id), fields{"status": "disabled", "disabled": false})
-	e.write(t, "roles/web", fields{"disabled": false})
-	e.wantCode(t, "valid", k.text)
+	e.Write(t, "roles/web", fields{"disabled": true})
+	e.WantCode(t, "disabled", k.Text)
+	surface.WantFields(t, "keys/:key_id", e.Read(t, "keys/"+k.ID), fields{"status": "disabled", "disabled": false})
+	e.Write(t, "roles/web", fields{"disabled": false})
+	e.WantCode(t, "valid", k.Text)
 
-	e.write(t, "roles/web", fields{"allowed_scopes": []string{"read:users"}})
-	d := e.wantCode(t, "valid", k.text, fields{"scopes": "read:users"})
-	wantFields(t, "after narrowing", d, fields{"scopes": []string{"read:users"}})
-	e.wantCode(t, "insufficient_scope", k.text, fields{"scopes": "write:users"})
-	wantFields(t, "the key's own", e.read(t, "keys/"+k.id), fields{"scopes": []string{"read:*", "write:users"}})
+	e.Write(t, "roles/web", fields{"allowed_scopes": []string{"read:users"}})
+	d := e.WantCode(t, "valid", k.Text, fields{"scopes": "read:users"})
+	surface.WantFields(t, "after narrowing", d, fields{"scopes": []string{"read:users"}})
+	e.WantCode(t, "insufficient_scope", k.Text, fields{"scopes": "write:users"})
+	surface.WantFields(t, "the key's own", e.Read(t, "keys/"+k.ID), fields{"scopes": []string{"read:*", "write:users"}})
 	granted := e.issue(t, "web", nil)
-	wantFields(t, "issue under narrowed scopes", granted.data, fields{"scopes": []string{"read:users"}})
-	e.write(t, "roles/web", fields{"allowed_scopes": []string{"*"}})
-	wantFields(t, "after widening", e.wantCode(t, "valid", k.text), fields{"scopes": []string{"read:*", "write:users"}})
-	wantFields(t, "after widening", e.wantCode(t, "valid", granted.text), fields{"scopes": []string{"read:users"}})
+	surface.WantFields(t, "issue under narrowed scopes", granted.Data, fields{"scopes": []string{"read:users"}})
+	e.Write(t, "roles/web", fields{"allowed_scopes": []string{"*"}})
+	surface.WantFields(t, "after widening", e.WantCode(t, "valid", k.Text), fields{"scopes": []string{"read:*", "write:users"}})
+	surface.WantFields(t, "after widening", e.WantCode(t, "valid", granted.Text), fields{"scopes": []string{"read:users"}})
 
-	e.write(t, "roles/web", fields{"bound_cidrs": []string{"10.0.0.0/8"}})
-	e.wantCode(t, "ip_denied", k.text)
-	e.wantCode(t, "ip_denied", k.text, fields{"client_ip": "192.0.2.1"})
-	e.wantCode(t, "valid", k.text, fields{"client_ip": "10.0.0.1"})
-	e.write(t, "roles/web", fields{"bound_cidrs": []string{}})
+	e.Write(t, "roles/web", fields{"bound_cidrs": []string{"10.0.0.0/8"}})
+	e.WantCode(t, "ip_denied", k.Text)
+	e.WantCode(t, "ip_denied", k.Text, fields{"client_ip": "192.0.2.1"})
+	e.WantCode(t, "valid", k.Text, fields{"client_ip": "10.0.0.1"})
+	e.Write(t, "roles/web", fields{"bound_cidrs": []string{}})
 
-	e.write(t, "roles/web", fields{"metadata": fields{"tier": "gold"}, "rotation_period": 1})
-	d = e.wantCode(t, "valid", k.text)
-	wantFields(t, "metadata", d, fields{"metadata": fields{"tier": "gold"}})
-	wantFields(t, "the key's own", e.read(t, "keys/"+k.id), fields{"metadata": fields{}})
+	e.Write(t, "roles/web", fields{"metadata": fields{"tier": "gold"}, "rotation_period": 1})
+	d = e.WantCode(t, "valid", k.Text)
+	surface.WantFields(t, "metadata", d, fields{"metadata": fields{"tier": "gold"}})
+	surface.WantFields(t, "the key's own", e.Read(t, "keys/"+k.ID), fields{"metadata": fields{}})
 	harness.Eventually(t, patience, "wait for the rotation to be due", func() error {
-		return wantedThat(e.verify(t, k.text)["rotation_due"] == true, "it is not due")
+		return wantedThat(e.Verify(t, k.Text)["rotation_due"] == true, "it is not due")
 	})
-	e.write(t, "roles/web", fields{"rotation_period": 0})
-	wantFields(t, "rotation_due", e.wantCode(t, "valid", k.text), fields{"rotation_due": false})
+	e.Write(t, "roles/web", fields{"rotation_period": 0})
+	surface.WantFields(t, "rotation_due", e.WantCode(t, "valid", k.Text), fields{"rotation_due": false})
 }
 
 func TestARoleWithLiveKeysStaysAndItsSuccessorRevivesNothing(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{"generate_lease": false})
+	e.Write(t, "roles/web", fields{"generate_lease": false})
 	k, brief := e.issue(t, "web", nil), e.issue(t, "web", fields{"ttl": 1})
-	e.eventuallyCode(t, "expired", brief.text)
-	if r := e.ask(t, 409, "DELETE", "roles/web", nil); !strings.Contains(r.Errors(), "keys") {
+	e.eventuallyCode(t, "expired", brief.Text)
+	if r := e.Want(t, 409, "DELETE", "roles/web", nil); !strings.Contains(r.Errors(), "keys") {
 		t.Errorf("the refusal says %q", r.Errors())
 	}
-	e.write(t, "keys/"+k.id, fields{"disabled": true})
-	e.ask(t, 409, "DELETE", "roles/web", nil)
-	e.write(t, "revoke/"+k.id, fields{"reason": "done"})
-	e.ask(t, 204, "DELETE", "roles/web", nil)
-	e.ask(t, 204, "DELETE", "roles/web", nil)
-	e.ask(t, 404, "GET", "roles/web", nil)
-	e.wantCode(t, "revoked", k.text)
-	e.wantCode(t, "revoked", brief.text)
-	e.write(t, "roles/web", fields{"generate_lease": false})
-	e.wantCode(t, "revoked", k.text)
-	e.wantCode(t, "revoked", brief.text)
-	e.refused(t, 409, "rotate/"+k.id, nil)
+	e.Write(t, "keys/"+k.ID, fields{"disabled": true})
+	e.Want(t, 409, "DELETE", "roles/web", nil)
+	e.Write(t, "revoke/"+k.ID, fields{"reason": "done"})
+	e.Want(t, 204, "DELETE", "roles/web", nil)
+	e.Want(t, 204, "DELETE", "roles/web", nil)
+	e.Want(t, 404, "GET", "roles/web", nil)
+	e.WantCode(t, "revoked", k.Text)
+	e.WantCode(t, "revoked", brief.Text)
+	e.Write(t, "roles/web", fields{"generate_lease": false})
+	e.WantCode(t, "revoked", k.Text)
+	e.WantCode(t, "revoked", brief.Text)
+	e.Refused(t, 409, "rotate/"+k.ID, nil)
 	fresh := e.issue(t, "web", nil)
-	e.wantCode(t, "valid", fresh.text)
+	e.WantCode(t, "valid", fresh.Text)
 }
 
 func TestAPatternFindsLiveKeysOfAnEarlierPrefix(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{"generate_lease": false, "prefix": "acme_old"})
+	e.Write(t, "roles/web", fields{"generate_lease": false, "prefix": "acme_old"})
 	old := e.issue(t, "web", nil)
-	e.write(t, "roles/web", fields{"prefix": "acme_new"})
+	e.Write(t, "roles/web", fields{"prefix": "acme_new"})
 	now := e.issue(t, "web", nil)
-	old = e.rotate(t, old.id, nil)
+	old = e.rotate(t, old.ID, nil)
 	for _, k := range []key{old, now} {
-		pattern := regexp.MustCompile(fmt.Sprint(e.read(t, "roles/web")["key_pattern"]))
-		if pattern.FindString("key: "+k.text+"\n") != k.text {
-			t.Errorf("%s does not find %s", pattern, k.id)
+		pattern := regexp.MustCompile(fmt.Sprint(e.Read(t, "roles/web")["key_pattern"]))
+		if pattern.FindString("key: "+k.Text+"\n") != k.Text {
+			t.Errorf("%s does not find %s", pattern, k.ID)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // told is a mount all of whose answers are kept, but those that show a new key.
@@ -39,47 +40,47 @@ func (e *told) refuse(t *testing.T, method, path string, body any) {
 func (e *told) fresh(t *testing.T, what string, in search) string {
 	t.Helper()
 	k := e.issue(t, "free", nil)
-	in.add(what, k.text)
-	return k.text
+	in.add(what, k.Text)
+	return k.Text
 }
 
 // live takes keys through everything that can happen to them.
 func (e *told) live(t *testing.T) (leased, free key) {
 	t.Helper()
-	e.write(t, "roles/leased", fields{"ttl": "1h", "prefix": "acme_live"})
-	e.write(t, "roles/free", fields{"generate_lease": false, "allowed_scopes": []string{"read:*"}, "metadata": fields{"a": "b"}})
+	e.Write(t, "roles/leased", fields{"ttl": "1h", "prefix": "acme_live"})
+	e.Write(t, "roles/free", fields{"generate_lease": false, "allowed_scopes": []string{"read:*"}, "metadata": fields{"a": "b"}})
 	mint := func(path string, body fields) key {
-		k := e.minted(t, path, body)
-		e.hidden.add("a key of "+path, k.text)
-		if k.lease != "" {
+		k := e.Minted(t, path, body)
+		e.hidden.add("a key of "+path, k.Text)
+		if k.Lease != "" {
 			e.leases = append(e.leases, k)
 		}
 		return k
 	}
 	leased, renewed, ended := mint("issue/leased", nil), mint("issue/leased", nil), mint("issue", fields{"role": "leased"})
-	mint("rotate/"+leased.id, fields{"grace_period": "1h"})
-	e.renew(t, renewed.lease, 0)
-	e.endLease(t, ended.lease)
+	mint("rotate/"+leased.ID, fields{"grace_period": "1h"})
+	e.renew(t, renewed.Lease, 0)
+	e.endLease(t, ended.Lease)
 	e.leases = []key{e.leases[0], e.leases[3]}
 
 	free = mint("issue/free", fields{"owner": "acme", "scopes": []string{"read:users"}})
-	free = mint("rotate", fields{"key": free.text})
-	free = mint("owners/acme/keys/"+free.id+"/rotate", nil)
+	free = mint("rotate", fields{"key": free.Text})
+	free = mint("owners/acme/keys/"+free.ID+"/rotate", nil)
 	gone, deleted := mint("issue/free", nil), mint("issue/free", nil)
-	e.write(t, "config", fields{"argon2_iterations": 3})
-	e.tell(t, "POST", "verify", fields{"key": free.text, "scopes": "read:users,write:users", "client_ip": "192.0.2.1"})
-	e.tell(t, "POST", "verify/free", fields{"key": free.text})
-	e.tell(t, "POST", "verify/leased", fields{"key": free.text})
-	e.tell(t, "GET", "verify/free", nil, "X-API-Key: "+free.text)
-	e.eventuallyHashed(t, free.id, "m=19456,t=3,p=1")
-	e.tell(t, "POST", "keys/"+free.id, fields{"name": "n", "disabled": false})
-	e.tell(t, "GET", "keys/"+free.id, nil)
+	e.Write(t, "config", fields{"argon2_iterations": 3})
+	e.tell(t, "POST", "verify", fields{"key": free.Text, "scopes": "read:users,write:users", "client_ip": "192.0.2.1"})
+	e.tell(t, "POST", "verify/free", fields{"key": free.Text})
+	e.tell(t, "POST", "verify/leased", fields{"key": free.Text})
+	e.tell(t, "GET", "verify/free", nil, "X-API-Key: "+free.Text)
+	e.eventuallyHashed(t, free.ID, "m=19456,t=3,p=1")
+	e.tell(t, "POST", "keys/"+free.ID, fields{"name": "n", "disabled": false})
+	e.tell(t, "GET", "keys/"+free.ID, nil)
 	e.tell(t, "LIST", "keys", nil)
-	e.tell(t, "POST", "revoke", fields{"key": gone.text, "reason": "leaked"})
-	e.tell(t, "POST", "revoke", fields{"key": gone.text})
-	e.refuse(t, "POST", "rotate", fields{"key": gone.text})
-	e.tell(t, "DELETE", "keys/"+deleted.id, nil)
-	e.refuse(t, "POST", "revoke", fields{"key": deleted.text})
+	e.tell(t, "POST", "revoke", fields{"key": gone.Text, "reason": "leaked"})
+	e.tell(t, "POST", "revoke", fields{"key": gone.Text})
+	e.refuse(t, "POST", "rotate", fields{"key": gone.Text})
+	e.tell(t, "DELETE", "keys/"+deleted.ID, nil)
+	e.refuse(t, "POST", "revoke", fields{"key": deleted.Text})
 	e.tidy(t)
 	e.wrap(t)
 	return leased, free
@@ -92,9 +93,9 @@ func (e *told) wrap(t *testing.T) {
 	e.answers.Write(r.Raw)
 	info, _ := r.JSON["wrap_info"].(fields)
 	token, _ := info["token"].(string)
-	k := keyOf(t, e.Expect(t, 200, "POST", "sys/wrapping/unwrap", nil, "X-Vault-Token: "+token))
-	e.hidden.add("a wrapped key", k.text)
-	e.wantCode(t, "valid", k.text)
+	k := surface.KeyOf(t, e.Expect(t, 200, "POST", "sys/wrapping/unwrap", nil, "X-Vault-Token: "+token))
+	e.hidden.add("a wrapped key", k.Text)
+	e.WantCode(t, "valid", k.Text)
 }
 
 // misuse sends a key in every wrong way that Vault's audit log hides.
@@ -102,16 +103,16 @@ func (e *told) misuse(t *testing.T, k key) {
 	t.Helper()
 	for _, path := range []string{"verify", "verify/free", "rotate", "revoke"} {
 		for _, value := range []any{
-			[]string{k.text}, []any{[]string{k.text}}, fields{"a": k.text}, []any{fields{"a": k.text}, 1}, true, 7, 1e300, nil,
+			[]string{k.Text}, []any{[]string{k.Text}}, fields{"a": k.Text}, []any{fields{"a": k.Text}, 1}, true, 7, 1e300, nil,
 		} {
 			e.refuse(t, "POST", path, fields{"key": value})
 		}
 		for _, field := range []string{"secret", "keys", "Key", "x-api-key", "role_id", "batch"} {
-			e.refuse(t, "POST", path, fields{"key": k.text, field: k.text})
-			e.refuse(t, "POST", path, fields{"key": k.text, field: fields{"a": k.text}})
+			e.refuse(t, "POST", path, fields{"key": k.Text, field: k.Text})
+			e.refuse(t, "POST", path, fields{"key": k.Text, field: fields{"a": k.Text}})
 		}
 		// What is no JSON object ends in Vault, with a status of its own.
-		for _, body := range []string{`{"key": "` + k.text + `"`, `{"key": ` + k.text + `}`, `["` + k.text + `"]`, k.text} {
+		for _, body := range []string{`{"key": "` + k.Text + `"`, `{"key": ` + k.Text + `}`, `["` + k.Text + `"]`, k.Text} {
 			if status := e.tell(t, "POST", path, body); status < 400 {
 				t.Errorf("a body that is no JSON object is answered with %d", status)
 			}
@@ -120,11 +121,11 @@ func (e *told) misuse(t *testing.T, k key) {
 	for path, names := range map[string][]string{
 		"verify":         {"client_ip"},
 		"rotate":         {"grace_period", "ttl", "expected_version"},
-		"rotate/" + k.id: {"grace_period", "ttl", "expected_version", "key"},
-		"revoke/" + k.id: {"key"},
+		"rotate/" + k.ID: {"grace_period", "ttl", "expected_version", "key"},
+		"revoke/" + k.ID: {"key"},
 		"issue/free":     {"ttl", "bound_cidrs", "metadata", "role", "key"},
 		"issue":          {"role"},
-		"keys/" + k.id:   {"disabled", "bound_cidrs", "metadata", "key"},
+		"keys/" + k.ID:   {"disabled", "bound_cidrs", "metadata", "key"},
 		"roles/free": {"prefix", "ttl", "max_ttl", "generate_lease", "grace_period", "max_grace_period", "rotation_period", "bound_cidrs",
 			"metadata", "owner_template", "require_owner", "disabled", "key"},
 		"config": {"argon2_memory_kib", "argon2_iterations", "argon2_parallelism", "revoked_retention", "verify_cache_size",
@@ -132,16 +133,16 @@ func (e *told) misuse(t *testing.T, k key) {
 		"tidy": {"key"},
 	} {
 		for _, name := range names {
-			for _, value := range []any{k.text, []string{k.text}, fields{"a": []string{k.text}}} {
+			for _, value := range []any{k.Text, []string{k.Text}, fields{"a": []string{k.Text}}} {
 				body := fields{name: value}
 				if (path == "verify" || path == "rotate") && name != "key" {
-					body["key"] = k.text
+					body["key"] = k.Text
 				}
 				e.refuse(t, "POST", path, body)
 			}
 		}
 	}
-	for _, text := range []string{k.text[:len(k.text)-1], k.text[1:], k.text + "0", " " + k.text, k.text + "\n", strings.ToUpper(k.text), k.text + k.text} {
+	for _, text := range []string{k.Text[:len(k.Text)-1], k.Text[1:], k.Text + "0", " " + k.Text, k.Text + "\n", strings.ToUpper(k.Text), k.Text + k.Text} {
 		e.tell(t, "POST", "verify", fields{"key": text})
 		e.refuse(t, "POST", "rotate", fields{"key": text})
 		e.refuse(t, "POST", "revoke", fields{"key": text})
@@ -180,8 +181,8 @@ func TestNoKeyAndNoHashShowsInLogsAnswersOrStorage(t *testing.T) {
 	e.misuse(t, leased)
 	e.misuse(t, free)
 	e.expose(t)
-	e.wantCode(t, "valid", leased.text)
-	e.wantCode(t, "valid", free.text)
+	e.WantCode(t, "valid", leased.Text)
+	e.WantCode(t, "valid", free.Text)
 
 	audit, log := []byte(e.AuditLog(t)), []byte(e.Log())
 	if !bytes.Contains(audit, []byte(e.path("verify"))) || !bytes.Contains(log, []byte("path=verify")) {
@@ -212,16 +213,16 @@ func (e *told) wantCleanStorage(t *testing.T) {
 	t.Helper()
 	holders := map[string]key{}
 	for _, k := range e.leases {
-		holders["sys/expire/id/"+k.lease] = k
+		holders["sys/expire/id/"+k.Lease] = k
 	}
 	entries := 0
 	e.WalkRaw(t, "", func(path string, value []byte) {
 		entries++
 		if k, holds := holders[path]; holds {
-			if !bytes.Contains(value, []byte(k.text)) {
+			if !bytes.Contains(value, []byte(k.Text)) {
 				t.Errorf("%s does not hold its key, which the documentation says it does", path)
 			}
-			value = bytes.ReplaceAll(value, []byte(k.text), nil)
+			value = bytes.ReplaceAll(value, []byte(k.Text), nil)
 			delete(holders, path)
 		}
 		for _, s := range []search{e.hidden, e.named, e.pathed} {

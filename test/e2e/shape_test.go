@@ -1,14 +1,14 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
-	"reflect"
 	"regexp"
 	"slices"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // form is the type and form that a field has in every answer, a predicate with a name.
@@ -151,26 +151,16 @@ func versions(data fields) (list []fields) {
 	return list
 }
 
-// wantFields checks some fields of an answer by value, as JSON shows them.
-func wantFields(t *testing.T, what string, data, wanted fields) {
-	t.Helper()
-	for name, value := range plain(t, wanted) {
-		if got := data[name]; !reflect.DeepEqual(got, value) {
-			t.Errorf("%s: %s is %#v, wanted %#v", what, name, got, value)
-		}
-	}
-}
-
 // wantSame checks that two answers show the same, but for last uses, which any verification in between moves.
 func wantSame(t *testing.T, what string, got, wanted fields) {
 	t.Helper()
-	got, wanted = plain(t, withoutUses(got)), withoutUses(wanted)
+	got, wanted = surface.Plain(t, withoutUses(got)).(fields), withoutUses(wanted)
 	for name := range got {
 		if _, both := wanted[name]; !both {
 			t.Errorf("%s: %s appeared", what, name)
 		}
 	}
-	wantFields(t, what, got, wanted)
+	surface.WantFields(t, what, got, wanted)
 }
 
 func withoutUses(data fields) fields {
@@ -183,39 +173,4 @@ func withoutUses(data fields) fields {
 		same["versions"] = list
 	}
 	return same
-}
-
-// plain is a value of a test in the types in which answers hold it.
-func plain(t *testing.T, f fields) (same fields) {
-	t.Helper()
-	text, err := json.Marshal(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if err := decoder.Decode(&same); err != nil {
-		t.Fatal(err)
-	}
-	return same
-}
-
-func number(t *testing.T, data fields, name string) int {
-	t.Helper()
-	n, _ := data[name].(json.Number)
-	i, err := n.Int64()
-	if err != nil {
-		t.Fatalf("%s is %#v, wanted an integer", name, data[name])
-	}
-	return int(i)
-}
-
-func moment(t *testing.T, data fields, name string) time.Time {
-	t.Helper()
-	s, _ := data[name].(string)
-	at, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		t.Fatalf("%s is %#v, wanted a time", name, data[name])
-	}
-	return at
 }

@@ -4,52 +4,54 @@ import (
 	"bytes"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 func TestVerifyAnswersEveryFieldOfAProvenKey(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{
+	e.Write(t, "roles/web", fields{
 		"generate_lease": false, "allowed_scopes": []string{"read:*"}, "default_scopes": []string{"read:*"},
 		"metadata": fields{"tier": "gold", "env": "prod"}, "bound_cidrs": []string{"10.0.0.0/8"},
 	})
 	k := e.issue(t, "web", fields{"owner": "acme", "name": "ci", "metadata": fields{"env": "test"}, "bound_cidrs": []string{"10.1.0.0/16"}})
 	inside := fields{"client_ip": "10.1.2.3"}
 
-	d := e.wantCode(t, "valid", k.text, inside)
+	d := e.WantCode(t, "valid", k.Text, inside)
 	wantShape(t, "valid", d, verifyShape)
-	wantFields(t, "valid", d, fields{
-		"key_id": k.id, "version": 1, "role": "web", "owner": "acme", "name": "ci", "scopes": []string{"read:*"},
-		"metadata": fields{"env": "test", "tier": "gold"}, "expires_at": k.data["expires_at"], "rotation_due": false,
+	surface.WantFields(t, "valid", d, fields{
+		"key_id": k.ID, "version": 1, "role": "web", "owner": "acme", "name": "ci", "scopes": []string{"read:*"},
+		"metadata": fields{"env": "test", "tier": "gold"}, "expires_at": k.Data["expires_at"], "rotation_due": false,
 		"superseded": false, "valid_until": "",
 	})
-	e.wantCode(t, "valid", k.text, fields{"client_ip": "::ffff:10.1.2.3"})
-	e.wantCode(t, "ip_denied", k.text)
-	e.wantCode(t, "ip_denied", k.text, fields{"client_ip": "10.2.0.1"})
-	wantShape(t, "ip_denied", e.wantCode(t, "ip_denied", k.text, fields{"client_ip": "2001:db8::1"}), verifyShape)
-	e.wantCode(t, "valid", k.text, inside, fields{"scopes": "read:users,read:orders:42"})
-	d = e.wantCode(t, "insufficient_scope", k.text, inside, fields{"scopes": []string{"write:users", "read:users", "read"}})
+	e.WantCode(t, "valid", k.Text, fields{"client_ip": "::ffff:10.1.2.3"})
+	e.WantCode(t, "ip_denied", k.Text)
+	e.WantCode(t, "ip_denied", k.Text, fields{"client_ip": "10.2.0.1"})
+	wantShape(t, "ip_denied", e.WantCode(t, "ip_denied", k.Text, fields{"client_ip": "2001:db8::1"}), verifyShape)
+	e.WantCode(t, "valid", k.Text, inside, fields{"scopes": "read:users,read:orders:42"})
+	d = e.WantCode(t, "insufficient_scope", k.Text, inside, fields{"scopes": []string{"write:users", "read:users", "read"}})
 	wantShape(t, "insufficient_scope", d, verifyShape.with(shape{"missing_scopes": aList}))
-	wantFields(t, "insufficient_scope", d, fields{"missing_scopes": []string{"write:users", "read"}})
-	e.refused(t, 400, "verify", fields{"key": k.text, "scopes": "re*d"}, "scopes")
-	e.refused(t, 400, "verify", fields{"key": k.text, "scope": "read"}, "scope")
-	e.refused(t, 400, "verify", nil, "key")
-	e.refused(t, 400, "verify", fields{"key": ""}, "key")
+	surface.WantFields(t, "insufficient_scope", d, fields{"missing_scopes": []string{"write:users", "read"}})
+	e.Refused(t, 400, "verify", fields{"key": k.Text, "scopes": "re*d"}, "scopes")
+	e.Refused(t, 400, "verify", fields{"key": k.Text, "scope": "read"}, "scope")
+	e.Refused(t, 400, "verify", nil, "key")
+	e.Refused(t, 400, "verify", fields{"key": ""}, "key")
 }
 
 func TestWhatIsNotProvenIsDeniedByteForByteAlike(t *testing.T) {
 	t.Parallel()
 	e, other := mounted(t), mounted(t)
 	for _, m := range []engine{e, other} {
-		m.write(t, "roles/web", fields{"prefix": "acme", "generate_lease": false})
-		m.write(t, "roles/app", nil)
+		m.Write(t, "roles/web", fields{"prefix": "acme", "generate_lease": false})
+		m.Write(t, "roles/app", nil)
 	}
 	k := e.issue(t, "web", nil)
 	removed, foreign := e.issue(t, "web", nil), other.issue(t, "web", nil)
-	e.ask(t, 204, "DELETE", "keys/"+removed.id, nil)
+	e.Want(t, 204, "DELETE", "keys/"+removed.ID, nil)
 
 	changed := func(at int) string {
-		b := []byte(k.text)
+		b := []byte(k.Text)
 		if b[at]++; b[at] > 'y' || b[at] == ':' || b[at] == '[' {
 			b[at] = 'a'
 		}
@@ -58,37 +60,37 @@ func TestWhatIsNotProvenIsDeniedByteForByteAlike(t *testing.T) {
 	const wanted = `{"code":"invalid","http_status":401,"valid":false}`
 	for what, c := range map[string]struct{ path, text string }{
 		"nonsense":              {"verify", "nonsense"},
-		"a wrong crc":           {"verify", changed(len(k.text) - 1)},
-		"a wrong secret":        {"verify", changed(len(k.text) - 30)},
+		"a wrong crc":           {"verify", changed(len(k.Text) - 1)},
+		"a wrong secret":        {"verify", changed(len(k.Text) - 30)},
 		"a wrong id":            {"verify", changed(8)},
-		"a space before":        {"verify", " " + k.text},
-		"a newline after":       {"verify", k.text + "\n"},
-		"a removed key":         {"verify", removed.text},
-		"another mount's":       {"verify", foreign.text},
-		"another role's":        {"verify/app", k.text},
-		"an unknown role's":     {"verify/nobody", k.text},
-		"no role's name":        {"verify/..a", k.text},
+		"a space before":        {"verify", " " + k.Text},
+		"a newline after":       {"verify", k.Text + "\n"},
+		"a removed key":         {"verify", removed.Text},
+		"another mount's":       {"verify", foreign.Text},
+		"another role's":        {"verify/app", k.Text},
+		"an unknown role's":     {"verify/nobody", k.Text},
+		"no role's name":        {"verify/..a", k.Text},
 		"more than a key holds": {"verify", string(bytes.Repeat([]byte("k"), 300))},
 	} {
-		r := e.ask(t, 200, "POST", c.path, fields{"key": c.text, "scopes": []string{"read"}})
+		r := e.Want(t, 200, "POST", c.path, fields{"key": c.text, "scopes": []string{"read"}})
 		if !bytes.Contains(r.Raw, []byte(`"data":`+wanted+`,`)) {
 			t.Errorf("%s: the answer is not the same as for all others: %s", what, r.Raw)
 		}
 		wantShape(t, what, r.Data(), invalidShape)
 	}
-	e.wantCode(t, "valid", k.text)
-	other.wantCode(t, "valid", foreign.text)
+	e.WantCode(t, "valid", k.Text)
+	other.WantCode(t, "valid", foreign.Text)
 }
 
 func TestAKeyIsRefusedAtTheSecondOfItsExpiry(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", fields{"generate_lease": false})
+	e.Write(t, "roles/web", fields{"generate_lease": false})
 	k := e.issue(t, "web", fields{"ttl": 2})
-	end := moment(t, k.data, "expires_at")
+	end := surface.Moment(t, k.Data, "expires_at")
 	for {
 		before := time.Now()
-		d := e.verify(t, k.text)
+		d := e.Verify(t, k.Text)
 		after := time.Now()
 		if d["valid"] == true && !before.Before(end) {
 			t.Fatalf("the key is valid %s after its expiry", before.Sub(end))
@@ -101,24 +103,24 @@ func TestAKeyIsRefusedAtTheSecondOfItsExpiry(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	wantFields(t, "keys/:key_id", e.read(t, "keys/"+k.id), fields{"status": "expired", "revoked_at": ""})
-	e.refused(t, 409, "rotate/"+k.id, nil)
-	e.refused(t, 409, "rotate", fields{"key": k.text})
-	e.refused(t, 409, "keys/"+k.id, fields{"name": "x"})
+	surface.WantFields(t, "keys/:key_id", e.Read(t, "keys/"+k.ID), fields{"status": "expired", "revoked_at": ""})
+	e.Refused(t, 409, "rotate/"+k.ID, nil)
+	e.Refused(t, 409, "rotate", fields{"key": k.Text})
+	e.Refused(t, 409, "keys/"+k.ID, fields{"name": "x"})
 }
 
 func TestAKeyInItsHeaderNeedsExactlyOne(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
-	e.write(t, "roles/web", nil)
+	e.Write(t, "roles/web", nil)
 	k := e.issue(t, "web", nil)
 	for what, headers := range map[string][]string{
-		"none": nil, "an empty one": {"X-API-Key:"}, "two": {"X-API-Key: " + k.text, "X-API-Key: " + k.text},
+		"none": nil, "an empty one": {"X-API-Key:"}, "two": {"X-API-Key: " + k.Text, "X-API-Key: " + k.Text},
 	} {
-		if r := e.API(t, "GET", e.path("verify"), nil, headers...); r.Status != 400 || bytes.Contains(r.Raw, []byte(k.text)) {
+		if r := e.API(t, "GET", e.path("verify"), nil, headers...); r.Status != 400 || bytes.Contains(r.Raw, []byte(k.Text)) {
 			t.Errorf("%s: answered %d", what, r.Status)
 		}
 	}
-	d := e.Expect(t, 200, "GET", e.path("verify/web?scopes=read:users"), nil, "x-api-key: "+k.text).Data()
-	wantFields(t, "verify", d, fields{"code": "insufficient_scope"})
+	d := e.Expect(t, 200, "GET", e.path("verify/web?scopes=read:users"), nil, "x-api-key: "+k.Text).Data()
+	surface.WantFields(t, "verify", d, fields{"code": "insufficient_scope"})
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // authorize asks by read with headers, or by write with a body.
@@ -17,7 +18,7 @@ func (e engine) authorize(t *testing.T, path string, body any, headers ...string
 	if body == nil {
 		method = "GET"
 	}
-	return e.API(t, method, e.mount+"/"+path, body, headers...)
+	return e.API(t, method, e.Mount+"/"+path, body, headers...)
 }
 
 // wantAuthorized checks status, body and headers.
@@ -38,7 +39,7 @@ func wantAuthorized(t *testing.T, what string, r harness.Response, status int, c
 	}
 }
 
-func keyHeader(k key) string { return "X-API-Key: " + k.text }
+func keyHeader(k key) string { return "X-API-Key: " + k.Text }
 
 func TestAGoodKeyOfManyScopesFitsIntoAGatewaysBuffer(t *testing.T) {
 	t.Parallel()
@@ -69,16 +70,16 @@ func TestAuthorizeAnswersByStatusAndHeaders(t *testing.T) {
 	for what, r := range map[string]harness.Response{
 		"a read":                 e.authorize(t, "authorize", nil, keyHeader(k), within),
 		"a write with a header":  e.authorize(t, "authorize", fields{}, keyHeader(k), within),
-		"a write with a body":    e.authorize(t, "authorize", fields{"key": k.text, "client_ip": "10.0.0.1"}),
+		"a write with a body":    e.authorize(t, "authorize", fields{"key": k.Text, "client_ip": "10.0.0.1"}),
 		"parameters in the body": e.authorize(t, "authorize", fields{"client_ip": "10.0.0.1", "scopes": []string{"read:users", "write"}}, keyHeader(k)),
 		"no scopes by header":    e.authorize(t, "authorize", nil, keyHeader(k), within, "X-Required-Scopes: -"),
 		"scopes by header":       e.authorize(t, "authorize", nil, keyHeader(k), within, "X-Required-Scopes: read:users,write"),
 		"scopes in the body":     e.authorize(t, "authorize", fields{"scopes": []string{"write"}}, keyHeader(k), within),
 		"its role":               e.authorize(t, "authorize/"+e.web, nil, keyHeader(k), within),
-		"its role, with a write": e.authorize(t, "authorize/"+e.web, fields{"key": k.text}, within),
+		"its role, with a write": e.authorize(t, "authorize/"+e.web, fields{"key": k.Text}, within),
 	} {
 		wantAuthorized(t, what, r, 200, "valid")
-		for name, value := range map[string]string{"X-Apikey-Id": k.id, "X-Apikey-Owner": "acme", "X-Apikey-Scopes": "read:*,write", "Content-Type": "application/json"} {
+		for name, value := range map[string]string{"X-Apikey-Id": k.ID, "X-Apikey-Owner": "acme", "X-Apikey-Scopes": "read:*,write", "Content-Type": "application/json"} {
 			if r.Header.Get(name) != value {
 				t.Errorf("%s: %s is %q, wanted %q", what, name, r.Header.Get(name), value)
 			}
@@ -91,12 +92,12 @@ func TestAuthorizeAnswersByStatusAndHeaders(t *testing.T) {
 	wantAuthorized(t, "outside", e.authorize(t, "authorize", nil, keyHeader(k), "X-Client-Ip: 192.0.2.1"), 403, "ip_denied")
 	r := e.authorize(t, "authorize", nil, keyHeader(k), within, "X-Required-Scopes: delete")
 	wantAuthorized(t, "a scope that it lacks", r, 403, "insufficient_scope")
-	if r.Header.Get("X-Apikey-Id") != k.id {
+	if r.Header.Get("X-Apikey-Id") != k.ID {
 		t.Errorf("a proven key is refused without its id: %v", r.Header)
 	}
 	e.change(t, k, fields{"disabled": true})
 	wantAuthorized(t, "disabled", e.authorize(t, "authorize", nil, keyHeader(k), within), 403, "disabled")
-	e.write(t, "revoke/"+k.id, nil)
+	e.Write(t, "revoke/"+k.ID, nil)
 	wantAuthorized(t, "revoked", e.authorize(t, "authorize", nil, keyHeader(k), within), 401, "revoked")
 }
 
@@ -119,7 +120,7 @@ func TestAuthorizeAnswersASpentLimitWith403(t *testing.T) {
 		if _, err := fmt.Sscanf(r.Header.Get("Retry-After"), "%d", &wait); err != nil || wait < c.low || wait > c.high {
 			t.Errorf("%s: Retry-After is %q", c.code, r.Header.Get("Retry-After"))
 		}
-		wantAuthorized(t, "a write", e.authorize(t, "authorize", fields{"key": c.k.text, "cost": 2}), 403, c.code)
+		wantAuthorized(t, "a write", e.authorize(t, "authorize", fields{"key": c.k.Text, "cost": 2}), 403, c.code)
 	}
 }
 
@@ -129,7 +130,7 @@ func TestWhateverAuthorizeCannotProveIsAnsweredInTheSameBytes(t *testing.T) {
 	e.setRoleNamed(t, e.web+"-other", nil)
 	k, other := e.issue(t, fields{"quota": 5}), e.issueOf(t, e.web+"-other", nil)
 	gone := e.issue(t, nil)
-	e.ask(t, 204, "DELETE", "keys/"+gone.id, nil)
+	e.Want(t, 204, "DELETE", "keys/"+gone.ID, nil)
 	good := keyHeader(k)
 	var headers http.Header
 	for what, r := range map[string]harness.Response{
@@ -138,10 +139,10 @@ func TestWhateverAuthorizeCannotProveIsAnsweredInTheSameBytes(t *testing.T) {
 		"an empty key":                     e.authorize(t, "authorize", nil, "X-API-Key: "),
 		"an empty key in a write":          e.authorize(t, "authorize", fields{"key": ""}),
 		"an empty key beside one":          e.authorize(t, "authorize", fields{"key": ""}, good),
-		"an empty header beside a key":     e.authorize(t, "authorize", fields{"key": k.text}, "X-API-Key: "),
+		"an empty header beside a key":     e.authorize(t, "authorize", fields{"key": k.Text}, "X-API-Key: "),
 		"two keys":                         e.authorize(t, "authorize", nil, good, keyHeader(other)),
 		"the same key twice":               e.authorize(t, "authorize", nil, good, good),
-		"a key in header and body":         e.authorize(t, "authorize", fields{"key": k.text}, good),
+		"a key in header and body":         e.authorize(t, "authorize", fields{"key": k.Text}, good),
 		"scopes as parameter and header":   e.authorize(t, "authorize", fields{"scopes": "read"}, good, "X-Required-Scopes: read"),
 		"an address as both":               e.authorize(t, "authorize", fields{"client_ip": "10.0.0.1"}, good, "X-Client-Ip: 10.0.0.1"),
 		"the scopes' header twice":         e.authorize(t, "authorize", nil, good, "X-Required-Scopes: read", "X-Required-Scopes: write"),
@@ -149,11 +150,11 @@ func TestWhateverAuthorizeCannotProveIsAnsweredInTheSameBytes(t *testing.T) {
 		"nonsense":                         e.authorize(t, "authorize", nil, "X-API-Key: nonsense"),
 		"a key that is gone":               e.authorize(t, "authorize", nil, keyHeader(gone)),
 		"a longer key":                     e.authorize(t, "authorize", nil, good+"0"),
-		"a key with another scheme":        e.authorize(t, "authorize", nil, "X-API-Key: Bearer "+k.text),
-		"two keys in one header":           e.authorize(t, "authorize", nil, good+","+other.text),
+		"a key with another scheme":        e.authorize(t, "authorize", nil, "X-API-Key: Bearer "+k.Text),
+		"two keys in one header":           e.authorize(t, "authorize", nil, good+","+other.Text),
 		"a very long key":                  e.authorize(t, "authorize", nil, "X-API-Key: "+strings.Repeat("a", 5000)),
 		"another role's key":               e.authorize(t, "authorize/"+e.web, nil, keyHeader(other)),
-		"another role's key, with a write": e.authorize(t, "authorize/"+e.web, fields{"key": other.text}),
+		"another role's key, with a write": e.authorize(t, "authorize/"+e.web, fields{"key": other.Text}),
 		"a role that is not there":         e.authorize(t, "authorize/no-such-role", nil, good),
 	} {
 		wantAuthorized(t, what, r, 401, "invalid")
@@ -168,7 +169,7 @@ func TestWhateverAuthorizeCannotProveIsAnsweredInTheSameBytes(t *testing.T) {
 			}
 		}
 	}
-	wantFields(t, "after refusals", e.read(t, "keys/"+k.id), fields{"quota_remaining": 5})
+	surface.WantFields(t, "after refusals", e.Read(t, "keys/"+k.ID), fields{"quota_remaining": 5})
 }
 
 func TestOtherMistakesOfAuthorizeAre400(t *testing.T) {
@@ -189,18 +190,18 @@ func TestOtherMistakesOfAuthorizeAre400(t *testing.T) {
 		"no scopes by query":            e.authorize(t, "authorize?scopes=-", nil, good),
 		"an address by query":           e.authorize(t, "authorize?client_ip=10.0.0.1", nil, good),
 		"an empty scope":                e.authorize(t, "authorize", fields{"scopes": []string{""}}, good),
-		"a key in the query":            e.authorize(t, "authorize?key="+k.text, nil),
-		"a key in query and header":     e.authorize(t, "authorize?key="+k.text, nil, good),
+		"a key in the query":            e.authorize(t, "authorize?key="+k.Text, nil),
+		"a key in query and header":     e.authorize(t, "authorize?key="+k.Text, nil, good),
 		"an unknown parameter":          e.authorize(t, "authorize", fields{"colour": "red"}, good),
 		"brief":                         e.authorize(t, "authorize", fields{"brief": true}, good),
 		"a key that is no text":         e.authorize(t, "authorize", fields{"key": 7}),
-		"a list of keys":                e.authorize(t, "authorize", fields{"key": []string{k.text}}),
+		"a list of keys":                e.authorize(t, "authorize", fields{"key": []string{k.Text}}),
 	} {
-		if r.Status != http.StatusBadRequest || strings.Contains(string(r.Raw), k.text) {
+		if r.Status != http.StatusBadRequest || strings.Contains(string(r.Raw), k.Text) {
 			t.Errorf("%s: %d: %s", what, r.Status, r.Raw)
 		}
 	}
-	wantFields(t, "after mistakes", e.read(t, "keys/"+k.id), fields{"quota_remaining": 5})
+	surface.WantFields(t, "after mistakes", e.Read(t, "keys/"+k.ID), fields{"quota_remaining": 5})
 }
 
 // TestARestrictionThatVaultLostIsNotTakenForNone sends what Vault drops before the engine sees it.
@@ -219,7 +220,7 @@ func TestARestrictionThatVaultLostIsNotTakenForNone(t *testing.T) {
 		"a semicolon, and a client's":    e.authorize(t, "authorize/"+e.web+"?scopes=delete;&scopes=read:x", nil, good),
 		"the query of a write":           e.authorize(t, "authorize/"+e.web+"?scopes=delete", fields{}, good),
 		"a header that is not passed on": e.API(t, "GET", deaf+"/authorize/web", nil, fmt.Sprintf("X-API-Key: %s", unheard), "X-Required-Scopes: delete"),
-		"verify, the query of a write":   e.authorize(t, "verify?scopes=delete", fields{"key": k.text}),
+		"verify, the query of a write":   e.authorize(t, "verify?scopes=delete", fields{"key": k.Text}),
 		"verify by read, a semicolon":    e.authorize(t, "verify?scopes=delete;", nil, good),
 		"verify by read, a client's":     e.authorize(t, "verify?scopes=delete;&scopes=read:x", nil, good),
 	} {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // wrongly does something while the plugin's wall clock is wrong.
@@ -34,54 +35,54 @@ func TestAWrongClockIsAWalkWithoutConsequences(t *testing.T) {
 	s := harness.Start(t, harness.Options{Plugin: true})
 	clock := s.RegisterWrongClock(t)
 	s.Mount(t, "apikeys", harness.Mount{Type: clock.Plugin.Name})
-	e := engine{s, "apikeys", "web"}
+	e := engineAt(s, "apikeys")
 	e.setRole(t, fields{"ttl": "20d", "grace_period": "3s"})
-	e.write(t, "roles/svc", fields{"ttl": "1h"})
+	e.Write(t, "roles/svc", fields{"ttl": "1h"})
 	live, spent := e.issue(t, nil), e.issue(t, fields{"quota": 2, "quota_period": "1h"})
 	revoked := e.issue(t, nil)
-	e.write(t, "revoke/"+revoked.id, nil)
-	e.wantCode(t, "valid", spent.text, fields{"cost": 2})
+	e.Write(t, "revoke/"+revoked.ID, nil)
+	e.WantCode(t, "valid", spent.Text, fields{"cost": 2})
 	for _, by := range []time.Duration{10 * 365 * 24 * time.Hour, -time.Hour, time.Hour, -10 * 365 * 24 * time.Hour} {
 		var brief, replaced, next key
 		var leased harness.Response
 		wrongly(t, clock, by, func() {
 			what := "under " + by.String()
-			e.wantCode(t, "valid", live.text)
+			e.WantCode(t, "valid", live.Text)
 			brief = e.issue(t, fields{"ttl": "3s"})
-			datedNow(t, what, e.read(t, "keys/"+brief.id))
+			datedNow(t, what, e.Read(t, "keys/"+brief.ID))
 			replaced = e.issue(t, nil)
 			next = e.rotate(t, replaced, nil)
-			e.wantCode(t, "valid", replaced.text)
+			e.WantCode(t, "valid", replaced.Text)
 			leased = e.try(t, "issue/svc", nil)
 			if lease := fmt.Sprint(leased.JSON["lease_duration"]); lease != "3600" && lease != "3601" {
 				t.Errorf("%s a lease of an hour is of %s seconds", what, lease)
 			}
-			e.write(t, "tidy", nil)
+			e.Write(t, "tidy", nil)
 			eventually(t, "wait for a tidy that removes nothing", func() error {
-				status := e.read(t, "tidy-status")
+				status := e.Read(t, "tidy-status")
 				if why, _ := status["error"].(string); status["state"] != "failed" || !strings.Contains(why, "clock") {
 					return fmt.Errorf("%s it is %v", what, status)
 				}
 				return nil
 			})
 			time.Sleep(4 * time.Second)
-			e.wantCode(t, "expired", brief.text)
-			e.wantCode(t, "superseded", replaced.text)
-			e.wantCode(t, "valid", next.text)
-			e.wantCode(t, "quota_exceeded", spent.text)
+			e.WantCode(t, "expired", brief.Text)
+			e.WantCode(t, "superseded", replaced.Text)
+			e.WantCode(t, "valid", next.Text)
+			e.WantCode(t, "quota_exceeded", spent.Text)
 		})
-		e.wantCode(t, "valid", live.text)
-		e.wantCode(t, "expired", brief.text)
-		e.wantCode(t, "superseded", replaced.text)
-		e.wantCode(t, "quota_exceeded", spent.text)
-		e.wantCode(t, "valid", leased.Data()["key"].(string))
-		datedNow(t, "after "+by.String(), e.read(t, "keys/"+e.issue(t, nil).id))
+		e.WantCode(t, "valid", live.Text)
+		e.WantCode(t, "expired", brief.Text)
+		e.WantCode(t, "superseded", replaced.Text)
+		e.WantCode(t, "quota_exceeded", spent.Text)
+		e.WantCode(t, "valid", leased.Data()["key"].(string))
+		datedNow(t, "after "+by.String(), e.Read(t, "keys/"+e.issue(t, nil).ID))
 		e.killPlugin(t)
-		e.wantCode(t, "valid", live.text)
-		e.wantCode(t, "expired", brief.text)
-		e.wantCode(t, "superseded", replaced.text)
-		e.wantCode(t, "quota_exceeded", spent.text)
+		e.WantCode(t, "valid", live.Text)
+		e.WantCode(t, "expired", brief.Text)
+		e.WantCode(t, "superseded", replaced.Text)
+		e.WantCode(t, "quota_exceeded", spent.Text)
 		e.tidy(t)
-		wantFields(t, "a key that ended a moment ago", e.read(t, "keys/"+revoked.id), fields{"status": "revoked"})
+		surface.WantFields(t, "a key that ended a moment ago", e.Read(t, "keys/"+revoked.ID), fields{"status": "revoked"})
 	}
 }

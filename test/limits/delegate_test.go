@@ -7,12 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // children is a role whose keys may have two generations below them.
 func (e engine) children(t *testing.T, more fields) {
 	t.Helper()
-	e.setRole(t, with(fields{"max_delegation_depth": 2, "ttl": "2h"}, more))
+	e.setRole(t, surface.With(fields{"max_delegation_depth": 2, "ttl": "2h"}, more))
 }
 
 func TestAChildHasItsParentsRoleOwnerAndPrefixAndWhatWasAsked(t *testing.T) {
@@ -24,28 +26,28 @@ func TestAChildHasItsParentsRoleOwnerAndPrefixAndWhatWasAsked(t *testing.T) {
 		"scopes": []string{"read:users"}, "ttl": "10m", "bound_cidrs": []string{"10.0.0.0/8"}, "name": "job", "metadata": fields{"c": "d"},
 		"rate_limit": 5, "rate_limit_period": "1m", "quota": 7, "quota_period": "1h",
 	})
-	issued := maps.Clone(parent.data)
+	issued := maps.Clone(parent.Data)
 	for _, name := range []string{"ttl", "rotation_period"} { // how to keep a key fresh is told by issue and rotate alone
 		delete(issued, name)
 	}
-	wantNames(t, "delegate answers as issue does", child.data, slices.Collect(maps.Keys(issued))...)
-	wantFields(t, "delegate", child.data, fields{
-		"role": e.web, "owner": "acme", "name": "job", "version": 1, "hint": "acme_live_" + child.id + "_…", "scopes": []string{"read:users"},
+	wantNames(t, "delegate answers as issue does", child.Data, slices.Collect(maps.Keys(issued))...)
+	surface.WantFields(t, "delegate", child.Data, fields{
+		"role": e.web, "owner": "acme", "name": "job", "version": 1, "hint": "acme_live_" + child.ID + "_…", "scopes": []string{"read:users"},
 		"metadata": fields{"c": "d"}, "bound_cidrs": []string{"10.0.0.0/8"}, "rate_limit": 5, "rate_limit_period": 60, "quota": 7,
-		"quota_period": 3600, "status": "active", "parent_key_id": parent.id,
+		"quota_period": 3600, "status": "active", "parent_key_id": parent.ID,
 	})
-	if child.id == parent.id || len(child.warnings) > 0 {
-		t.Errorf("the child has id %s and warnings %v", child.id, child.warnings)
+	if child.ID == parent.ID || child.Warnings != "" {
+		t.Errorf("the child has id %s and warnings %v", child.ID, child.Warnings)
 	}
-	if life := moment(t, child.data, "expires_at").Sub(moment(t, child.data, "created_at")); life != 10*time.Minute {
+	if life := surface.Moment(t, child.Data, "expires_at").Sub(surface.Moment(t, child.Data, "created_at")); life != 10*time.Minute {
 		t.Errorf("it lives for %s", life)
 	}
-	wantFields(t, "a read", e.read(t, "keys/"+child.id), fields{"parent_key_id": parent.id, "ttl": 600, "last_used_at": ""})
-	wantFields(t, "the parent", e.read(t, "keys/"+parent.id), fields{"parent_key_id": ""})
-	d := e.wantCode(t, "valid", child.text, fields{"client_ip": "10.0.0.1", "scopes": []string{"read:users"}})
-	wantFields(t, "verify", d, fields{"parent_key_id": parent.id, "owner": "acme"})
-	wantFields(t, "without scopes, the parent's", e.delegate(t, parent, nil).data, fields{"scopes": []string{"read:*", "write:orders"}, "metadata": fields{}})
-	wantFields(t, "with none", e.delegate(t, parent, fields{"scopes": []string{}}).data, fields{"scopes": []string{}})
+	surface.WantFields(t, "a read", e.Read(t, "keys/"+child.ID), fields{"parent_key_id": parent.ID, "ttl": 600, "last_used_at": ""})
+	surface.WantFields(t, "the parent", e.Read(t, "keys/"+parent.ID), fields{"parent_key_id": ""})
+	d := e.WantCode(t, "valid", child.Text, fields{"client_ip": "10.0.0.1", "scopes": []string{"read:users"}})
+	surface.WantFields(t, "verify", d, fields{"parent_key_id": parent.ID, "owner": "acme"})
+	surface.WantFields(t, "without scopes, the parent's", e.delegate(t, parent, nil).Data, fields{"scopes": []string{"read:*", "write:orders"}, "metadata": fields{}})
+	surface.WantFields(t, "with none", e.delegate(t, parent, fields{"scopes": []string{}}).Data, fields{"scopes": []string{}})
 }
 
 func TestAChildIsOnlyEverNarrower(t *testing.T) {
@@ -78,21 +80,21 @@ func TestAChildIsOnlyEverNarrower(t *testing.T) {
 			{fields{"ttl": "-1s"}, "ttl"},
 			{fields{"owner": "other"}, "owner"},
 			{fields{"role": e.web}, "role"},
-			{fields{"parent_key_id": parent.id}, "parent_key_id"},
+			{fields{"parent_key_id": parent.ID}, "parent_key_id"},
 			{fields{"generate_lease": true}, "generate_lease"},
 		} {
-			e.refused(t, 400, "delegate", with(fields{"key": above.text}, c.wider), c.word)
+			e.Refused(t, 400, "delegate", surface.With(fields{"key": above.Text}, c.wider), c.word)
 		}
 		child := e.delegate(t, above, fields{
 			"scopes": []string{"read:a:b"}, "bound_cidrs": []string{"10.1.2.0/24"}, "rate_limit": 10, "rate_limit_period": "1m", "quota": 100, "quota_period": "1h",
 		})
-		e.wantCode(t, "ip_denied", child.text, fields{"client_ip": "10.1.3.1"})
+		e.WantCode(t, "ip_denied", child.Text, fields{"client_ip": "10.1.3.1"})
 		for _, wider := range []fields{{"scopes": []string{"*"}}, {"bound_cidrs": []string{"10.0.0.0/8"}}, {"quota": 101}, {"rate_limit": 11}} {
-			e.refused(t, 400, "keys/"+child.id, wider)
+			e.Refused(t, 400, "keys/"+child.ID, wider)
 		}
 	}
-	e.wantCode(t, "ip_denied", middle.text, fields{"client_ip": "10.2.0.1"})
-	e.wantCode(t, "valid", middle.text, fields{"client_ip": "10.1.0.1"})
+	e.WantCode(t, "ip_denied", middle.Text, fields{"client_ip": "10.2.0.1"})
+	e.WantCode(t, "valid", middle.Text, fields{"client_ip": "10.1.0.1"})
 }
 
 func TestAChildsLifeIsShortenedToThePresentedVersions(t *testing.T) {
@@ -101,38 +103,38 @@ func TestAChildsLifeIsShortenedToThePresentedVersions(t *testing.T) {
 	e.children(t, nil)
 	parent := e.issue(t, fields{"ttl": "10m"})
 	child := e.delegate(t, parent, fields{"ttl": "1h"})
-	if child.data["expires_at"] != parent.data["expires_at"] || len(child.warnings) != 1 {
-		t.Errorf("the child expires at %v with warnings %v, its parent at %v", child.data["expires_at"], child.warnings, parent.data["expires_at"])
+	if child.Data["expires_at"] != parent.Data["expires_at"] || child.Warnings == "" || strings.Contains(child.Warnings, "\n") {
+		t.Errorf("the child expires at %v with warnings %v, its parent at %v", child.Data["expires_at"], child.Warnings, parent.Data["expires_at"])
 	}
-	wantFields(t, "no ttl given", e.delegate(t, parent, nil).data, fields{"expires_at": parent.data["expires_at"]})
+	surface.WantFields(t, "no ttl given", e.delegate(t, parent, nil).Data, fields{"expires_at": parent.Data["expires_at"]})
 
 	// A rotation gives the parent a new life, and a rotation of the child as much of it as it asks for.
 	longer := e.rotate(t, parent, fields{"ttl": "90m"})
-	if again := e.rotate(t, child, nil); again.data["expires_at"].(string) > longer.data["expires_at"].(string) || again.data["expires_at"] == child.data["expires_at"] {
-		t.Errorf("after its parent's rotation the child rotates until %v", again.data["expires_at"])
+	if again := e.rotate(t, child, nil); again.Data["expires_at"].(string) > longer.Data["expires_at"].(string) || again.Data["expires_at"] == child.Data["expires_at"] {
+		t.Errorf("after its parent's rotation the child rotates until %v", again.Data["expires_at"])
 	}
 	shorter := e.rotate(t, parent, fields{"ttl": "5m"})
 	last := e.rotate(t, child, fields{"ttl": "1h"})
-	if last.data["expires_at"] != shorter.data["expires_at"] || len(last.warnings) == 0 {
-		t.Errorf("a child of a parent until %v rotates until %v with warnings %v", shorter.data["expires_at"], last.data["expires_at"], last.warnings)
+	if last.Data["expires_at"] != shorter.Data["expires_at"] || last.Warnings == "" {
+		t.Errorf("a child of a parent until %v rotates until %v with warnings %v", shorter.Data["expires_at"], last.Data["expires_at"], last.Warnings)
 	}
-	wantFields(t, "a rotated child", last.data, fields{"parent_key_id": parent.id, "version": 3})
+	surface.WantFields(t, "a rotated child", last.Data, fields{"parent_key_id": parent.ID, "version": 3})
 }
 
 func TestDelegationEndsAtTheRolesDepth(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
 	parent := e.issue(t, nil)
-	e.refused(t, 400, "delegate", fields{"key": parent.text}, "max_delegation_depth")
+	e.Refused(t, 400, "delegate", fields{"key": parent.Text}, "max_delegation_depth")
 	e.children(t, nil)
 	child := e.delegate(t, parent, nil)
 	below := e.delegate(t, child, nil)
-	e.refused(t, 400, "delegate", fields{"key": below.text}, "max_delegation_depth")
+	e.Refused(t, 400, "delegate", fields{"key": below.Text}, "max_delegation_depth")
 	e.children(t, fields{"max_delegation_depth": 0})
-	e.refused(t, 400, "delegate", fields{"key": child.text}, "max_delegation_depth")
-	e.wantCode(t, "valid", below.text)
+	e.Refused(t, 400, "delegate", fields{"key": child.Text}, "max_delegation_depth")
+	e.WantCode(t, "valid", below.Text)
 	for _, bad := range []any{9, -1, "x"} {
-		e.refused(t, 400, "roles/"+e.web, fields{"max_delegation_depth": bad}, "max_delegation_depth")
+		e.Refused(t, 400, "roles/"+e.web, fields{"max_delegation_depth": bad}, "max_delegation_depth")
 	}
 }
 
@@ -142,21 +144,21 @@ func TestOnlyTheNewestVersionOfAnActiveKeyDelegates(t *testing.T) {
 	e.children(t, nil)
 	superseded := e.issue(t, nil)
 	newest := e.rotate(t, superseded, nil)
-	e.wantCode(t, "valid", superseded.text)
+	e.WantCode(t, "valid", superseded.Text)
 	disabled, revoked, expired, parent := e.issue(t, nil), e.issue(t, nil), e.issue(t, fields{"ttl": 1}), e.issue(t, nil)
 	orphan := e.delegate(t, parent, nil)
 	e.change(t, disabled, fields{"disabled": true})
 	e.change(t, parent, fields{"disabled": true})
-	e.write(t, "revoke/"+revoked.id, nil)
-	sleepUntil(moment(t, expired.data, "expires_at"))
+	e.Write(t, "revoke/"+revoked.ID, nil)
+	sleepUntil(surface.Moment(t, expired.Data, "expires_at"))
 	for what, k := range map[string]key{"superseded": superseded, "disabled": disabled, "revoked": revoked, "expired": expired, "below a disabled one": orphan} {
-		if r := e.try(t, "delegate", fields{"key": k.text}); r.Status != http.StatusConflict {
+		if r := e.try(t, "delegate", fields{"key": k.Text}); r.Status != http.StatusConflict {
 			t.Errorf("a key that is %s: %d: %s", what, r.Status, r.Raw)
 		}
 	}
 	e.delegate(t, newest, nil)
 	e.children(t, fields{"disabled": true})
-	e.refused(t, 409, "delegate", fields{"key": newest.text}, "role is disabled")
+	e.Refused(t, 409, "delegate", fields{"key": newest.Text}, "role is disabled")
 }
 
 func TestAnUnprovenKeyIsNotFoundWhateverIsAsked(t *testing.T) {
@@ -165,11 +167,11 @@ func TestAnUnprovenKeyIsNotFoundWhateverIsAsked(t *testing.T) {
 	e.children(t, nil)
 	k := e.issue(t, nil)
 	gone := e.issue(t, nil)
-	e.ask(t, 204, "DELETE", "keys/"+gone.id, nil)
+	e.Want(t, 204, "DELETE", "keys/"+gone.ID, nil)
 	var first string
-	for _, text := range []string{gone.text, k.text + "x", k.text[:len(k.text)-1], "x", k.id} {
+	for _, text := range []string{gone.Text, k.Text + "x", k.Text[:len(k.Text)-1], "x", k.ID} {
 		for _, more := range []fields{nil, {"scopes": []string{"*"}}, {"ttl": "80000h"}} {
-			r := e.ask(t, 404, "POST", "delegate", with(fields{"key": text}, more))
+			r := e.Want(t, 404, "POST", "delegate", surface.With(fields{"key": text}, more))
 			if first == "" {
 				first = r.Errors()
 			}
@@ -178,8 +180,8 @@ func TestAnUnprovenKeyIsNotFoundWhateverIsAsked(t *testing.T) {
 			}
 		}
 	}
-	for _, body := range []fields{{}, {"key": ""}, {"key": nil}, {"key": 1}, {"key": []string{k.text}}, {"key": " " + k.text}, {"key": k.text + "\n"}} {
-		e.refused(t, 400, "delegate", body, "key")
+	for _, body := range []fields{{}, {"key": ""}, {"key": nil}, {"key": 1}, {"key": []string{k.Text}}, {"key": " " + k.Text}, {"key": k.Text + "\n"}} {
+		e.Refused(t, 400, "delegate", body, "key")
 	}
 }
 
@@ -187,15 +189,15 @@ func TestAChildIsNeverLeased(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
 	e.children(t, fields{"generate_lease": true, "ttl": "1h"})
-	holder := e.as(e.TokenWith(t, `path "`+e.mount+`/*" { capabilities = ["update"] }`, nil))
+	holder := e.as(e.TokenWith(t, `path "`+e.Mount+`/*" { capabilities = ["update"] }`, nil))
 	parent := holder.issue(t, nil)
 	child := holder.delegate(t, parent, nil)
 	rotated := holder.rotate(t, child, nil)
-	if parent.lease == "" || child.lease != "" || rotated.lease != "" {
-		t.Errorf("the leases are %q, %q and %q", parent.lease, child.lease, rotated.lease)
+	if parent.Lease == "" || child.Lease != "" || rotated.Lease != "" {
+		t.Errorf("the leases are %q, %q and %q", parent.Lease, child.Lease, rotated.Lease)
 	}
 	// The parent's life is its lease, and takes the child along.
-	e.Expect(t, http.StatusNoContent, "PUT", "sys/leases/revoke", fields{"lease_id": parent.lease, "sync": true})
-	e.wantCode(t, "revoked", parent.text)
-	e.wantCode(t, "parent_ended", rotated.text)
+	e.Expect(t, http.StatusNoContent, "PUT", "sys/leases/revoke", fields{"lease_id": parent.Lease, "sync": true})
+	e.WantCode(t, "revoked", parent.Text)
+	e.WantCode(t, "parent_ended", rotated.Text)
 }

@@ -3,23 +3,21 @@ package limits
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // fields are parameters, or the data of an answer.
-type fields = map[string]any
+type fields = surface.Fields
 
 // engine is one mount with a role of the test's own, asked with one token.
 type engine struct {
-	*harness.Server
-	mount string
-	web   string
+	surface.Engine
+	web string
 }
 
 // shared is the mount of all tests that only need roles, owners and keys of their own.
@@ -33,8 +31,9 @@ var shared struct {
 func mounted(t *testing.T) engine {
 	t.Helper()
 	s := servers.Server(t)
-	shared.once.Do(func() { shared.mount = mountedOn(t, s).mount })
-	e := engine{s, shared.mount, fmt.Sprintf("web-%d", shared.roles.Add(1))}
+	shared.once.Do(func() { shared.mount = mountedOn(t, s).Mount })
+	e := engineAt(s, shared.mount)
+	e.web = fmt.Sprintf("web-%d", shared.roles.Add(1))
 	e.setRole(t, nil)
 	return e
 }
@@ -42,8 +41,8 @@ func mounted(t *testing.T) engine {
 // mountedOn is a mount on a server of the test's own. It lasts as long as the server does.
 func mountedOn(t *testing.T, s *harness.Server) engine {
 	t.Helper()
-	e := engine{s, "apikeys", "web"}
-	s.Mount(t, e.mount, harness.Mount{
+	e := engineAt(s, "apikeys")
+	s.Mount(t, e.Mount, harness.Mount{
 		RequestHeaders:  []string{"X-API-Key", "X-Required-Scopes", "X-Client-Ip"},
 		ResponseHeaders: []string{"X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "X-Apikey-Scopes-Omitted", "Retry-After"},
 	})
@@ -52,13 +51,17 @@ func mountedOn(t *testing.T, s *harness.Server) engine {
 	return e
 }
 
+func engineAt(s *harness.Server, mount string) engine {
+	return engine{surface.Engine{Server: s, Mount: mount}, "web"}
+}
+
 // hashCheaply sets a hashing cost that the engine accepts from nobody. No test here is about hashes, and thousands of
 // keys at the lowest cost that may be configured would take minutes.
 func (e engine) hashCheaply(t *testing.T) {
 	t.Helper()
-	e.write(t, "config", fields{"usage_flush_interval": "1s"})
+	e.Write(t, "config", fields{"usage_flush_interval": "1s"})
 	var stored fields
-	e.WalkMount(t, e.mount, func(path string, value []byte) {
+	e.WalkMount(t, e.Mount, func(path string, value []byte) {
 		if path == "config" && json.Unmarshal(value, &stored) != nil {
 			t.Fatal("the stored configuration is no JSON")
 		}
@@ -69,9 +72,9 @@ func (e engine) hashCheaply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.WriteMount(t, e.mount, "config", cheap)
+	e.WriteMount(t, e.Mount, "config", cheap)
 	e.Reload(t)
-	if got := number(t, e.read(t, "config"), "argon2_memory_kib"); got != 8 {
+	if got := surface.Number(t, e.Read(t, "config"), "argon2_memory_kib"); got != 8 {
 		t.Fatalf("a hash takes %d KiB", got)
 	}
 }
@@ -85,42 +88,14 @@ func (e engine) setRole(t *testing.T, more fields) {
 // setRoleNamed makes or changes a role of unleased keys.
 func (e engine) setRoleNamed(t *testing.T, name string, more fields) {
 	t.Helper()
-	e.write(t, "roles/"+name, with(fields{"generate_lease": false, "allowed_scopes": []string{"*"}}, more))
+	e.Write(t, "roles/"+name, surface.With(fields{"generate_lease": false, "allowed_scopes": []string{"*"}}, more))
 }
 
 // as is the same mount asked with another token.
-func (e engine) as(token string) engine { return engine{e.As(token), e.mount, e.web} }
-
-// ask is one request of any kind whose status the test knows.
-func (e engine) ask(t *testing.T, status int, method, path string, body any, headers ...string) harness.Response {
-	t.Helper()
-	return e.Expect(t, status, method, e.mount+"/"+path, body, headers...)
-}
+func (e engine) as(token string) engine { return engine{e.As(token), e.web} }
 
 // try is one request whatever comes of it.
 func (e engine) try(t *testing.T, path string, body any) harness.Response {
 	t.Helper()
-	return e.API(t, "POST", e.mount+"/"+path, body)
-}
-
-// write must be answered with data.
-func (e engine) write(t *testing.T, path string, body fields) fields {
-	t.Helper()
-	return e.ask(t, http.StatusOK, "POST", path, body).Data()
-}
-
-func (e engine) read(t *testing.T, path string) fields {
-	t.Helper()
-	return e.ask(t, http.StatusOK, "GET", path, nil).Data()
-}
-
-// refused is a write that must be refused with this status and a message with these words.
-func (e engine) refused(t *testing.T, status int, path string, body any, words ...string) {
-	t.Helper()
-	message := e.ask(t, status, "POST", path, body).Errors()
-	for _, word := range words {
-		if !strings.Contains(message, word) {
-			t.Errorf("a write to %s was refused with %q, which lacks %q", path, message, word)
-		}
-	}
+	return e.API(t, "POST", e.Mount+"/"+path, body)
 }

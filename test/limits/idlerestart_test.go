@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // TestLastUsesAndIdleEndsSurviveRestartsAndKills has a server of its own.
@@ -16,38 +17,38 @@ func TestLastUsesAndIdleEndsSurviveRestartsAndKills(t *testing.T) {
 	ended, another, kept := e.issue(t, nil), e.issue(t, nil), e.issue(t, nil)
 	created := time.Now()
 	for time.Since(created) < idleAfter+time.Second {
-		e.wantCode(t, "valid", kept.text)
+		e.WantCode(t, "valid", kept.Text)
 		time.Sleep(500 * time.Millisecond)
 	}
-	e.wantCode(t, "expired", ended.text)
-	e.wantCode(t, "valid", kept.text)
-	used := e.read(t, "keys/"+kept.id)["last_used_at"]
+	e.WantCode(t, "expired", ended.Text)
+	e.WantCode(t, "valid", kept.Text)
+	used := e.Read(t, "keys/"+kept.ID)["last_used_at"]
 
 	// An end in order loses no use, and a timeout that is raised revives what was refused neither before nor after.
 	e.idleRole(t, fields{"idle_timeout": "1h"})
-	e.wantCode(t, "expired", ended.text)
+	e.WantCode(t, "expired", ended.Text)
 	s.Restart(t)
-	e.wantCode(t, "expired", ended.text)
-	wantFields(t, "after a restart", e.read(t, "keys/"+kept.id), fields{"last_used_at": used})
-	e.wantCode(t, "valid", kept.text)
+	e.WantCode(t, "expired", ended.Text)
+	surface.WantFields(t, "after a restart", e.Read(t, "keys/"+kept.ID), fields{"last_used_at": used})
+	e.WantCode(t, "valid", kept.Text)
 
 	// A kill loses one flush interval at most, for which a stored use counts later. A second is the clock's.
 	for range 2 {
 		e.idleRole(t, fields{"idle_timeout": "1h"})
 		fresh := e.issue(t, nil)
-		e.wantCode(t, "valid", kept.text)
+		e.WantCode(t, "valid", kept.Text)
 		e.idleRole(t, nil)
 		var last time.Time
 		for began := time.Now(); time.Since(began) < 2500*time.Millisecond; time.Sleep(200 * time.Millisecond) {
-			e.wantCode(t, "valid", kept.text)
-			e.wantCode(t, "valid", fresh.text)
+			e.WantCode(t, "valid", kept.Text)
+			e.WantCode(t, "valid", fresh.Text)
 			last = time.Now()
 		}
 		e.killPlugin(t)
 		for time.Since(last) < idleAfter-2*time.Second {
 			for _, k := range []key{kept, fresh} {
 				// A question about a key that is no use of it.
-				if d := e.verify(t, k.text, fields{"scopes": []string{"none"}}); d["code"] == "expired" && time.Since(last) < idleAfter-2*time.Second {
+				if d := e.Verify(t, k.Text, fields{"scopes": []string{"none"}}); d["code"] == "expired" && time.Since(last) < idleAfter-2*time.Second {
 					t.Fatalf("%s after its last use a key is %v", time.Since(last), d["code"])
 				}
 			}
@@ -55,7 +56,7 @@ func TestLastUsesAndIdleEndsSurviveRestartsAndKills(t *testing.T) {
 		}
 	}
 	e.idleRole(t, fields{"idle_timeout": "1h"})
-	e.wantCode(t, "valid", kept.text)
+	e.WantCode(t, "valid", kept.Text)
 
 	// Tidy writes down what nobody asked about.
 	e.idleRole(t, fields{"idle_timeout": "1s"})
@@ -64,10 +65,10 @@ func TestLastUsesAndIdleEndsSurviveRestartsAndKills(t *testing.T) {
 	e.tidy(t)
 	e.idleRole(t, fields{"idle_timeout": 0})
 	for _, k := range []key{silent, another} {
-		wantFields(t, "a read after tidy", e.read(t, "keys/"+k.id), fields{"status": "expired"})
-		e.wantCode(t, "expired", k.text)
+		surface.WantFields(t, "a read after tidy", e.Read(t, "keys/"+k.ID), fields{"status": "expired"})
+		e.WantCode(t, "expired", k.Text)
 	}
 	s.Restart(t)
-	e.wantCode(t, "expired", silent.text)
-	e.wantCode(t, "expired", ended.text)
+	e.WantCode(t, "expired", silent.Text)
+	e.WantCode(t, "expired", ended.Text)
 }

@@ -1,20 +1,14 @@
 package limits
 
 import (
-	"net/http"
 	"sync"
 	"testing"
 
-	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // key is what issue, rotate or delegate answered with.
-type key struct {
-	text, id string
-	lease    string
-	data     fields
-	warnings []any
-}
+type key = surface.Key
 
 // issue mints a key of the test's role.
 func (e engine) issue(t *testing.T, body fields) key {
@@ -24,65 +18,30 @@ func (e engine) issue(t *testing.T, body fields) key {
 
 func (e engine) issueOf(t *testing.T, role string, body fields) key {
 	t.Helper()
-	return keyOf(t, e.ask(t, http.StatusOK, "POST", "issue/"+role, body))
+	return e.Minted(t, "issue/"+role, body)
 }
 
 func (e engine) rotate(t *testing.T, k key, body fields) key {
 	t.Helper()
-	return keyOf(t, e.ask(t, http.StatusOK, "POST", "rotate/"+k.id, body))
+	return e.Minted(t, "rotate/"+k.ID, body)
 }
 
 // delegate makes a child of a key.
 func (e engine) delegate(t *testing.T, parent key, more fields) key {
 	t.Helper()
-	return keyOf(t, e.ask(t, http.StatusOK, "POST", "delegate", with(fields{"key": parent.text}, more)))
-}
-
-func keyOf(t *testing.T, r harness.Response) key {
-	t.Helper()
-	k := key{data: r.Data()}
-	k.text, _ = k.data["key"].(string)
-	k.id, _ = k.data["key_id"].(string)
-	k.lease, _ = r.JSON["lease_id"].(string)
-	k.warnings, _ = r.JSON["warnings"].([]any)
-	if k.text == "" || k.id == "" {
-		t.Fatal("the answer has no key or no key_id")
-	}
-	return k
+	return e.Minted(t, "delegate", surface.With(fields{"key": parent.Text}, more))
 }
 
 // change updates a key.
 func (e engine) change(t *testing.T, k key, body fields) fields {
 	t.Helper()
-	return e.write(t, "keys/"+k.id, body)
-}
-
-// verify asks about a key; more are further parameters.
-func (e engine) verify(t *testing.T, text string, more ...fields) fields {
-	t.Helper()
-	return e.write(t, "verify", with(append([]fields{{"key": text}}, more...)...))
-}
-
-// wantCode verifies a key and wants this outcome, with the status that belongs to it.
-func (e engine) wantCode(t *testing.T, code, text string, more ...fields) fields {
-	t.Helper()
-	d := e.verify(t, text, more...)
-	if d["code"] != code || d["valid"] != (code == "valid") || number(t, d, "http_status") != statuses[code] {
-		t.Fatalf("verify answers %v with valid=%v and http_status=%v, wanted %s and %d", d["code"], d["valid"], d["http_status"], code, statuses[code])
-	}
-	return d
-}
-
-// statuses are what a gateway shall answer its client.
-var statuses = map[string]int{
-	"valid": 200, "invalid": 401, "revoked": 401, "expired": 401, "superseded": 401, "disabled": 403, "parent_ended": 401,
-	"ip_denied": 403, "insufficient_scope": 403, "rate_limited": 429, "quota_exceeded": 429,
+	return e.Write(t, "keys/"+k.ID, body)
 }
 
 // batch verifies many keys in one call and answers the results.
 func (e engine) batch(t *testing.T, path string, items ...any) (results []fields) {
 	t.Helper()
-	list, _ := e.write(t, path, fields{"batch_input": items})["batch_results"].([]any)
+	list, _ := e.Write(t, path, fields{"batch_input": items})["batch_results"].([]any)
 	for _, result := range list {
 		r, _ := result.(map[string]any)
 		results = append(results, r)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // killPlugin kills the plugin's process and waits for Vault to start another.
@@ -16,7 +17,7 @@ func (e engine) killPlugin(t *testing.T) {
 	t.Helper()
 	e.KillPlugin(t)
 	eventually(t, "wait for the plugin's next process", func() error {
-		if r := e.API(t, "GET", e.mount+"/info", nil); r.Status != 200 {
+		if r := e.API(t, "GET", e.Mount+"/info", nil); r.Status != 200 {
 			return fmt.Errorf("it answers %d", r.Status)
 		}
 		return nil
@@ -62,7 +63,7 @@ func TestKillsNeverOverspendAQuotaAndLoseABlockAtMost(t *testing.T) {
 	var clients sync.WaitGroup
 	stop := make(chan struct{})
 	for range 4 {
-		clients.Go(func() { e.spend(t, &a, stop, k.text, rotated.text, child.text) })
+		clients.Go(func() { e.spend(t, &a, stop, k.Text, rotated.Text, child.Text) })
 	}
 	for range kills {
 		time.Sleep(time.Duration(150+rand.IntN(300)) * time.Millisecond)
@@ -71,7 +72,7 @@ func TestKillsNeverOverspendAQuotaAndLoseABlockAtMost(t *testing.T) {
 	close(stop)
 	clients.Wait()
 	under := a.valid.Load()
-	for e.verify(t, rotated.text)["valid"] == true {
+	for e.Verify(t, rotated.Text)["valid"] == true {
 		a.valid.Add(1)
 	}
 	valid, failed := int(a.valid.Load()), int(a.failed.Load())
@@ -84,7 +85,7 @@ func TestKillsNeverOverspendAQuotaAndLoseABlockAtMost(t *testing.T) {
 	if least := quota - kills*block; valid+failed < least {
 		t.Errorf("%d verifications were valid and %d cut off, wanted %d at least", valid, failed, least)
 	}
-	wantFields(t, "the key", e.read(t, "keys/"+k.id), fields{"quota_remaining": 0})
+	surface.WantFields(t, "the key", e.Read(t, "keys/"+k.ID), fields{"quota_remaining": 0})
 }
 
 // TestAKillBetweenRequestsLosesTheReservedBlockAndNothingElse has one client, which is never cut off.
@@ -96,31 +97,31 @@ func TestAKillBetweenRequestsLosesTheReservedBlockAndNothingElse(t *testing.T) {
 	other := e.issue(t, fields{"quota": 100})
 	remaining := 100
 	for _, cost := range []int{1, 10, 30} {
-		e.wantCode(t, "valid", k.text, fields{"cost": cost})
-		wantFields(t, "before a kill", e.read(t, "keys/"+k.id), fields{"quota_remaining": remaining - cost})
+		e.WantCode(t, "valid", k.Text, fields{"cost": cost})
+		surface.WantFields(t, "before a kill", e.Read(t, "keys/"+k.ID), fields{"quota_remaining": remaining - cost})
 		block := max(1, remaining/32)
 		e.killPlugin(t)
-		left := number(t, e.read(t, "keys/"+k.id), "quota_remaining")
+		left := surface.Number(t, e.Read(t, "keys/"+k.ID), "quota_remaining")
 		if left > remaining-cost || left < remaining-cost-block {
 			t.Errorf("of %d, %d were spent and %d are left after a kill", remaining, cost, left)
 		}
 		remaining = left
 	}
-	wantFields(t, "an unused key", e.read(t, "keys/"+other.id), fields{"quota_remaining": 100})
+	surface.WantFields(t, "an unused key", e.Read(t, "keys/"+other.ID), fields{"quota_remaining": 100})
 
 	// Ends in order lose nothing.
 	for what, happen := range map[string]func(){"a reload": func() { s.Reload(t) }, "a restart": func() { s.Restart(t) }, "a seal": func() { s.Seal(t); s.Unseal(t) }} {
-		e.wantCode(t, "valid", k.text)
+		e.WantCode(t, "valid", k.Text)
 		remaining--
 		happen()
-		if left := number(t, e.read(t, "keys/"+k.id), "quota_remaining"); left != remaining {
+		if left := surface.Number(t, e.Read(t, "keys/"+k.ID), "quota_remaining"); left != remaining {
 			t.Errorf("after %s %d are left, wanted %d", what, left, remaining)
 		}
 	}
-	e.wantCode(t, "quota_exceeded", k.text, fields{"cost": remaining + 1})
-	e.wantCode(t, "valid", k.text, fields{"cost": remaining})
-	e.wantCode(t, "quota_exceeded", k.text)
+	e.WantCode(t, "quota_exceeded", k.Text, fields{"cost": remaining + 1})
+	e.WantCode(t, "valid", k.Text, fields{"cost": remaining})
+	e.WantCode(t, "quota_exceeded", k.Text)
 	s.Restart(t)
-	e.wantCode(t, "quota_exceeded", k.text)
-	wantFields(t, "an unused key", e.read(t, "keys/"+other.id), fields{"quota_remaining": 100})
+	e.WantCode(t, "quota_exceeded", k.Text)
+	surface.WantFields(t, "an unused key", e.Read(t, "keys/"+other.ID), fields{"quota_remaining": 100})
 }

@@ -2,6 +2,8 @@ package limits
 
 import (
 	"testing"
+
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // family is a key with two generations below it.
@@ -19,8 +21,8 @@ func (e engine) family(t *testing.T, of fields) family {
 // want verifies child and grandchild.
 func (f family) want(t *testing.T, e engine, child, below string, more ...fields) {
 	t.Helper()
-	e.wantCode(t, child, f.child.text, more...)
-	e.wantCode(t, below, f.below.text, more...)
+	e.WantCode(t, child, f.child.Text, more...)
+	e.WantCode(t, below, f.below.Text, more...)
 }
 
 func TestWhatEndsAKeyEndsWhatIsBelowItAtOnce(t *testing.T) {
@@ -31,27 +33,27 @@ func TestWhatEndsAKeyEndsWhatIsBelowItAtOnce(t *testing.T) {
 		end  func(f family)
 		root string
 	}{
-		"revoked by id":  {func(f family) { e.write(t, "revoke/"+f.root.id, nil) }, "revoked"},
-		"revoked by key": {func(f family) { e.write(t, "revoke", fields{"key": f.root.text}) }, "revoked"},
-		"deleted":        {func(f family) { e.ask(t, 204, "DELETE", "keys/"+f.root.id, nil) }, "invalid"},
+		"revoked by id":  {func(f family) { e.Write(t, "revoke/"+f.root.ID, nil) }, "revoked"},
+		"revoked by key": {func(f family) { e.Write(t, "revoke", fields{"key": f.root.Text}) }, "revoked"},
+		"deleted":        {func(f family) { e.Want(t, 204, "DELETE", "keys/"+f.root.ID, nil) }, "invalid"},
 		"disabled":       {func(f family) { e.change(t, f.root, fields{"disabled": true}) }, "disabled"},
 	} {
 		f := e.family(t, fields{"quota": 1000})
 		c.end(f)
-		e.wantCode(t, c.root, f.root.text)
+		e.WantCode(t, c.root, f.root.Text)
 		f.want(t, e, "parent_ended", "parent_ended")
 		for _, k := range []key{f.child, f.below} {
 			if what != "deleted" {
-				wantFields(t, what, e.read(t, "keys/"+k.id), fields{"status": "parent_ended"})
+				surface.WantFields(t, what, e.Read(t, "keys/"+k.ID), fields{"status": "parent_ended"})
 			}
-			e.refused(t, 409, "rotate/"+k.id, nil)
+			e.Refused(t, 409, "rotate/"+k.ID, nil)
 		}
 	}
 	// In the middle, the one above is none the worse for it.
 	f := e.family(t, nil)
-	e.write(t, "revoke/"+f.child.id, nil)
+	e.Write(t, "revoke/"+f.child.ID, nil)
 	f.want(t, e, "revoked", "parent_ended")
-	e.wantCode(t, "valid", f.root.text)
+	e.WantCode(t, "valid", f.root.Text)
 }
 
 func TestAKeyThatIsEnabledAgainEnablesWhatIsBelowIt(t *testing.T) {
@@ -84,12 +86,12 @@ func TestARotationEndsNoChild(t *testing.T) {
 		e.rotate(t, f.root, fields{"grace_period": 0})
 		f.want(t, e, "valid", "valid")
 	}
-	e.wantCode(t, "superseded", f.root.text)
+	e.WantCode(t, "superseded", f.root.Text)
 	rotated := e.rotate(t, f.child, fields{"grace_period": 0})
 	f.want(t, e, "superseded", "valid")
-	e.wantCode(t, "valid", rotated.text)
-	e.write(t, "revoke/"+f.root.id, nil)
-	e.wantCode(t, "parent_ended", rotated.text)
+	e.WantCode(t, "valid", rotated.Text)
+	e.Write(t, "revoke/"+f.root.ID, nil)
+	e.WantCode(t, "parent_ended", rotated.Text)
 	f.want(t, e, "superseded", "parent_ended")
 }
 
@@ -103,8 +105,8 @@ func TestAnExpiredKeyEndsWhatIsBelowIt(t *testing.T) {
 	// Its new version ends before its children do.
 	short := e.rotate(t, root, fields{"ttl": "2s"})
 	family{root, child, below}.want(t, e, "valid", "valid")
-	sleepUntil(moment(t, short.data, "expires_at"))
-	e.wantCode(t, "expired", short.text)
+	sleepUntil(surface.Moment(t, short.Data, "expires_at"))
+	e.WantCode(t, "expired", short.Text)
 	family{root, child, below}.want(t, e, "parent_ended", "parent_ended")
 }
 
@@ -117,8 +119,8 @@ func TestANarrowedKeyNarrowsWhatIsBelowItAtOnce(t *testing.T) {
 	f.want(t, e, "valid", "valid", users)
 	e.change(t, f.root, fields{"scopes": []string{"read:orders", "write"}})
 	f.want(t, e, "insufficient_scope", "insufficient_scope", users)
-	wantFields(t, "effective scopes", e.verify(t, f.below.text), fields{"scopes": []string{"read:orders", "write"}})
-	wantFields(t, "scopes of its own", e.read(t, "keys/"+f.below.id), fields{"scopes": []string{"read:*", "write"}})
+	surface.WantFields(t, "effective scopes", e.Verify(t, f.below.Text), fields{"scopes": []string{"read:orders", "write"}})
+	surface.WantFields(t, "scopes of its own", e.Read(t, "keys/"+f.below.ID), fields{"scopes": []string{"read:*", "write"}})
 	e.change(t, f.child, fields{"scopes": []string{"read:orders"}})
 	f.want(t, e, "insufficient_scope", "insufficient_scope", fields{"scopes": []string{"write"}})
 	f.want(t, e, "valid", "valid", fields{"scopes": []string{"read:orders"}})
@@ -139,7 +141,7 @@ func TestANarrowedKeyNarrowsWhatIsBelowItAtOnce(t *testing.T) {
 	f.want(t, e, "valid", "valid", inside)
 
 	e.change(t, f.root, fields{"quota": 1, "rate_limit": 1, "rate_limit_period": "24h"})
-	e.wantCode(t, "valid", f.below.text, inside)
+	e.WantCode(t, "valid", f.below.Text, inside)
 	f.want(t, e, "rate_limited", "rate_limited", inside)
 	e.change(t, f.root, fields{"rate_limit": 0})
 	f.want(t, e, "quota_exceeded", "quota_exceeded", inside)
@@ -150,7 +152,7 @@ func TestAStoppedOwnersChildrenAreRevoked(t *testing.T) {
 	e := mounted(t)
 	e.children(t, nil)
 	f := e.family(t, fields{"owner": e.web})
-	e.write(t, "stop/owners/"+e.web, nil)
-	e.wantCode(t, "revoked", f.root.text)
+	e.Write(t, "stop/owners/"+e.web, nil)
+	e.WantCode(t, "revoked", f.root.Text)
 	f.want(t, e, "revoked", "revoked")
 }

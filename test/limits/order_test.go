@@ -3,6 +3,8 @@ package limits
 import (
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // answered are the fields of each proven answer, whatever the code.
@@ -35,7 +37,7 @@ func TestAKeyThatFailsInSeveralWaysAnswersTheFirst(t *testing.T) {
 	})
 	newest := e.rotate(t, k, fields{"grace_period": "15s", "ttl": "20s"})
 	request := fields{"client_ip": "10.1.2.3", "scopes": []string{"read:users"}}
-	spent := fields{"quota": 1, "quota_remaining": 0, "quota_resets_at": moment(t, k.data, "created_at").Add(time.Hour)}
+	spent := fields{"quota": 1, "quota_remaining": 0, "quota_resets_at": surface.Moment(t, k.Data, "created_at").Add(time.Hour)}
 	limits := all(rateFields, quotaFields)
 	for _, layer := range []struct {
 		code  string
@@ -50,29 +52,29 @@ func TestAKeyThatFailsInSeveralWaysAnswersTheFirst(t *testing.T) {
 		{"ip_denied", func() { request["client_ip"] = "192.0.2.1" }, limits, nil},
 		{"parent_ended", func() { e.change(t, parent, fields{"disabled": true}) }, limits, nil},
 		{"disabled", func() { e.change(t, k, fields{"disabled": true}) }, limits, nil},
-		{"superseded", func() { sleepUntil(moment(t, newest.data, "previous_valid_until")) }, limits, nil},
-		{"expired", func() { sleepUntil(moment(t, newest.data, "expires_at")) }, nil, nil},
-		{"revoked", func() { e.write(t, "revoke/"+k.id, nil) }, nil, nil},
+		{"superseded", func() { sleepUntil(surface.Moment(t, newest.Data, "previous_valid_until")) }, limits, nil},
+		{"expired", func() { sleepUntil(surface.Moment(t, newest.Data, "expires_at")) }, nil, nil},
+		{"revoked", func() { e.Write(t, "revoke/"+k.ID, nil) }, nil, nil},
 	} {
 		layer.fail()
 		for range 2 { // a refusal changes nothing
-			d := e.wantCode(t, layer.code, k.text, request)
+			d := e.WantCode(t, layer.code, k.Text, request)
 			wantNames(t, layer.code, d, all(answered, layer.names)...)
-			wantFields(t, layer.code, d, fields{
-				"key_id": k.id, "version": 1, "role": e.web, "owner": "acme", "name": "child", "scopes": []string{"read:users"},
-				"metadata": fields{"of": "the role"}, "parent_key_id": parent.id, "superseded": true, "rotation_due": false,
-				"valid_until": newest.data["previous_valid_until"], "expires_at": k.data["expires_at"],
+			surface.WantFields(t, layer.code, d, fields{
+				"key_id": k.ID, "version": 1, "role": e.web, "owner": "acme", "name": "child", "scopes": []string{"read:users"},
+				"metadata": fields{"of": "the role"}, "parent_key_id": parent.ID, "superseded": true, "rotation_due": false,
+				"valid_until": newest.Data["previous_valid_until"], "expires_at": k.Data["expires_at"],
 			})
-			wantFields(t, layer.code, d, layer.extra)
+			surface.WantFields(t, layer.code, d, layer.extra)
 			if layer.names != nil {
-				wantFields(t, layer.code, d, spent)
+				surface.WantFields(t, layer.code, d, spent)
 			}
 			if layer.code == "valid" {
 				break
 			}
 		}
 	}
-	e.wantCode(t, "invalid", k.text[:len(k.text)-1]+"!", request)
+	e.WantCode(t, "invalid", k.Text[:len(k.Text)-1]+"!", request)
 }
 
 func TestWhatIsRefusedBeforeTheLimitsCostsNothing(t *testing.T) {
@@ -83,19 +85,19 @@ func TestWhatIsRefusedBeforeTheLimitsCostsNothing(t *testing.T) {
 	k := e.delegate(t, parent, fields{"bound_cidrs": []string{"10.0.0.0/8"}, "rate_limit": 9, "rate_limit_period": "24h", "quota": 9})
 	within := fields{"client_ip": "10.0.0.1"}
 	for range 3 {
-		e.wantCode(t, "ip_denied", k.text)
-		e.wantCode(t, "insufficient_scope", k.text, within, fields{"scopes": []string{"write"}})
+		e.WantCode(t, "ip_denied", k.Text)
+		e.WantCode(t, "insufficient_scope", k.Text, within, fields{"scopes": []string{"write"}})
 		e.change(t, k, fields{"disabled": true})
-		e.wantCode(t, "disabled", k.text, within)
+		e.WantCode(t, "disabled", k.Text, within)
 		e.change(t, k, fields{"disabled": false})
 		e.change(t, parent, fields{"disabled": true})
-		e.wantCode(t, "parent_ended", k.text, within)
+		e.WantCode(t, "parent_ended", k.Text, within)
 		e.change(t, parent, fields{"disabled": false})
-		e.wantCode(t, "invalid", k.text+"0", within)
+		e.WantCode(t, "invalid", k.Text+"0", within)
 	}
-	d := e.wantCode(t, "valid", k.text, within)
-	wantFields(t, "the child", d, fields{"rate_remaining": 8, "quota_remaining": 8})
-	wantFields(t, "the parent", e.wantCode(t, "valid", parent.text), fields{"rate_remaining": 48, "quota_remaining": 48})
+	d := e.WantCode(t, "valid", k.Text, within)
+	surface.WantFields(t, "the child", d, fields{"rate_remaining": 8, "quota_remaining": 8})
+	surface.WantFields(t, "the parent", e.WantCode(t, "valid", parent.Text), fields{"rate_remaining": 48, "quota_remaining": 48})
 }
 
 func TestRateAndQuotaAreTakenTogetherOrNotAtAll(t *testing.T) {
@@ -103,12 +105,12 @@ func TestRateAndQuotaAreTakenTogetherOrNotAtAll(t *testing.T) {
 	e := mounted(t)
 	e.setRole(t, fields{"max_delegation_depth": 1})
 	day := fields{"rate_limit_period": "24h"}
-	tightQuota := e.issue(t, with(day, fields{"rate_limit": 10, "quota": 3}))
-	wantFields(t, "a tight quota", e.wantCode(t, "quota_exceeded", tightQuota.text, fields{"cost": 4}), fields{
+	tightQuota := e.issue(t, surface.With(day, fields{"rate_limit": 10, "quota": 3}))
+	surface.WantFields(t, "a tight quota", e.WantCode(t, "quota_exceeded", tightQuota.Text, fields{"cost": 4}), fields{
 		"retry_after": 0, "rate_remaining": 10, "quota_remaining": 3, "rate_reset_after": 0, "quota_resets_at": "",
 	})
-	tightRate := e.issue(t, with(day, fields{"rate_limit": 3, "quota": 10}))
-	wantFields(t, "a tight rate", e.wantCode(t, "rate_limited", tightRate.text, fields{"cost": 4}), fields{
+	tightRate := e.issue(t, surface.With(day, fields{"rate_limit": 3, "quota": 10}))
+	surface.WantFields(t, "a tight rate", e.WantCode(t, "rate_limited", tightRate.Text, fields{"cost": 4}), fields{
 		"retry_after": 0, "rate_remaining": 3, "quota_remaining": 10,
 	})
 	// The same between the generations: what one of them refuses none of them pays.
@@ -120,12 +122,12 @@ func TestRateAndQuotaAreTakenTogetherOrNotAtAll(t *testing.T) {
 	} {
 		parent := e.issue(t, limits[0])
 		child := e.delegate(t, parent, limits[1])
-		refused := e.verify(t, child.text, fields{"cost": 3})
+		refused := e.Verify(t, child.Text, fields{"cost": 3})
 		if refused["valid"] == true {
 			t.Errorf("%s: a cost above it is %v", what, refused["code"])
 		}
 		for _, k := range []key{parent, child} {
-			d := e.wantCode(t, "valid", k.text, fields{"cost": 0})
+			d := e.WantCode(t, "valid", k.Text, fields{"cost": 0})
 			for _, limit := range []string{"rate_limit", "quota"} {
 				remaining := map[string]string{"rate_limit": "rate_remaining", "quota": "quota_remaining"}[limit]
 				if d[limit] != d[remaining] {

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // issuedAtOnce sends so many requests at once and answers the keys. Others must be refused because the owner is full.
@@ -17,7 +19,7 @@ func (e engine) issuedAtOnce(t *testing.T, times int, path string, body fields) 
 		case http.StatusOK:
 			mu.Lock()
 			defer mu.Unlock()
-			keys = append(keys, keyOf(t, r))
+			keys = append(keys, surface.KeyOf(t, r))
 		case http.StatusConflict:
 			refused.Add(1)
 		default:
@@ -39,10 +41,10 @@ func TestAnOwnerGetsExactlyAsManyKeysAsTheRoleAllows(t *testing.T) {
 	if len(keys) != 10 {
 		t.Fatalf("50 requests at once made %d keys, wanted 10", len(keys))
 	}
-	e.refused(t, 409, "issue/"+e.web, owner, "max_keys_per_owner")
-	e.refused(t, 409, "delegate", fields{"key": keys[0].text}, "max_keys_per_owner")
+	e.Refused(t, 409, "issue/"+e.web, owner, "max_keys_per_owner")
+	e.Refused(t, 409, "delegate", fields{"key": keys[0].Text}, "max_keys_per_owner")
 	for _, k := range keys {
-		e.wantCode(t, "valid", k.text)
+		e.WantCode(t, "valid", k.Text)
 	}
 	// Rotations need no room.
 	e.rotate(t, keys[0], nil)
@@ -55,20 +57,20 @@ func TestAnOwnerGetsExactlyAsManyKeysAsTheRoleAllows(t *testing.T) {
 		e.issue(t, nil)
 	}
 	// What has ended makes room, what is disabled does not.
-	e.write(t, "revoke/"+keys[1].id, nil)
-	e.ask(t, 204, "DELETE", "keys/"+keys[2].id, nil)
+	e.Write(t, "revoke/"+keys[1].ID, nil)
+	e.Want(t, 204, "DELETE", "keys/"+keys[2].ID, nil)
 	e.change(t, keys[3], fields{"disabled": true})
 	again := e.issuedAtOnce(t, 20, "issue/"+e.web, owner)
 	if len(again) != 2 {
 		t.Fatalf("with room for two, %d keys were issued", len(again))
 	}
 	// A child is a key like any other.
-	e.write(t, "revoke/"+again[0].id, nil)
-	if children := e.issuedAtOnce(t, 10, "delegate", fields{"key": again[1].text}); len(children) != 1 {
+	e.Write(t, "revoke/"+again[0].ID, nil)
+	if children := e.issuedAtOnce(t, 10, "delegate", fields{"key": again[1].Text}); len(children) != 1 {
 		t.Errorf("with room for one, %d were delegated", len(children))
 	}
 	// So does a stop, of all of them.
-	e.write(t, "stop/owners/"+e.web, nil)
+	e.Write(t, "stop/owners/"+e.web, nil)
 	if fresh := e.issuedAtOnce(t, 25, "issue/"+e.web, owner); len(fresh) != 10 {
 		t.Errorf("after a stop, %d keys were issued, wanted 10", len(fresh))
 	}
@@ -79,12 +81,12 @@ func TestAnExpiredKeyMakesRoom(t *testing.T) {
 	e := mounted(t)
 	e.setRole(t, fields{"max_keys_per_owner": 2})
 	owner := fields{"owner": e.web}
-	short := e.issue(t, with(owner, fields{"ttl": 2}))
+	short := e.issue(t, surface.With(owner, fields{"ttl": 2}))
 	e.issue(t, owner)
-	e.refused(t, 409, "issue/"+e.web, owner, "max_keys_per_owner")
-	sleepUntil(moment(t, short.data, "expires_at"))
+	e.Refused(t, 409, "issue/"+e.web, owner, "max_keys_per_owner")
+	sleepUntil(surface.Moment(t, short.Data, "expires_at"))
 	e.issue(t, owner)
-	e.refused(t, 409, "issue/"+e.web, owner, "max_keys_per_owner")
+	e.Refused(t, 409, "issue/"+e.web, owner, "max_keys_per_owner")
 }
 
 func TestALowerLimitEndsNoKeyAndAHigherOneMakesRoom(t *testing.T) {
@@ -97,17 +99,17 @@ func TestALowerLimitEndsNoKeyAndAHigherOneMakesRoom(t *testing.T) {
 	}
 	e.setRole(t, fields{"max_keys_per_owner": 2})
 	for _, k := range keys {
-		e.wantCode(t, "valid", k.text)
+		e.WantCode(t, "valid", k.Text)
 	}
-	e.refused(t, 409, "issue/"+e.web, owner, "max_keys_per_owner")
+	e.Refused(t, 409, "issue/"+e.web, owner, "max_keys_per_owner")
 	e.rotate(t, keys[0], nil)
 	e.setRole(t, fields{"max_keys_per_owner": 5})
 	e.issue(t, owner)
-	e.refused(t, 409, "issue/"+e.web, owner, "max_keys_per_owner")
+	e.Refused(t, 409, "issue/"+e.web, owner, "max_keys_per_owner")
 	e.setRole(t, fields{"max_keys_per_owner": 0})
 	e.issue(t, owner)
 	for _, bad := range []any{1001, -1, "x", 1.5} {
-		e.refused(t, 400, "roles/"+e.web, fields{"max_keys_per_owner": bad}, "max_keys_per_owner")
+		e.Refused(t, 400, "roles/"+e.web, fields{"max_keys_per_owner": bad}, "max_keys_per_owner")
 	}
-	wantFields(t, "the most", e.write(t, "roles/"+e.web, fields{"max_keys_per_owner": 1000}), fields{"max_keys_per_owner": 1000})
+	surface.WantFields(t, "the most", e.Write(t, "roles/"+e.web, fields{"max_keys_per_owner": 1000}), fields{"max_keys_per_owner": 1000})
 }

@@ -3,6 +3,8 @@ package limits
 import (
 	"sync/atomic"
 	"testing"
+
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // validOf counts how many of so many verifications at once are valid, by turns with these texts. Any code but those of
@@ -11,7 +13,7 @@ func (e engine) validOf(t *testing.T, times int, texts ...string) int {
 	t.Helper()
 	var valid atomic.Int64
 	together(times, func(i int) {
-		switch d := e.verify(t, texts[i%len(texts)]); d["code"] {
+		switch d := e.Verify(t, texts[i%len(texts)]); d["code"] {
 		case "valid":
 			valid.Add(1)
 		case "quota_exceeded", "rate_limited":
@@ -31,7 +33,7 @@ func TestExactlyAsManyAsTheQuotaAreValidAtOnce(t *testing.T) {
 		"both":    {"quota": 100, "rate_limit": 130, "rate_limit_period": "87600h"},
 	} {
 		k := e.issue(t, limits)
-		if valid := e.validOf(t, 200, k.text); valid != 100 {
+		if valid := e.validOf(t, 200, k.Text); valid != 100 {
 			t.Errorf("%s of 100 lets %d of 200 through", what, valid)
 		}
 	}
@@ -47,13 +49,13 @@ func TestOldAndNewVersionSpendFromOneQuotaAndOneBucket(t *testing.T) {
 		k := e.issue(t, limits)
 		var valid atomic.Int64
 		var texts atomic.Pointer[[]string]
-		texts.Store(&[]string{k.text})
+		texts.Store(&[]string{k.Text})
 		together(200, func(i int) {
 			if i == 40 {
-				texts.Store(&[]string{k.text, e.rotate(t, k, nil).text})
+				texts.Store(&[]string{k.Text, e.rotate(t, k, nil).Text})
 			}
 			now := *texts.Load()
-			if e.verify(t, now[i%len(now)])["valid"] == true {
+			if e.Verify(t, now[i%len(now)])["valid"] == true {
 				valid.Add(1)
 			}
 		})
@@ -69,7 +71,7 @@ func TestATreeSpendsItsRootsQuotaAndNotOneMore(t *testing.T) {
 	e := mounted(t)
 	e.setRole(t, fields{"max_delegation_depth": 2})
 	root := e.issue(t, fields{"quota": 90})
-	texts := []string{root.text}
+	texts := []string{root.Text}
 	type branch struct {
 		key
 		quota int
@@ -78,15 +80,15 @@ func TestATreeSpendsItsRootsQuotaAndNotOneMore(t *testing.T) {
 	for _, quota := range []int{90, 40, 5} {
 		child := e.delegate(t, root, fields{"quota": quota})
 		below := e.delegate(t, child, nil)
-		texts = append(texts, child.text, below.text)
+		texts = append(texts, child.Text, below.Text)
 		branches = append(branches, branch{child, quota})
 	}
 	if valid := e.validOf(t, 350, texts...); valid != 90 {
 		t.Errorf("a tree with a quota of 90 is valid %d times", valid)
 	}
-	wantFields(t, "the root", e.read(t, "keys/"+root.id), fields{"quota_remaining": 0})
+	surface.WantFields(t, "the root", e.Read(t, "keys/"+root.ID), fields{"quota_remaining": 0})
 	for _, b := range branches {
-		left := number(t, e.read(t, "keys/"+b.id), "quota_remaining")
+		left := surface.Number(t, e.Read(t, "keys/"+b.ID), "quota_remaining")
 		if left < 0 || left > b.quota {
 			t.Errorf("a child with a quota of %d has %d left", b.quota, left)
 		}
@@ -100,11 +102,11 @@ func TestAChildsQuotaHoldsAllThatIsBelowIt(t *testing.T) {
 	root := e.issue(t, fields{"quota": 50})
 	child := e.delegate(t, root, fields{"quota": 20})
 	below := []key{e.delegate(t, child, nil), e.delegate(t, child, fields{"quota": 20})}
-	if valid := e.validOf(t, 100, child.text, below[0].text, below[1].text); valid != 20 {
+	if valid := e.validOf(t, 100, child.Text, below[0].Text, below[1].Text); valid != 20 {
 		t.Errorf("below a quota of 20, %d are valid", valid)
 	}
-	wantFields(t, "the root", e.read(t, "keys/"+root.id), fields{"quota_remaining": 30})
-	if valid := e.validOf(t, 50, root.text); valid != 30 {
+	surface.WantFields(t, "the root", e.Read(t, "keys/"+root.ID), fields{"quota_remaining": 30})
+	if valid := e.validOf(t, 50, root.Text); valid != 30 {
 		t.Errorf("the root has %d left, wanted 30", valid)
 	}
 }

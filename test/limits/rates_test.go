@@ -3,6 +3,8 @@ package limits
 import (
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // TestABucketIsRefilledEvenly counts over a time that it measures: never more than the bucket and its refill, and after
@@ -12,14 +14,14 @@ func TestABucketIsRefilledEvenly(t *testing.T) {
 	e := mounted(t)
 	const size, period = 5, 10 * time.Second
 	k := e.issue(t, fields{"rate_limit": size, "rate_limit_period": "10s"})
-	e.wantCode(t, "valid", k.text, fields{"cost": 0})
+	e.WantCode(t, "valid", k.Text, fields{"cost": 0})
 	began := time.Now()
-	valid := e.valid(t, k.text, size+3)
+	valid := e.valid(t, k.Text, size+3)
 	if valid < size {
 		t.Errorf("a full bucket of %d lets %d through", size, valid)
 	}
 	for range 3 {
-		d := e.verify(t, k.text)
+		d := e.Verify(t, k.Text)
 		if d["valid"] == true {
 			valid++
 			continue
@@ -27,7 +29,7 @@ func TestABucketIsRefilledEvenly(t *testing.T) {
 		wait := wantBetween(t, d, "retry_after", 1, 2)
 		wantBetween(t, d, "rate_reset_after", 1, int(period.Seconds()))
 		time.Sleep(time.Duration(wait) * time.Second)
-		after := e.valid(t, k.text, 4)
+		after := e.valid(t, k.Text, 4)
 		if after < 1 {
 			t.Errorf("after %d s, as announced, nothing is let through", wait)
 		}
@@ -43,13 +45,13 @@ func TestARotationCarriesTheBucketOn(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
 	k := e.issue(t, fields{"rate_limit": 4, "rate_limit_period": "24h", "quota": 9})
-	e.wantCode(t, "valid", k.text, fields{"cost": 3})
+	e.WantCode(t, "valid", k.Text, fields{"cost": 3})
 	next := e.rotate(t, k, nil)
-	wantFields(t, "the new version", e.wantCode(t, "valid", next.text), fields{"rate_remaining": 0, "quota_remaining": 5})
+	surface.WantFields(t, "the new version", e.WantCode(t, "valid", next.Text), fields{"rate_remaining": 0, "quota_remaining": 5})
 	for _, version := range []key{k, next} {
-		wantFields(t, "both versions", e.wantCode(t, "rate_limited", version.text), fields{"rate_limit": 4, "rate_remaining": 0, "quota_remaining": 5})
+		surface.WantFields(t, "both versions", e.WantCode(t, "rate_limited", version.Text), fields{"rate_limit": 4, "rate_remaining": 0, "quota_remaining": 5})
 	}
-	wantFields(t, "rotate", next.data, fields{"rate_limit": 4, "rate_limit_period": 86400, "quota": 9, "quota_period": 0})
+	surface.WantFields(t, "rotate", next.Data, fields{"rate_limit": 4, "rate_limit_period": 86400, "quota": 9, "quota_period": 0})
 }
 
 // TestTheTighterOfRoleAndKeyCountsAndAChangedRoleCountsAtOnce walks one key through what its role may become.
@@ -66,25 +68,25 @@ func TestTheTighterOfRoleAndKeyCountsAndAChangedRoleCountsAtOnce(t *testing.T) {
 			role       fields
 			own, other any
 		}{
-			{"a role without", nil, 30, absent},
+			{"a role without", nil, 30, surface.Absent},
 			{"a tighter role", fields{kind.limit: 20, kind.period: "1h"}, 20, 20},
 			{"a looser role", fields{kind.limit: 40, kind.period: "1h"}, 30, 40},
 			{"a looser role of another period", fields{kind.limit: 50, kind.period: "2h"}, 50, 50},
 			{"a tighter role of another period", fields{kind.limit: 10, kind.period: "2h"}, 10, 10},
-			{"a role without again", nil, 30, absent},
+			{"a role without again", nil, 30, surface.Absent},
 		} {
-			e.setRole(t, with(none, c.role))
-			wantFields(t, c.what, e.wantCode(t, "valid", own.text, fields{"cost": 0}), fields{kind.limit: c.own})
-			wantFields(t, c.what, e.wantCode(t, "valid", bare.text, fields{"cost": 0}), fields{kind.limit: c.other})
-			wantFields(t, c.what+": the key's own", e.read(t, "keys/"+own.id), fields{kind.limit: 30, kind.period: 3600})
+			e.setRole(t, surface.With(none, c.role))
+			surface.WantFields(t, c.what, e.WantCode(t, "valid", own.Text, fields{"cost": 0}), fields{kind.limit: c.own})
+			surface.WantFields(t, c.what, e.WantCode(t, "valid", bare.Text, fields{"cost": 0}), fields{kind.limit: c.other})
+			surface.WantFields(t, c.what+": the key's own", e.Read(t, "keys/"+own.ID), fields{kind.limit: 30, kind.period: 3600})
 		}
 		// A key is not issued beyond its role, nor with another period.
-		e.setRole(t, with(none, fields{kind.limit: 20, kind.period: "1h"}))
-		e.refused(t, 400, "issue/"+e.web, fields{kind.limit: 21, kind.period: "1h"}, kind.limit)
-		e.refused(t, 400, "issue/"+e.web, fields{kind.limit: 5, kind.period: "2h"}, kind.limit)
-		e.refused(t, 400, "keys/"+own.id, fields{kind.limit: 21}, kind.limit)
+		e.setRole(t, surface.With(none, fields{kind.limit: 20, kind.period: "1h"}))
+		e.Refused(t, 400, "issue/"+e.web, fields{kind.limit: 21, kind.period: "1h"}, kind.limit)
+		e.Refused(t, 400, "issue/"+e.web, fields{kind.limit: 5, kind.period: "2h"}, kind.limit)
+		e.Refused(t, 400, "keys/"+own.ID, fields{kind.limit: 21}, kind.limit)
 		k := e.issue(t, fields{kind.limit: 5})
-		wantFields(t, "the role's period", k.data, fields{kind.limit: 5, kind.period: 3600})
+		surface.WantFields(t, "the role's period", k.Data, fields{kind.limit: 5, kind.period: 3600})
 	}
 }
 
@@ -97,9 +99,9 @@ func TestLimitsThatCannotBeMeantAreMistakes(t *testing.T) {
 		{"rate_limit_period": "-1s"}, {"quota": -1}, {"quota": "1e3"}, {"quota": nil}, {"quota_period": "1.5h"}, {"quota_period": ""},
 		{"quota_period": "100000h"}, {"quota": 1e30}, {"quota_remaining": 5},
 	} {
-		for _, path := range []string{"roles/" + e.web, "issue/" + e.web, "keys/" + k.id} {
-			e.refused(t, 400, path, bad)
+		for _, path := range []string{"roles/" + e.web, "issue/" + e.web, "keys/" + k.ID} {
+			e.Refused(t, 400, path, bad)
 		}
 	}
-	wantFields(t, "the key", e.read(t, "keys/"+k.id), fields{"rate_limit": 0, "rate_limit_period": 1, "quota": 0, "quota_period": 0})
+	surface.WantFields(t, "the key", e.Read(t, "keys/"+k.ID), fields{"rate_limit": 0, "rate_limit_period": 1, "quota": 0, "quota_period": 0})
 }

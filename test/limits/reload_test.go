@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // reloads are the ways in which Vault ends the one process of all mounts after it has told one of them.
@@ -24,9 +25,9 @@ var reloads = []struct {
 func mounts(t *testing.T, s *harness.Server, names ...string) (all []engine) {
 	t.Helper()
 	for _, name := range names {
-		e := engine{s, name, "web"}
+		e := engineAt(s, name)
 		s.Mount(t, name, harness.Mount{})
-		e.write(t, "config", fields{"usage_flush_interval": "1h"})
+		e.Write(t, "config", fields{"usage_flush_interval": "1h"})
 		e.setRole(t, fields{"idle_timeout": "90h", "quota": 100000})
 		all = append(all, e)
 	}
@@ -49,19 +50,19 @@ func TestAReloadLosesNothingOfAnyMount(t *testing.T) {
 				spent++
 				used := make([]any, len(all))
 				for i, e := range all {
-					e.wantCode(t, "valid", keys[i].text)
-					used[i] = e.read(t, "keys/"+keys[i].id)["last_used_at"]
+					e.WantCode(t, "valid", keys[i].Text)
+					used[i] = e.Read(t, "keys/"+keys[i].ID)["last_used_at"]
 				}
 				before := s.PluginPIDs(t)
 				reload.run(t, s)
 				for i, e := range all {
 					eventually(t, "wait for the plugin's next process", func() error {
-						if r := e.API(t, "GET", e.mount+"/info", nil); r.Status != 200 {
+						if r := e.API(t, "GET", e.Mount+"/info", nil); r.Status != 200 {
 							return fmt.Errorf("it answers %d", r.Status)
 						}
 						return nil
 					})
-					wantFields(t, fmt.Sprintf("round %d: of mount %d", round, i), e.read(t, "keys/"+keys[i].id),
+					surface.WantFields(t, fmt.Sprintf("round %d: of mount %d", round, i), e.Read(t, "keys/"+keys[i].ID),
 						fields{"last_used_at": used[i], "quota_remaining": 100000 - spent})
 				}
 				if after := s.PluginPIDs(t); fmt.Sprint(before) == fmt.Sprint(after) {
@@ -83,7 +84,7 @@ func TestAReloadUnderLoadLosesNoUnit(t *testing.T) {
 	for i, e := range all {
 		keys[i] = e.issue(t, nil)
 		for range 3 {
-			clients.Go(func() { e.spend(t, &counts[i], stop, keys[i].text) })
+			clients.Go(func() { e.spend(t, &counts[i], stop, keys[i].Text) })
 		}
 	}
 	for range 4 {
@@ -94,10 +95,10 @@ func TestAReloadUnderLoadLosesNoUnit(t *testing.T) {
 	clients.Wait()
 	for i, e := range all {
 		valid, failed := int(counts[i].valid.Load()), int(counts[i].failed.Load())
-		left := number(t, e.read(t, "keys/"+keys[i].id), "quota_remaining")
-		t.Logf("%s: %d valid, %d cut off, %d left", e.mount, valid, failed, int(left))
+		left := surface.Number(t, e.Read(t, "keys/"+keys[i].ID), "quota_remaining")
+		t.Logf("%s: %d valid, %d cut off, %d left", e.Mount, valid, failed, int(left))
 		if missing := 100000 - valid - int(left); missing < 0 || missing > failed {
-			t.Errorf("%s lost %d units of %d that were cut off", e.mount, missing, failed)
+			t.Errorf("%s lost %d units of %d that were cut off", e.Mount, missing, failed)
 		}
 	}
 }

@@ -6,19 +6,8 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
-
-// stored is all that the mount has in storage, but for the last uses that are written from time to time.
-func (e engine) stored(t *testing.T) map[string]string {
-	t.Helper()
-	entries := map[string]string{}
-	e.WalkMount(t, e.mount, func(path string, value []byte) {
-		if !strings.HasPrefix(path, "usage/") {
-			entries[path] = string(value)
-		}
-	})
-	return entries
-}
 
 // changed are the paths of what differs.
 func changed(before, after map[string]string) (paths []string) {
@@ -40,7 +29,7 @@ func (e engine) statusesOf(t *testing.T, owner string) map[string]int {
 	t.Helper()
 	count, after := map[string]int{}, ""
 	for {
-		r := e.API(t, "GET", e.mount+"/owners/"+owner+"/keys?list=true&limit=1000&after="+after, nil)
+		r := e.API(t, "GET", e.Mount+"/owners/"+owner+"/keys?list=true&limit=1000&after="+after, nil)
 		if r.Status == 404 {
 			return count
 		}
@@ -76,19 +65,19 @@ func TestAStopEndsAllKeysOfAnOwnerWithOneWrite(t *testing.T) {
 	disabled := e.issue(t, fields{"owner": "acme"})
 	e.change(t, disabled, fields{"disabled": true})
 
-	before := e.stored(t)
+	before := e.Stored(t)
 	if n := e.statusesOf(t, "acme"); n["active"] != keys || n["disabled"] != 1 {
 		t.Errorf("before the stop the keys are %v", n)
 	}
 	began = time.Now()
-	stop := e.write(t, "stop/owners/acme", fields{"reason": "leaked"})
+	stop := e.Write(t, "stop/owners/acme", fields{"reason": "leaked"})
 	took := time.Since(began)
 	wantNames(t, "stop", stop, "revoked_before", "reason")
-	wantFields(t, "stop", stop, fields{"reason": "leaked"})
-	if at := moment(t, stop, "revoked_before"); at.Before(began.Add(-time.Second)) || at.After(time.Now()) {
+	surface.WantFields(t, "stop", stop, fields{"reason": "leaked"})
+	if at := surface.Moment(t, stop, "revoked_before"); at.Before(began.Add(-time.Second)) || at.After(time.Now()) {
 		t.Errorf("revoked_before is %s", at)
 	}
-	if paths := changed(before, e.stored(t)); len(paths) != 1 || paths[0] != "owner/acme" {
+	if paths := changed(before, e.Stored(t)); len(paths) != 1 || paths[0] != "owner/acme" {
 		t.Errorf("the stop wrote %v", paths)
 	}
 	t.Logf("the stop took %s", took)
@@ -97,7 +86,7 @@ func TestAStopEndsAllKeysOfAnOwnerWithOneWrite(t *testing.T) {
 	for at := 0; at < keys; at += 1000 {
 		items := make([]any, 1000)
 		for i := range items {
-			items[i] = fields{"key": issued[at+i].text, "brief": true}
+			items[i] = fields{"key": issued[at+i].Text, "brief": true}
 		}
 		for _, r := range e.batch(t, "verify", items...) {
 			if r["code"] == "revoked" && r["valid"] == false {
@@ -108,40 +97,40 @@ func TestAStopEndsAllKeysOfAnOwnerWithOneWrite(t *testing.T) {
 	if refused != keys {
 		t.Errorf("%d of %d keys are refused as revoked", refused, keys)
 	}
-	e.wantCode(t, "revoked", disabled.text)
-	e.wantCode(t, "valid", later.text)
-	e.wantCode(t, "valid", other.text)
+	e.WantCode(t, "revoked", disabled.Text)
+	e.WantCode(t, "valid", later.Text)
+	e.WantCode(t, "valid", other.Text)
 	if n := e.statusesOf(t, "acme"); n["revoked"] != keys+1 || n["active"] != 1 {
 		t.Errorf("after the stop the keys are %v", n)
 	}
-	wantFields(t, "a stopped key", e.read(t, "keys/"+issued[0].id), fields{
+	surface.WantFields(t, "a stopped key", e.Read(t, "keys/"+issued[0].ID), fields{
 		"status": "revoked", "revoke_reason": "leaked", "revoked_at": stop["revoked_before"],
 	})
 
 	// Again: what was issued since ends, and the keys that were ended keep their end.
-	again := e.write(t, "stop/owners/acme", nil)
-	wantFields(t, "a second stop", again, fields{"reason": ""})
-	e.wantCode(t, "revoked", later.text)
-	e.wantCode(t, "valid", e.issue(t, fields{"owner": "acme"}).text)
-	e.wantCode(t, "valid", other.text)
+	again := e.Write(t, "stop/owners/acme", nil)
+	surface.WantFields(t, "a second stop", again, fields{"reason": ""})
+	e.WantCode(t, "revoked", later.Text)
+	e.WantCode(t, "valid", e.issue(t, fields{"owner": "acme"}).Text)
+	e.WantCode(t, "valid", other.Text)
 }
 
 func TestAnOwnerWithoutKeysIsStoppedLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)
 	owner := e.web + "-nobody"
-	wantNames(t, "stop", e.write(t, "stop/owners/"+owner, fields{"reason": "in case"}), "revoked_before", "reason")
+	wantNames(t, "stop", e.Write(t, "stop/owners/"+owner, fields{"reason": "in case"}), "revoked_before", "reason")
 	k := e.issue(t, fields{"owner": owner})
-	e.wantCode(t, "valid", k.text)
-	e.refused(t, 404, "stop/roles/"+owner, nil)
-	for _, bad := range []fields{{"reason": strings.Repeat("r", 257)}, {"reason": 1}, {"owner": "other"}, {"key": k.text}, {"revoked_before": "2026-01-01T00:00:00Z"}} {
-		e.refused(t, 400, "stop/owners/"+owner, bad)
-		e.refused(t, 400, "stop/roles/"+e.web, bad)
+	e.WantCode(t, "valid", k.Text)
+	e.Refused(t, 404, "stop/roles/"+owner, nil)
+	for _, bad := range []fields{{"reason": strings.Repeat("r", 257)}, {"reason": 1}, {"owner": "other"}, {"key": k.Text}, {"revoked_before": "2026-01-01T00:00:00Z"}} {
+		e.Refused(t, 400, "stop/owners/"+owner, bad)
+		e.Refused(t, 400, "stop/roles/"+e.web, bad)
 	}
 	for _, name := range []string{"a..b", "-a", "a%20b", strings.Repeat("a", 129)} {
-		e.refused(t, 400, "stop/owners/"+name, nil)
+		e.Refused(t, 400, "stop/owners/"+name, nil)
 	}
-	e.wantCode(t, "valid", k.text)
+	e.WantCode(t, "valid", k.Text)
 }
 
 func TestAStoppedRoleCanBeDeletedAtOnce(t *testing.T) {
@@ -152,26 +141,26 @@ func TestAStoppedRoleCanBeDeletedAtOnce(t *testing.T) {
 	child := e.delegate(t, owned, nil)
 	e.setRoleNamed(t, e.web+"-other", nil)
 	other := e.issueOf(t, e.web+"-other", fields{"owner": e.web})
-	e.ask(t, 409, "DELETE", "roles/"+e.web, nil)
-	e.write(t, "stop/roles/"+e.web, fields{"reason": "closed"})
+	e.Want(t, 409, "DELETE", "roles/"+e.web, nil)
+	e.Write(t, "stop/roles/"+e.web, fields{"reason": "closed"})
 	for _, k := range []key{owned, nobodys, child} {
-		e.wantCode(t, "revoked", k.text)
-		e.refused(t, 409, "rotate/"+k.id, nil)
-		e.refused(t, 409, "rotate", fields{"key": k.text})
-		e.refused(t, 409, "delegate", fields{"key": k.text})
-		e.refused(t, 409, "keys/"+k.id, fields{"disabled": false})
-		e.write(t, "revoke", fields{"key": k.text})
+		e.WantCode(t, "revoked", k.Text)
+		e.Refused(t, 409, "rotate/"+k.ID, nil)
+		e.Refused(t, 409, "rotate", fields{"key": k.Text})
+		e.Refused(t, 409, "delegate", fields{"key": k.Text})
+		e.Refused(t, 409, "keys/"+k.ID, fields{"disabled": false})
+		e.Write(t, "revoke", fields{"key": k.Text})
 	}
-	e.wantCode(t, "valid", other.text)
+	e.WantCode(t, "valid", other.Text)
 	later := e.issue(t, nil)
-	e.wantCode(t, "valid", later.text)
-	e.ask(t, 409, "DELETE", "roles/"+e.web, nil)
-	e.write(t, "stop/roles/"+e.web, nil)
-	e.ask(t, 204, "DELETE", "roles/"+e.web, nil)
+	e.WantCode(t, "valid", later.Text)
+	e.Want(t, 409, "DELETE", "roles/"+e.web, nil)
+	e.Write(t, "stop/roles/"+e.web, nil)
+	e.Want(t, 204, "DELETE", "roles/"+e.web, nil)
 	e.setRole(t, nil)
-	e.wantCode(t, "revoked", later.text)
-	e.wantCode(t, "revoked", owned.text)
-	e.wantCode(t, "valid", e.issue(t, nil).text)
+	e.WantCode(t, "revoked", later.Text)
+	e.WantCode(t, "revoked", owned.Text)
+	e.WantCode(t, "valid", e.issue(t, nil).Text)
 }
 
 func TestAStoppedLeaseDoesNotRenewAndItsEndIsASuccess(t *testing.T) {
@@ -179,15 +168,15 @@ func TestAStoppedLeaseDoesNotRenewAndItsEndIsASuccess(t *testing.T) {
 	e := mounted(t)
 	e.setRole(t, fields{"generate_lease": true, "ttl": "1h"})
 	owned, ofRole := e.issue(t, fields{"owner": e.web}), e.issue(t, nil)
-	e.Expect(t, 200, "PUT", "sys/leases/renew", fields{"lease_id": owned.lease})
-	e.write(t, "stop/owners/"+e.web, nil)
-	e.write(t, "stop/roles/"+e.web, nil)
+	e.Expect(t, 200, "PUT", "sys/leases/renew", fields{"lease_id": owned.Lease})
+	e.Write(t, "stop/owners/"+e.web, nil)
+	e.Write(t, "stop/roles/"+e.web, nil)
 	for _, k := range []key{owned, ofRole} {
-		if r := e.API(t, "PUT", "sys/leases/renew", fields{"lease_id": k.lease}); r.Status == 200 {
+		if r := e.API(t, "PUT", "sys/leases/renew", fields{"lease_id": k.Lease}); r.Status == 200 {
 			t.Errorf("a stopped key's lease renews: %s", r.Raw)
 		}
-		e.Expect(t, 204, "PUT", "sys/leases/revoke", fields{"lease_id": k.lease, "sync": true})
-		e.wantCode(t, "revoked", k.text)
+		e.Expect(t, 204, "PUT", "sys/leases/revoke", fields{"lease_id": k.Lease, "sync": true})
+		e.WantCode(t, "revoked", k.Text)
 	}
 }
 
@@ -198,29 +187,29 @@ func TestTheMarkOfAStopSurvivesTidyAndRestart(t *testing.T) {
 	e := mountedOn(t, s)
 	e.setRoleNamed(t, "stopped", nil)
 	owned, ofRole := e.issue(t, fields{"owner": "acme"}), e.issueOf(t, "stopped", nil)
-	e.write(t, "stop/owners/acme", nil)
-	e.write(t, "stop/roles/stopped", nil)
-	record := func(k key) string { return "key/" + k.id[:2] + "/" + k.id }
+	e.Write(t, "stop/owners/acme", nil)
+	e.Write(t, "stop/roles/stopped", nil)
+	record := func(k key) string { return "key/" + k.ID[:2] + "/" + k.ID }
 	copies := map[string]string{record(owned): "", record(ofRole): ""}
 	for path := range copies {
-		copies[path] = e.stored(t)[path]
+		copies[path] = e.Stored(t)[path]
 	}
 	s.Restart(t)
-	e.wantCode(t, "revoked", owned.text)
-	e.wantCode(t, "revoked", ofRole.text)
+	e.WantCode(t, "revoked", owned.Text)
+	e.WantCode(t, "revoked", ofRole.Text)
 	e.retainNothing(t)
 	e.tidy(t)
 	for path := range copies {
-		if e.stored(t)[path] != "" {
+		if e.Stored(t)[path] != "" {
 			t.Errorf("tidy left %s", path)
 		}
 	}
-	e.wantCode(t, "invalid", owned.text)
+	e.WantCode(t, "invalid", owned.Text)
 	// A record that comes back, as from an older snapshot, is still one that was stopped.
 	for path, value := range copies {
-		e.WriteMount(t, e.mount, path, []byte(value))
+		e.WriteMount(t, e.Mount, path, []byte(value))
 	}
 	s.Restart(t)
-	e.wantCode(t, "revoked", owned.text)
-	e.wantCode(t, "revoked", ofRole.text)
+	e.WantCode(t, "revoked", owned.Text)
+	e.WantCode(t, "revoked", ofRole.Text)
 }

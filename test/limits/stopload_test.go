@@ -29,9 +29,9 @@ func TestAStopDoesNotWaitForIssuers(t *testing.T) {
 	t.Parallel()
 	e := mountedOn(t, harness.Start(t, harness.Options{Plugin: true}))
 	const ended, issuers, stops = 2000, 40, 9
-	together(ended, func(int) { e.write(t, "revoke/"+e.issue(t, fields{"owner": "acme"}).id, nil) })
+	together(ended, func(int) { e.Write(t, "revoke/"+e.issue(t, fields{"owner": "acme"}).ID, nil) })
 	e.setRole(t, fields{"max_keys_per_owner": 1000})
-	stop := func() { e.write(t, "stop/owners/acme", fields{"reason": "leaked"}) }
+	stop := func() { e.Write(t, "stop/owners/acme", fields{"reason": "leaked"}) }
 	quiet := median(stops, stop)
 
 	var over atomic.Bool
@@ -55,11 +55,11 @@ func TestAStopDoesNotWaitForIssuers(t *testing.T) {
 	for made.Load() < 2*issuers && !t.Failed() {
 		time.Sleep(10 * time.Millisecond)
 	}
-	other := median(stops, func() { e.read(t, "info") })
+	other := median(stops, func() { e.Read(t, "info") })
 	beside := median(stops, stop)
 	first := e.issue(t, fields{"owner": "acme"})
 	stop()
-	e.wantCode(t, "revoked", first.text)
+	e.WantCode(t, "revoked", first.Text)
 	over.Store(true)
 	work.Wait()
 	t.Logf("a stop takes %s, beside %d issuers %s; a read of info beside them %s; %d keys were made, %d refused", quiet, issuers, beside, other, made.Load(), refused.Load())

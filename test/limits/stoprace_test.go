@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // race is a stop amid requests that make keys or versions, by when these were answered.
@@ -47,7 +49,7 @@ func (e engine) raced(t *testing.T, stop string, late bool, mint func() (key, bo
 		time.Sleep(time.Duration(rand.IntN(5)) * time.Millisecond)
 	}
 	sent := time.Now()
-	e.write(t, stop, nil)
+	e.Write(t, stop, nil)
 	answered := time.Now()
 	close(stopped)
 	<-done
@@ -70,7 +72,7 @@ func (e engine) minted(t *testing.T, path string, body fields) (key, bool) {
 	r := e.try(t, path, body)
 	switch r.Status {
 	case 200:
-		return keyOf(t, r), true
+		return surface.KeyOf(t, r), true
 	case 409:
 		return key{}, false
 	default:
@@ -82,7 +84,7 @@ func (e engine) minted(t *testing.T, path string, body fields) (key, bool) {
 func (e engine) wantAll(t *testing.T, what string, keys []key, codes ...string) {
 	t.Helper()
 	for _, k := range keys {
-		code, _ := e.verify(t, k.text)["code"].(string)
+		code, _ := e.Verify(t, k.Text)["code"].(string)
 		found := false
 		for _, c := range codes {
 			found = found || c == code
@@ -111,8 +113,8 @@ func TestAStopLeavesNothingAliveThatWasAnsweredBeforeIt(t *testing.T) {
 		first := e.issueOf(t, role, fields{"owner": owner})
 		makers := []func() (key, bool){
 			func() (key, bool) { return e.minted(t, "issue/"+role, fields{"owner": owner}) },
-			func() (key, bool) { return e.minted(t, "rotate/"+first.id, nil) },
-			func() (key, bool) { return e.minted(t, "delegate", fields{"key": first.text}) },
+			func() (key, bool) { return e.minted(t, "rotate/"+first.ID, nil) },
+			func() (key, bool) { return e.minted(t, "delegate", fields{"key": first.Text}) },
 		}
 		r := e.raced(t, stop, i%2 == 0, makers[i%3])
 		e.wantAll(t, "what was answered before the stop", append(r.before, first), "revoked")

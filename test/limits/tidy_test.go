@@ -13,7 +13,7 @@ func (e engine) retainNothing(t *testing.T) {
 		V      int    `json:"v"`
 		Record fields `json:"record"`
 	}
-	if err := json.Unmarshal([]byte(e.stored(t)["config"]), &config); err != nil {
+	if err := json.Unmarshal([]byte(e.Stored(t)["config"]), &config); err != nil {
 		t.Fatal(err)
 	}
 	config.Record["revoked_retention"] = 0
@@ -21,17 +21,17 @@ func (e engine) retainNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.WriteMount(t, e.mount, "config", text)
+	e.WriteMount(t, e.Mount, "config", text)
 	e.Reload(t)
 }
 
 // tidy runs tidy to its end.
 func (e engine) tidy(t *testing.T) fields {
 	t.Helper()
-	e.write(t, "tidy", nil)
+	e.Write(t, "tidy", nil)
 	var status fields
 	eventually(t, "wait for tidy", func() error {
-		if status = e.read(t, "tidy-status"); status["state"] != "done" {
+		if status = e.Read(t, "tidy-status"); status["state"] != "done" {
 			return fmt.Errorf("it is %v", status["state"])
 		}
 		return nil

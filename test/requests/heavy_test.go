@@ -36,9 +36,9 @@ func heavy(t *testing.T, e surface.Engine) surface.Key {
 		return pairs
 	}
 	e.Write(t, "roles/web", fields{"metadata": full(0), "max_delegation_depth": 8, "quota": 1_000_000})
-	k := surface.KeyOf(e.Write(t, "issue/web", fields{"owner": "acme", "metadata": full(1)}))
+	k := e.Minted(t, "issue/web", fields{"owner": "acme", "metadata": full(1)})
 	for generation := 2; generation < 10; generation++ {
-		k = surface.KeyOf(e.Write(t, "delegate", fields{"key": k.Text, "metadata": full(generation)}))
+		k = e.Minted(t, "delegate", fields{"key": k.Text, "metadata": full(generation)})
 	}
 	return k
 }

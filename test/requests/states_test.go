@@ -97,7 +97,7 @@ func TestASupersededVersionNeitherRotatesNorRevokesAfterItsGrace(t *testing.T) {
 func TestAKeyThatHasEndedIsNotChanged(t *testing.T) {
 	e := mounted(t)
 	revoked := e.Issue(t, "web", "acme")
-	expired := surface.KeyOf(e.Write(t, "issue/web", fields{"owner": "acme", "ttl": 1}))
+	expired := e.Minted(t, "issue/web", fields{"owner": "acme", "ttl": 1})
 	e.Write(t, "revoke/"+revoked.ID, fields{"reason": "first"})
 	harness.Eventually(t, 10*time.Second, "wait for the key to expire", func() error {
 		if code := e.Code(t, expired.Text); code != "expired" {

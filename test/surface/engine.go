@@ -1,7 +1,6 @@
 package surface
 
 import (
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"net/http"
@@ -74,39 +73,22 @@ func (e Engine) Write(t testing.TB, path string, body any) Fields {
 	return e.Want(t, http.StatusOK, http.MethodPost, path, body).Data()
 }
 
-// Key is a key with what requests name of it.
-type Key struct{ Text, ID, Owner, Role string }
-
-// Issue mints a key of a role for an owner.
-func (e Engine) Issue(t testing.TB, role, owner string) Key {
+// Read is what a path holds.
+func (e Engine) Read(t testing.TB, path string) Fields {
 	t.Helper()
-	return KeyOf(e.Write(t, "issue/"+role, Fields{"owner": owner}))
+	return e.Want(t, http.StatusOK, http.MethodGet, path, nil).Data()
 }
 
-// KeyOf is the key that issue or rotate answered with.
-func KeyOf(data Fields) Key {
-	text := func(name string) string { s, _ := data[name].(string); return s }
-	return Key{Text: text("key"), ID: text("key_id"), Owner: text("owner"), Role: text("role")}
-}
-
-// Code is what verify answers about a text.
-func (e Engine) Code(t testing.TB, text string) any {
+// Refused is a write that must be refused with this status and a message with these words. It answers the message.
+func (e Engine) Refused(t testing.TB, status int, path string, body any, words ...string) string {
 	t.Helper()
-	return e.Write(t, "verify", Fields{"key": text})["code"]
-}
-
-// WantCode verifies a text and wants this outcome.
-func (e Engine) WantCode(t testing.TB, code, text string) {
-	t.Helper()
-	if got := e.Code(t, text); got != code {
-		t.Errorf("verify answers %v, wanted %s", got, code)
+	message := e.Want(t, status, http.MethodPost, path, body).Errors()
+	for _, word := range words {
+		if !strings.Contains(message, word) {
+			t.Errorf("a write to %s was refused with %q, which lacks %q", path, message, word)
+		}
 	}
-}
-
-// Fill puts a key's values into a text of an Operation.
-func (k Key) Fill(text string) string {
-	return strings.NewReplacer("{role}", k.Role, "{owner}", k.Owner, "{key_id}", k.ID, "{key}", k.Text,
-		"{new_role}", "role-"+strings.ToLower(rand.Text()[:8])).Replace(text)
+	return message
 }
 
 // Try sends an operation's request for a key, with further parameters.
