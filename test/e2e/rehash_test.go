@@ -88,7 +88,7 @@ func TestARehashedKeyVerifiesInANewProcess(t *testing.T) {
 	e.Write(t, "config", fields{"argon2_iterations": 3})
 	e.WantCode(t, "valid", k.Text)
 	e.eventuallyHashed(t, k.ID, "m=19456,t=3,p=1")
-	e.killPlugin(t)
+	e.KillPlugin(t)
 	e.WantCode(t, "valid", k.Text)
 	wrong := []byte(k.Text)
 	wrong[len(wrong)-30]++

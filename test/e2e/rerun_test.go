@@ -64,7 +64,7 @@ func (e engine) killUnder(t *testing.T, requests []doomed) {
 	time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
 	e.KillPluginAsleep(t)
 	clients.Wait()
-	e.awaitPlugin(t)
+	e.AwaitPlugin(t)
 }
 
 // once checks that a request happened once at most, and if it was answered, once. It tells which.

@@ -55,21 +55,6 @@ func (s survivors) check(t *testing.T) {
 	}
 }
 
-// killPlugin kills the plugin's process and waits for Vault to start another. A request that comes before Vault has
-// noticed the death is answered with an error.
-func (e engine) killPlugin(t *testing.T) {
-	t.Helper()
-	e.KillPlugin(t)
-	e.awaitPlugin(t)
-}
-
-func (e engine) awaitPlugin(t *testing.T) {
-	t.Helper()
-	harness.Eventually(t, patience, "wait for the plugin's next process", func() error {
-		return wantedThat(e.API(t, "GET", e.path("info"), nil).Status == 200, "it does not answer")
-	})
-}
-
 func TestWhatWasAnsweredHoldsThroughRestartsSealsReloadsAndKills(t *testing.T) {
 	t.Parallel()
 	server := harness.Start(t, harness.Options{Plugin: true})
@@ -80,7 +65,7 @@ func TestWhatWasAnsweredHoldsThroughRestartsSealsReloadsAndKills(t *testing.T) {
 		name   string
 		happen func()
 	}{
-		{"a kill of the plugin", func() { e.killPlugin(t) }},
+		{"a kill of the plugin", func() { e.KillPlugin(t) }},
 		{"a reload of the plugin", func() { server.Reload(t) }},
 		{"a restart", func() { server.Restart(t) }},
 		{"a seal", func() { server.Seal(t); server.Unseal(t) }},
@@ -160,26 +145,4 @@ func TestAKeyWhoseRoleIsGoneFromStorageStaysRevoked(t *testing.T) {
 	e.tidy(t)
 	surface.WantFields(t, "keys/:key_id", e.Read(t, "keys/"+other.ID), fields{"status": "revoked", "revoke_reason": "its role was deleted"})
 	e.WantCode(t, "valid", e.issue(t, "web", nil).Text)
-}
-
-func TestWithoutItsTagKeyAMountAnswersErrorsAndMakesNoOther(t *testing.T) {
-	t.Parallel()
-	server := harness.Start(t, harness.Options{Plugin: true})
-	e := mountedOn(t, server)
-	e.Write(t, "roles/web", fields{"generate_lease": false})
-	k := e.issue(t, "web", nil)
-	uuid, _ := e.Expect(t, 200, "GET", "sys/mounts/"+e.Mount, nil).Data()["uuid"].(string)
-	tagKey := "sys/raw/logical/" + uuid + "/tag-key"
-	saved, _ := e.Expect(t, 200, "GET", tagKey, nil).Data()["value"].(string)
-	e.Expect(t, 204, "DELETE", tagKey, nil)
-	server.Reload(t)
-	for range 2 {
-		for _, path := range []string{"verify", "rotate", "revoke"} {
-			e.Refused(t, 500, path, fields{"key": k.Text}, "internal error")
-		}
-		e.Refused(t, 500, "issue/web", nil, "internal error")
-	}
-	e.Expect(t, 404, "GET", tagKey, nil)
-	e.Expect(t, 204, "PUT", tagKey, fields{"value": saved})
-	e.WantCode(t, "valid", k.Text)
 }

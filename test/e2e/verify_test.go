@@ -39,49 +39,6 @@ func TestVerifyAnswersEveryFieldOfAProvenKey(t *testing.T) {
 	e.Refused(t, 400, "verify", fields{"key": ""}, "key")
 }
 
-func TestWhatIsNotProvenIsDeniedByteForByteAlike(t *testing.T) {
-	t.Parallel()
-	e, other := mounted(t), mounted(t)
-	for _, m := range []engine{e, other} {
-		m.Write(t, "roles/web", fields{"prefix": "acme", "generate_lease": false})
-		m.Write(t, "roles/app", nil)
-	}
-	k := e.issue(t, "web", nil)
-	removed, foreign := e.issue(t, "web", nil), other.issue(t, "web", nil)
-	e.Want(t, 204, "DELETE", "keys/"+removed.ID, nil)
-
-	changed := func(at int) string {
-		b := []byte(k.Text)
-		if b[at]++; b[at] > 'y' || b[at] == ':' || b[at] == '[' {
-			b[at] = 'a'
-		}
-		return string(b)
-	}
-	const wanted = `{"code":"invalid","http_status":401,"valid":false}`
-	for what, c := range map[string]struct{ path, text string }{
-		"nonsense":              {"verify", "nonsense"},
-		"a wrong crc":           {"verify", changed(len(k.Text) - 1)},
-		"a wrong secret":        {"verify", changed(len(k.Text) - 30)},
-		"a wrong id":            {"verify", changed(8)},
-		"a space before":        {"verify", " " + k.Text},
-		"a newline after":       {"verify", k.Text + "\n"},
-		"a removed key":         {"verify", removed.Text},
-		"another mount's":       {"verify", foreign.Text},
-		"another role's":        {"verify/app", k.Text},
-		"an unknown role's":     {"verify/nobody", k.Text},
-		"no role's name":        {"verify/..a", k.Text},
-		"more than a key holds": {"verify", string(bytes.Repeat([]byte("k"), 300))},
-	} {
-		r := e.Want(t, 200, "POST", c.path, fields{"key": c.text, "scopes": []string{"read"}})
-		if !bytes.Contains(r.Raw, []byte(`"data":`+wanted+`,`)) {
-			t.Errorf("%s: the answer is not the same as for all others: %s", what, r.Raw)
-		}
-		wantShape(t, what, r.Data(), invalidShape)
-	}
-	e.WantCode(t, "valid", k.Text)
-	other.WantCode(t, "valid", foreign.Text)
-}
-
 func TestAKeyIsRefusedAtTheSecondOfItsExpiry(t *testing.T) {
 	t.Parallel()
 	e := mounted(t)

@@ -77,7 +77,7 @@ func TestAWrongClockIsAWalkWithoutConsequences(t *testing.T) {
 		e.WantCode(t, "quota_exceeded", spent.Text)
 		e.WantCode(t, "valid", leased.Data()["key"].(string))
 		datedNow(t, "after "+by.String(), e.Read(t, "keys/"+e.issue(t, nil).ID))
-		e.killPlugin(t)
+		e.KillPlugin(t)
 		e.WantCode(t, "valid", live.Text)
 		e.WantCode(t, "expired", brief.Text)
 		e.WantCode(t, "superseded", replaced.Text)

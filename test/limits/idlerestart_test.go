@@ -44,7 +44,7 @@ func TestLastUsesAndIdleEndsSurviveRestartsAndKills(t *testing.T) {
 			e.WantCode(t, "valid", fresh.Text)
 			last = time.Now()
 		}
-		e.killPlugin(t)
+		e.KillPlugin(t)
 		for time.Since(last) < idleAfter-2*time.Second {
 			for _, k := range []key{kept, fresh} {
 				// A question about a key that is no use of it.

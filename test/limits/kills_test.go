@@ -1,7 +1,6 @@
 package limits
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -11,18 +10,6 @@ import (
 	"vault-plugin-secrets-apikeys/test/harness"
 	"vault-plugin-secrets-apikeys/test/surface"
 )
-
-// killPlugin kills the plugin's process and waits for Vault to start another.
-func (e engine) killPlugin(t *testing.T) {
-	t.Helper()
-	e.KillPlugin(t)
-	eventually(t, "wait for the plugin's next process", func() error {
-		if r := e.API(t, "GET", e.Mount+"/info", nil); r.Status != 200 {
-			return fmt.Errorf("it answers %d", r.Status)
-		}
-		return nil
-	})
-}
 
 // asked is what verifications were answered with, by all of a test's clients.
 type asked struct{ valid, failed atomic.Int64 }
@@ -67,7 +54,7 @@ func TestKillsNeverOverspendAQuotaAndLoseABlockAtMost(t *testing.T) {
 	}
 	for range kills {
 		time.Sleep(time.Duration(150+rand.IntN(300)) * time.Millisecond)
-		e.killPlugin(t)
+		e.KillPlugin(t)
 	}
 	close(stop)
 	clients.Wait()
@@ -100,7 +87,7 @@ func TestAKillBetweenRequestsLosesTheReservedBlockAndNothingElse(t *testing.T) {
 		e.WantCode(t, "valid", k.Text, fields{"cost": cost})
 		surface.WantFields(t, "before a kill", e.Read(t, "keys/"+k.ID), fields{"quota_remaining": remaining - cost})
 		block := max(1, remaining/32)
-		e.killPlugin(t)
+		e.KillPlugin(t)
 		left := surface.Number(t, e.Read(t, "keys/"+k.ID), "quota_remaining")
 		if left > remaining-cost || left < remaining-cost-block {
 			t.Errorf("of %d, %d were spent and %d are left after a kill", remaining, cost, left)

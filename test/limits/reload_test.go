@@ -56,12 +56,7 @@ func TestAReloadLosesNothingOfAnyMount(t *testing.T) {
 				before := s.PluginPIDs(t)
 				reload.run(t, s)
 				for i, e := range all {
-					eventually(t, "wait for the plugin's next process", func() error {
-						if r := e.API(t, "GET", e.Mount+"/info", nil); r.Status != 200 {
-							return fmt.Errorf("it answers %d", r.Status)
-						}
-						return nil
-					})
+					e.AwaitPlugin(t)
 					surface.WantFields(t, fmt.Sprintf("round %d: of mount %d", round, i), e.Read(t, "keys/"+keys[i].ID),
 						fields{"last_used_at": used[i], "quota_remaining": 100000 - spent})
 				}
