@@ -8,6 +8,12 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
+// Beyond so much the deltas, all of which are in memory, are to be merged.
+const (
+	manyDeltas = 64
+	manyBytes  = 16 << 20
+)
+
 // UsesPileUp tells whether there are so many deltas that they are to be merged
 // before the next tidy.
 func (s *Store) UsesPileUp() bool {
