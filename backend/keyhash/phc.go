@@ -156,13 +156,6 @@ func (h decoded) encode() string {
 	return string(b)
 }
 
-// Check returns ErrMalformed for a hash that Match could not read, without
-// computing anything: what a check of the storage asks.
-func Check(phc PHC) error {
-	_, err := decode(phc.Reveal())
-	return err
-}
-
 // NeedsRehash reports whether a hash was made with other costs than want and
 // may be replaced: never by one of less memory × iterations than it has, so
 // that a lowered configuration weakens no key. A malformed hash needs none,

@@ -21,6 +21,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/trials/inspect"
 	"vault-plugin-secrets-apikeys/trials/memory"
 	"vault-plugin-secrets-apikeys/trials/ticks"
 )
@@ -104,8 +105,8 @@ func newWorld(t *testing.T) *world {
 	})
 	t.Cleanup(func() {
 		w.disk.Intercept(nil)
-		problems, err := store.Check(context.Background(), w.disk.Clone(), w.clock.Now())
-		if err != nil || len(slices.DeleteFunc(problems, func(p store.Problem) bool { return p.Leftover })) > 0 {
+		problems, err := inspect.Mount(context.Background(), w.disk.Clone(), w.clock.Now())
+		if err != nil || len(slices.DeleteFunc(problems, func(p inspect.Problem) bool { return p.Leftover })) > 0 {
 			t.Errorf("storage is left with %v, %v", problems, err)
 		}
 	})

@@ -8,7 +8,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
-	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/inspect"
 	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
@@ -76,7 +76,7 @@ func TestCheckFindsEveryKindOfDamage(t *testing.T) {
 			if tc.at != "" {
 				path = tc.at
 			}
-			problems, err := store.Check(t.Context(), d.Clone(), now)
+			problems, err := inspect.Mount(t.Context(), d.Clone(), now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,11 +124,11 @@ func TestCheckSaysWhenItCannotLook(t *testing.T) {
 	t.Parallel()
 	d, _ := mount(t, one)
 	d.Intercept(memory.Before(memory.On("list", "", errDisk)))
-	if _, err := store.Check(t.Context(), d, now); !errors.Is(err, errDisk) {
+	if _, err := inspect.Mount(t.Context(), d, now); !errors.Is(err, errDisk) {
 		t.Errorf("it answered %v", err)
 	}
 	d.Intercept(memory.Before(memory.On("get", "key/", errDisk)))
-	if problems, err := store.Check(t.Context(), d, now); err != nil || len(problems) == 0 {
+	if problems, err := inspect.Mount(t.Context(), d, now); err != nil || len(problems) == 0 {
 		t.Errorf("it found %v, %v", problems, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/inspect"
 	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
@@ -58,7 +59,7 @@ func mount(t testing.TB, ids ...string) (*memory.Storage, *store.Store) {
 // check holds storage to be whole; leftovers are what a crash may leave.
 func check(t testing.TB, d *memory.Storage, leftovers int) {
 	t.Helper()
-	problems, err := store.Check(context.Background(), d.Clone(), now)
+	problems, err := inspect.Mount(context.Background(), d.Clone(), now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -188,33 +187,3 @@ func (s *Store) removeRosters(ctx context.Context, owner string) error {
 }
 
 func rosterPath(owner, role string) string { return rosterFolder + owner + "/" + role }
-
-func (c *checker) roster(ctx context.Context, path string) (err error) {
-	c.rosters[path], _, err = read[roster](ctx, c.storage, path)
-	return err
-}
-
-// checkRosters holds the rosters against the keys that live: one may lack none,
-// unless it is begun anew with the next key.
-func (c *checker) checkRosters(ctx context.Context) error {
-	for path, r := range c.rosters {
-		owner, name, _ := strings.Cut(strings.TrimPrefix(path, rosterFolder), "/")
-		role, found, err := read[record.Role](ctx, c.storage, roleFolder+name)
-		if errors.Is(err, ErrUnreadable) {
-			continue // Check has reported the role already
-		}
-		if err != nil {
-			return err
-		}
-		if !found || role.MaxKeysPerOwner == 0 || r.Count != role.Count() || !c.owners[owner] {
-			c.problem(path, "nobody counts by this roster", true)
-			continue
-		}
-		for _, id := range c.counted[path] {
-			if !r.More && c.now >= r.Struck && !slices.Contains(r.Keys, id) {
-				c.problem(path, "a key that lives is not on its owner's roster", false)
-			}
-		}
-	}
-	return nil
-}

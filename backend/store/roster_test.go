@@ -10,6 +10,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/inspect"
 	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
@@ -25,7 +26,7 @@ func counted(t *testing.T, limit int, ids ...string) *counting {
 	c := &counting{t, d, s}
 	c.limit(limit)
 	t.Cleanup(func() {
-		problems, err := store.Check(context.Background(), d.Clone(), now)
+		problems, err := inspect.Mount(context.Background(), d.Clone(), now)
 		for _, p := range problems {
 			if strings.Contains(p.What, "roster") && !p.Leftover {
 				t.Errorf("storage is damaged: %s", p)

@@ -21,6 +21,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/trials/inspect"
 	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
@@ -195,9 +196,9 @@ func (m *Mount) End() {
 }
 
 // Problems are what a check of the storage finds.
-func (m *Mount) Problems() []store.Problem {
+func (m *Mount) Problems() []inspect.Problem {
 	m.T.Helper()
-	found, err := store.Check(context.Background(), m.Storage, record.At(time.Now()))
+	found, err := inspect.Mount(context.Background(), m.Storage, record.At(time.Now()))
 	if err != nil {
 		m.T.Fatal(err)
 	}
