@@ -45,10 +45,7 @@ func (e *Engine) DeleteRole(ctx context.Context, name string) error {
 	if !record.ValidName(name) {
 		return nil
 	}
-	return e.Store.DeleteRole(ctx, name, e.Clock.Now(), func(k record.Key) (ended bool, err error) {
-		l, err := e.Resolve(ctx, k)
-		return k.Ended(l.Standing, e.Clock.Now()), err
-	})
+	return e.Store.DeleteRole(ctx, name, e.Clock.Now(), e.judge(ctx))
 }
 
 // UpdateConfig changes the configuration of the mount.

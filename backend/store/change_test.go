@@ -43,7 +43,7 @@ var writes = map[string]struct {
 		return err
 	}, []string{"role web"}, "role/"},
 	"a deletion of a role": {func(ctx context.Context, s *store.Store) error {
-		return s.DeleteRole(ctx, "web", now, func(record.Key) (bool, error) { return true, nil })
+		return s.DeleteRole(ctx, "web", 5000, underWeb)
 	}, []string{"role web"}, "role/"},
 	"a stop of an owner": {func(ctx context.Context, s *store.Store) error {
 		_, err := s.StopOwner(ctx, "acme", "", now, "")

@@ -80,9 +80,8 @@ func endedAt(at record.Time) func(record.Key) record.Time {
 	return func(k record.Key) record.Time { return k.EndedAt(record.Standing{}, at) }
 }
 
-// ended tells of a record whether its key has ended under role web.
-func ended(at record.Time) func(record.Key) (bool, error) {
-	return func(k record.Key) (bool, error) {
-		return k.Ended(record.Standing{Role: k.IssuedUnder(&record.Role{UID: "u1"})}, at), nil
-	}
+// underWeb is what the state of a key depends on where there is role web and
+// nothing else.
+func underWeb(k record.Key) (record.Standing, error) {
+	return record.Standing{Role: k.IssuedUnder(&record.Role{UID: "u1"})}, nil
 }

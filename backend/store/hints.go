@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -35,6 +36,19 @@ func (s *Store) removeHints(ctx context.Context, k record.Key) error {
 		}
 	}
 	return nil
+}
+
+// eachHinted visits the ids of a role's keys whose hints lie in a folder, until
+// visit answers false. A hint whose time has passed is not followed; one that cannot
+// be read is, since the record tells.
+func (s *Store) eachHinted(ctx context.Context, folder, role string, now record.Time, visit func(id string) (more bool, err error)) error {
+	return s.walk(ctx, folder, "", func(id string) (more bool, err error) {
+		h, found, err := read[hint](ctx, s.storage, shardPath(folder, id))
+		if !errors.Is(err, ErrUnreadable) && (err != nil || !found || h.Role != role || now >= h.ExpiresAt) {
+			return true, err
+		}
+		return visit(id)
+	})
 }
 
 // hintPaths are where the hints of a key lie. The role's uid and generation are

@@ -77,12 +77,12 @@ func TestARolesHintsLieApartByItsStops(t *testing.T) {
 	if err := s.CreateKey(t.Context(), later); err != nil || d.Holds("role-key/web/u1-1/ac/"+later.ID) == "" {
 		t.Fatal(err)
 	}
-	if err := s.DeleteRole(t.Context(), "web", now, ended(now)); !errors.Is(err, record.ErrRoleInUse) {
+	if err := s.DeleteRole(t.Context(), "web", now, underWeb); !errors.Is(err, record.ErrRoleInUse) {
 		t.Errorf("with a key that came after the stop it answered %v", err)
 	}
 	revoke(t, s, later.ID)
 	d.Noted()
-	if err := s.DeleteRole(t.Context(), "web", now, ended(now)); err != nil {
+	if err := s.DeleteRole(t.Context(), "web", now, underWeb); err != nil {
 		t.Errorf("then it answered %v", err)
 	}
 	for _, line := range d.Noted("get", "list") {

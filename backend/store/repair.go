@@ -57,46 +57,52 @@ func (s *Store) RepairHints(ctx context.Context, id string, endedAt func(record.
 // SweepLeftovers removes hints and quotas that belong to no key, and owners
 // without any, and answers how many. step is called between them.
 func (s *Store) SweepLeftovers(ctx context.Context, step func()) (repaired int, err error) {
-	owners, err := s.Owners(ctx)
+	l := &leftovers{Store: s, step: step}
+	err = l.sweep(ctx)
+	return l.removed, err
+}
+
+// leftovers are what a crash left behind.
+type leftovers struct {
+	*Store
+	step    func()
+	removed int
+}
+
+func (l *leftovers) sweep(ctx context.Context) error {
+	owners, err := l.Owners(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	withHints, err := s.folders(ctx, ownerKeys)
-	if err != nil {
-		return 0, err
+	for _, of := range []string{ownerKeys, rosterFolder} {
+		more, err := l.folders(ctx, of)
+		if err != nil {
+			return err
+		}
+		owners = append(owners, more...)
 	}
-	withRosters, err := s.folders(ctx, rosterFolder)
-	if err != nil {
-		return 0, err
-	}
-	owners = append(append(owners, withHints...), withRosters...)
 	slices.Sort(owners)
 	for _, owner := range slices.Compact(owners) {
-		n, err := s.sweepOwner(ctx, owner, step)
-		repaired += n
-		if err != nil {
-			return repaired, err
+		if err := l.sweepOwner(ctx, owner); err != nil {
+			return err
 		}
 	}
-	roles, err := s.folders(ctx, roleKeys)
+	roles, err := l.folders(ctx, roleKeys)
 	if err != nil {
-		return repaired, err
+		return err
 	}
 	for _, role := range roles {
-		uids, err := s.folders(ctx, roleKeys+role+"/")
+		uids, err := l.folders(ctx, roleKeys+role+"/")
 		if err != nil {
-			return repaired, err
+			return err
 		}
 		for _, uid := range uids {
-			n, err := s.sweepFolder(ctx, roleKeys+role+"/"+uid+"/", step)
-			repaired += n
-			if err != nil {
-				return repaired, err
+			if err := l.sweepFolder(ctx, roleKeys+role+"/"+uid+"/", hintPaths); err != nil {
+				return err
 			}
 		}
 	}
-	quotas, err := s.sweepQuotas(ctx, step)
-	return repaired + quotas, err
+	return l.sweepFolder(ctx, quotaFolder, func(k record.Key) []string { return []string{quotaPath(k.ID)} })
 }
 
 // sweepOwner removes an owner's dead hints, and the owner when nothing is left.
@@ -104,26 +110,25 @@ func (s *Store) SweepLeftovers(ctx context.Context, step func()) (repaired int, 
 // A key being issued holds the owner from before its first hint, so it is held
 // alone here, but only where a look has found nothing: a long list is no work to
 // be done while issuers wait.
-func (s *Store) sweepOwner(ctx context.Context, owner string, step func()) (repaired int, err error) {
-	repaired, err = s.sweepFolder(ctx, ownerKeys+owner+"/", step)
-	if err != nil {
-		return repaired, err
+func (l *leftovers) sweepOwner(ctx context.Context, owner string) error {
+	if err := l.sweepFolder(ctx, ownerKeys+owner+"/", hintPaths); err != nil {
+		return err
 	}
-	used, err := s.hasHints(ctx, owner)
+	used, err := l.hasHints(ctx, owner)
 	if err != nil {
-		return repaired, err
+		return err
 	}
 	if used {
-		return repaired, s.sweepRosters(ctx, owner)
+		return l.sweepRosters(ctx, owner)
 	}
-	defer s.HoldOwner(owner, true)()
-	if used, err = s.hasHints(ctx, owner); err != nil || used {
-		return repaired, err
+	defer l.HoldOwner(owner, true)()
+	if used, err = l.hasHints(ctx, owner); err != nil || used {
+		return err
 	}
-	if err := s.removeRosters(ctx, owner); err != nil {
-		return repaired, err
+	if err := l.removeRosters(ctx, owner); err != nil {
+		return err
 	}
-	return repaired, s.owners.discard(ctx, owner, true, func(o record.Owner) bool { return o.Generation == 0 })
+	return l.owners.discard(ctx, owner, true, func(o record.Owner) bool { return o.Generation == 0 })
 }
 
 func (s *Store) hasHints(ctx context.Context, owner string) (bool, error) {
@@ -134,37 +139,35 @@ func (s *Store) hasHints(ctx context.Context, owner string) (bool, error) {
 	return len(left) > 0, nil
 }
 
-// sweepFolder removes the hints in one folder that lead to no record, or to one
-// whose hint lies elsewhere.
-func (s *Store) sweepFolder(ctx context.Context, folder string, step func()) (repaired int, err error) {
-	err = s.walk(ctx, folder, "", func(id string) (bool, error) {
-		step()
-		path := shardPath(folder, id)
-		k, found, err := s.keys.peek(ctx, id)
+// sweepFolder removes the entries in one folder that lead to no record, or to one
+// that has its entries of this kind elsewhere.
+func (l *leftovers) sweepFolder(ctx context.Context, folder string, entries func(record.Key) []string) error {
+	return l.walk(ctx, folder, "", func(id string) (bool, error) {
+		l.step()
+		dead := func(k record.Key, found bool) bool {
+			return !found || !slices.Contains(entries(k), shardPath(folder, id))
+		}
+		k, found, err := l.keys.peek(ctx, id)
 		if errors.Is(err, ErrUnreadable) {
 			return true, nil // whose it is, nobody can tell
 		}
-		if err != nil || found && slices.Contains(hintPaths(k), path) {
+		if err != nil || !dead(k, found) {
 			return true, err
 		}
-		removed, err := s.removeDeadHint(ctx, id, path)
-		if removed {
-			repaired++
-		}
-		return true, err
+		return true, l.removeDead(ctx, id, shardPath(folder, id), dead)
 	})
-	return repaired, err
 }
 
-// removeDeadHint looks again under the lock that a key being made holds from its
+// removeDead looks again under the lock that a key being made holds from its
 // first hint to its record.
-func (s *Store) removeDeadHint(ctx context.Context, id, path string) (removed bool, err error) {
-	defer s.keys.locks.hold(id, alone)()
-	k, found, err := s.keys.fresh(ctx, id)
-	if err != nil || found && slices.Contains(hintPaths(k), path) {
-		return false, err
+func (l *leftovers) removeDead(ctx context.Context, id, path string, dead func(record.Key, bool) bool) error {
+	defer l.keys.locks.hold(id, alone)()
+	k, found, err := l.keys.fresh(ctx, id)
+	if err != nil || !dead(k, found) {
+		return err
 	}
-	return true, remove(ctx, s.storage, path)
+	l.removed++
+	return remove(ctx, l.storage, path)
 }
 
 // folders are the names of the folders right below a folder.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,6 +31,28 @@ func (s *Store) UpdateRole(ctx context.Context, name string, change func(old rec
 	})
 }
 
+// UsePrefix has a role remember a prefix before a key carries it. role is what the
+// caller saw of it.
+func (s *Store) UsePrefix(ctx context.Context, name string, role record.Role, prefix string) error {
+	if role.Prefixes.Last(prefix) {
+		return nil // the usual case, which takes no lock
+	}
+	return s.UpdatePrefixes(ctx, name, role.UID, func(p *record.Prefixes) error { return p.Use(prefix) })
+}
+
+// UpdatePrefixes changes what the role of this uid remembers of prefixes, unless
+// change answers ErrUnchanged.
+func (s *Store) UpdatePrefixes(ctx context.Context, name, uid string, change func(*record.Prefixes) error) error {
+	_, err := s.UpdateRole(ctx, name, func(role record.Role, found bool) (record.Role, error) {
+		if !found || role.UID != uid {
+			return role, record.ErrRoleNotFound
+		}
+		err := change(&role.Prefixes)
+		return role, err
+	})
+	return err
+}
+
 // StopRole raises the role's generation, with one write: everything issued under
 // it so far is revoked. A role that is not there is ErrRoleNotFound. One that
 // cannot be read is replaced by instead, which is another role of its name, so
@@ -47,21 +68,19 @@ func (s *Store) StopRole(ctx context.Context, name, reason string, now record.Ti
 	})
 }
 
-// DeleteRole removes the role unless a key of it has not ended. A role that is
+// DeleteRole removes the role unless a key of it lives at now. A role that is
 // not there is no error.
 //
 // It looks through the keys twice: first to refuse while nobody waits, then,
 // when there is nobody left to be kept waiting but who asks for a new key, to be
 // sure. No stop and no change of the role waits for either.
-//
-// ended tells of a key's record whether it has.
-func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time, ended func(record.Key) (bool, error)) error {
-	role, found, err := s.unusedRole(ctx, name, now, ended)
+func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time, judge Judge) error {
+	role, found, err := s.unusedRole(ctx, name, now, judge)
 	if err != nil || !found {
 		return err
 	}
 	defer s.roleHolds.hold(name, alone)()
-	role, found, err = s.unusedRole(ctx, name, now, ended)
+	role, found, err = s.unusedRole(ctx, name, now, judge)
 	if err != nil || !found {
 		return err
 	}
@@ -70,53 +89,20 @@ func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time, en
 }
 
 // unusedRole is the role of this name, all of whose keys have ended.
-func (s *Store) unusedRole(ctx context.Context, name string, now record.Time, ended func(record.Key) (bool, error)) (role record.Role, found bool, err error) {
+func (s *Store) unusedRole(ctx context.Context, name string, now record.Time, judge Judge) (role record.Role, found bool, err error) {
 	role, found, err = s.roles.fresh(ctx, name)
 	if err != nil || !found {
 		s.roles.cache.Drop(name) // what storage says was read: see table.update
 		return role, false, err
 	}
-	inUse, err := s.hasLiveKey(ctx, name, role, now, ended)
-	if err == nil && inUse {
-		err = record.ErrRoleInUse
-	}
-	return role, true, err
-}
-
-// hasLiveKey looks through the role's hints until one leads to a key that has
-// not ended. A hint whose time has passed is not followed.
-func (s *Store) hasLiveKey(ctx context.Context, name string, role record.Role, now record.Time, ended func(record.Key) (bool, error)) (live bool, err error) {
-	folder := roleHintFolder(name, role.UID, role.Generation)
-	err = s.walk(ctx, folder, "", func(id string) (more bool, err error) {
-		h, found, err := read[hint](ctx, s.storage, shardPath(folder, id))
-		switch {
-		case errors.Is(err, ErrUnreadable):
-			// The record tells.
-		case err != nil, !found, now >= h.ExpiresAt:
-			return true, err
+	err = s.eachHinted(ctx, roleHintFolder(name, role.UID, role.Generation), name, now, func(id string) (more bool, err error) {
+		lives, _, err := s.counts(ctx, id, now, judge)
+		if err == nil && lives {
+			err = record.ErrRoleInUse
 		}
-		live, err = s.lives(ctx, id, ended)
-		return !live, err
+		return true, err
 	})
-	return live, err
-}
-
-// lives tells whether there is a record of this id whose key has not ended. Where
-// it, or what its end depends on, cannot be read it counts as alive: nobody can
-// tell.
-func (s *Store) lives(ctx context.Context, id string, ended func(record.Key) (bool, error)) (bool, error) {
-	k, found, err := s.keys.peek(ctx, id)
-	if errors.Is(err, ErrUnreadable) {
-		return true, nil
-	}
-	if err != nil || !found {
-		return false, err
-	}
-	over, err := ended(k)
-	if errors.Is(err, ErrUnreadable) {
-		return true, nil
-	}
-	return err == nil && !over, err
+	return role, true, err
 }
 
 // Roles are the names of all roles, in byte order.

@@ -39,7 +39,7 @@ func TestARoleIsDeletedOnceItsKeysHaveEnded(t *testing.T) {
 				d.Lose("key/aa/" + one)
 				s.Invalidate("key/aa/" + one)
 			}
-			if err := s.DeleteRole(t.Context(), "web", tc.now, ended(tc.now)); !errors.Is(err, tc.err) {
+			if err := s.DeleteRole(t.Context(), "web", tc.now, underWeb); !errors.Is(err, tc.err) {
 				t.Errorf("it answered %v", err)
 			}
 			if role, found, _ := s.Role(t.Context(), "web"); found == (tc.err == nil) {
@@ -58,7 +58,7 @@ func TestAmongManyEndedKeysTheOneThatLivesIsFound(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.DeleteRole(t.Context(), "web", now, ended(now)); !errors.Is(err, record.ErrRoleInUse) {
+	if err := s.DeleteRole(t.Context(), "web", now, underWeb); !errors.Is(err, record.ErrRoleInUse) {
 		t.Errorf("it answered %v", err)
 	}
 }
@@ -69,7 +69,7 @@ func TestAHintWhoseTimeHasPassedCostsNoReadOfItsKey(t *testing.T) {
 	for _, id := range randomIDs(20) {
 		s.Invalidate("key/" + id[:2] + "/" + id)
 	}
-	if err := s.DeleteRole(t.Context(), "web", 5000, ended(5000)); err != nil {
+	if err := s.DeleteRole(t.Context(), "web", 5000, underWeb); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range d.Noted("get") {
@@ -82,7 +82,7 @@ func TestAHintWhoseTimeHasPassedCostsNoReadOfItsKey(t *testing.T) {
 func TestARoleThatIsNotThereIsDeletedWithoutAWrite(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t)
-	if err := s.DeleteRole(t.Context(), "none", now, ended(now)); err != nil || len(d.Noted("delete", "put")) != 0 {
+	if err := s.DeleteRole(t.Context(), "none", now, underWeb); err != nil || len(d.Noted("delete", "put")) != 0 {
 		t.Errorf("it answered %v", err)
 	}
 }
@@ -105,7 +105,7 @@ func TestTroubleKeepsARole(t *testing.T) {
 			}
 			s.Invalidate("key/aa/" + one)
 			d.Intercept(memory.Before(hook))
-			if err := s.DeleteRole(t.Context(), "web", when, ended(when)); !errors.Is(err, errDisk) {
+			if err := s.DeleteRole(t.Context(), "web", when, underWeb); !errors.Is(err, errDisk) {
 				t.Errorf("it answered %v", err)
 			}
 			d.Intercept(nil)

@@ -99,15 +99,7 @@ func (s *Store) strikeOff(ctx context.Context, r *roster, enough int, now record
 // begin makes the roster of a new key's owner from its hints. It happens once in
 // a count, and again only where there are more keys than any limit allows.
 func (s *Store) begin(ctx context.Context, k record.Key, now record.Time, judge Judge) (r roster, live int, err error) {
-	folder := ownerKeys + k.Owner + "/"
-	err = s.walk(ctx, folder, "", func(id string) (more bool, err error) {
-		h, found, err := read[hint](ctx, s.storage, shardPath(folder, id))
-		switch {
-		case errors.Is(err, ErrUnreadable):
-			// The record tells.
-		case err != nil, !found, h.Role != k.Role, now >= h.ExpiresAt:
-			return true, err
-		}
+	err = s.eachHinted(ctx, ownerKeys+k.Owner+"/", k.Role, now, func(id string) (more bool, err error) {
 		lives, stays, err := s.counts(ctx, id, now, judge)
 		if err != nil || !stays {
 			return true, err

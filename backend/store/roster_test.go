@@ -212,11 +212,12 @@ func TestAKeyWhoseStandingCannotBeReadCounts(t *testing.T) {
 	t.Parallel()
 	c := counted(t, 1, one)
 	unreadable := fmt.Errorf("load last use: %w", store.ErrUnreadable)
-	err := c.Enrol(t.Context(), keyOf(idIn("aa", 2), "acme"), c.role(), now, func(record.Key) (record.Standing, error) { return record.Standing{}, unreadable })
+	judge := func(record.Key) (record.Standing, error) { return record.Standing{}, unreadable }
+	err := c.Enrol(t.Context(), keyOf(idIn("aa", 2), "acme"), c.role(), now, judge)
 	if !errors.Is(err, record.ErrOwnerFull) {
 		t.Errorf("a new key: %v", err)
 	}
-	err = c.DeleteRole(t.Context(), "web", now, func(record.Key) (bool, error) { return false, unreadable })
+	err = c.DeleteRole(t.Context(), "web", now, judge)
 	if !errors.Is(err, record.ErrRoleInUse) {
 		t.Errorf("the role's deletion: %v", err)
 	}
