@@ -1,9 +1,9 @@
 # Needs Go, make, git and bash; a C compiler only for the race detector. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build dev test check fuzz bench profile vault clean
+.PHONY: help build dev test check fuzz bench profile vault terraform-provider-vault clean
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 36
 
 build: ## bin/vault-plugin-secrets-apikeys, a static binary
 	@scripts/build.sh
@@ -29,5 +29,8 @@ profile: ## processor profiles of the plugin and of Vault under load, into PROFI
 vault: ## the Vault that tests use: VAULT_BIN, else the one on PATH, else built from source once
 	@scripts/vault.sh
 
-clean: ## remove what build, test and vault made
+terraform-provider-vault: ## the Terraform provider that tests use, built from source once
+	@scripts/provider.sh
+
+clean: ## remove what the targets above made
 	rm -rf bin test/.bin

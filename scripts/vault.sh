@@ -4,17 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 oldest=16 # of Vault 1.x: older ones were never tried with this plugin's SDK
-built=$PWD/test/.bin/vault scripts=$PWD/scripts
+built=test/.bin/vault
 say() { echo "vault: $*" >&2; }
-
-build() {
-  say "there is none on PATH, so one is built from source, once: about ten minutes on two cores"
-  say "if you have a Vault: stop this, and say where it is, like VAULT_BIN=/usr/local/bin/vault make dev"
-  mkdir -p test/.bin
-  # 'minimal' leaves out the cloud plugins. A half-written binary must not look like a built one, hence the rename.
-  (cd test/tools/vault && CGO_ENABLED=0 "$scripts/compile.sh" vault "$built.new" github.com/hashicorp/vault -tags minimal -buildvcs=false)
-  mv "$built.new" "$built"
-}
 
 if [[ -n ${VAULT_BIN:-} ]]; then
   # By path, or by name on PATH.
@@ -22,8 +13,12 @@ if [[ -n ${VAULT_BIN:-} ]]; then
 elif vault=$(type -P vault); then
   :
 else
-  vault=$built
-  [[ -x $built && ! test/tools/vault/go.sum -nt $built ]] || build
+  if [[ ! -x $built ]]; then
+    say "there is none on PATH, so one is built from source, once: about ten minutes on two cores"
+    say "if you have a Vault: stop this, and say where it is, like VAULT_BIN=/usr/local/bin/vault make dev"
+  fi
+  # 'minimal' leaves out the cloud plugins.
+  vault=$(scripts/tool.sh vault github.com/hashicorp/vault -tags minimal)
 fi
 
 if ! version=$("$vault" version 2>/dev/null); then

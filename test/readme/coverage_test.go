@@ -70,12 +70,12 @@ func TestTheCodesOfVerifyAreThoseOfTheSource(t *testing.T) {
 
 func TestTheTargetsOfMakeAreThoseTold(t *testing.T) {
 	var targets, told []string
-	for _, m := range regexp.MustCompile(`(?m)^([a-z]+): ## `).FindAllStringSubmatch(read(t, "Makefile"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^([a-z-]+): ## `).FindAllStringSubmatch(read(t, "Makefile"), -1) {
 		if m[1] != "help" {
 			targets = append(targets, m[1])
 		}
 	}
-	for _, m := range regexp.MustCompile("(?m)^\\| `make ([a-z]+)` \\|").FindAllStringSubmatch(read(t, readme), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `make ([a-z-]+)` \\|").FindAllStringSubmatch(read(t, readme), -1) {
 		told = append(told, m[1])
 	}
 	slices.Sort(targets)
@@ -84,7 +84,7 @@ func TestTheTargetsOfMakeAreThoseTold(t *testing.T) {
 		t.Errorf("make has the targets %v, the README tells of %v", targets, told)
 	}
 	for _, file := range files {
-		for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z]+)").FindAllStringSubmatch(read(t, file), -1) {
+		for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)").FindAllStringSubmatch(read(t, file), -1) {
 			if !slices.Contains(targets, m[1]) {
 				t.Errorf("%s: there is no make %s", file, m[1])
 			}
