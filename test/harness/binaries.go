@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,6 +29,21 @@ func vaultBinary() (string, error) {
 
 func pluginBinary() (string, error) {
 	return built("make build", "bin", PluginName)
+}
+
+// TerraformProvider is the directory of the provider for Vault, as dev_overrides of a Terraform configuration take it.
+func TerraformProvider() (string, error) {
+	path, err := built("make terraform-provider-vault", "test", ".bin", "terraform-provider-vault")
+	return filepath.Dir(path), err
+}
+
+// Terraform is the program that TERRAFORM_BIN names, else the one on PATH.
+func Terraform() (string, error) {
+	path, err := exec.LookPath(cmp.Or(os.Getenv("TERRAFORM_BIN"), "terraform"))
+	if err != nil {
+		return "", fmt.Errorf("there is no terraform: %w; TERRAFORM_BIN may name one", err)
+	}
+	return filepath.Abs(path)
 }
 
 func built(command string, elements ...string) (string, error) {

@@ -28,6 +28,15 @@ func (s *Server) Register(t testing.TB, plugin Plugin) {
 	s.check(t, s.register(plugin))
 }
 
+// Install copies the built plugin into the plugin directory under this name, for whoever registers it by other means. It
+// answers its SHA-256.
+func (s *Server) Install(t testing.TB, command string) string {
+	t.Helper()
+	sum, err := s.node.copyPlugin("", command)
+	s.check(t, err)
+	return sum
+}
+
 // Reload ends the plugin's process and starts it anew, as `vault plugin reload` does.
 func (s *Server) Reload(t testing.TB) {
 	t.Helper()

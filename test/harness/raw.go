@@ -36,7 +36,7 @@ func (s *Server) WalkRaw(t testing.TB, prefix string, visit func(path string, va
 // WalkMount is WalkRaw for what the engine mounted at path has stored. Paths start at the engine's root.
 func (s *Server) WalkMount(t testing.TB, mount string, visit func(path string, value []byte)) {
 	t.Helper()
-	root := s.mountRoot(t, mount)
+	root := s.MountRoot(t, mount)
 	s.WalkRaw(t, root, func(path string, value []byte) { visit(strings.TrimPrefix(path, root), value) })
 }
 
@@ -45,17 +45,17 @@ func (s *Server) WalkMount(t testing.TB, mount string, visit func(path string, v
 func (s *Server) WriteMount(t testing.TB, mount, path string, value []byte) {
 	t.Helper()
 	body := map[string]any{"value": base64.StdEncoding.EncodeToString(value), "encoding": "base64"}
-	s.Expect(t, http.StatusNoContent, http.MethodPut, "sys/raw/"+s.mountRoot(t, mount)+path, body)
+	s.Expect(t, http.StatusNoContent, http.MethodPut, "sys/raw/"+s.MountRoot(t, mount)+path, body)
 }
 
 // DeleteMount is WriteMount for the removal of an entry.
 func (s *Server) DeleteMount(t testing.TB, mount, path string) {
 	t.Helper()
-	s.Expect(t, http.StatusNoContent, http.MethodDelete, "sys/raw/"+s.mountRoot(t, mount)+path, nil)
+	s.Expect(t, http.StatusNoContent, http.MethodDelete, "sys/raw/"+s.MountRoot(t, mount)+path, nil)
 }
 
-// mountRoot is the folder in storage that the engine mounted at path has for itself.
-func (s *Server) mountRoot(t testing.TB, mount string) string {
+// MountRoot is the folder in storage that the engine mounted at path has for itself.
+func (s *Server) MountRoot(t testing.TB, mount string) string {
 	t.Helper()
 	uuid, _ := s.Expect(t, http.StatusOK, http.MethodGet, "sys/mounts/"+mount, nil).Data()["uuid"].(string)
 	if uuid == "" {
