@@ -15,7 +15,7 @@
 // Below them are plain rules and values that know nothing of Vault: record
 // (what is stored, and the rules over it), limit and usage (what is counted),
 // proof, cache and ends (what is remembered), clock, and at the bottom apikey,
-// keyhash, scope and network. Imports go downwards only; imports_test.go holds
+// keyhash, scope, network and secret. Imports go downwards only; imports_test.go holds
 // them to it.
 //
 // A whole mount is tried in ../trials, by what a trial proves; the plugin imports

@@ -37,6 +37,7 @@ var ranks = map[string]int{
 	"backend/apikey":                   1,
 	"backend/network":                  1,
 	"backend/scope":                    1,
+	"backend/secret":                   0,
 }
 
 // modules are what the plugin may be built from, besides the standard library.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"vault-plugin-secrets-apikeys/backend/secret"
 )
 
 // ErrMalformed is returned when a stored hash cannot be read: it is not in the
@@ -24,53 +26,17 @@ const (
 // several texts.
 var phcBase64 = base64.RawStdEncoding.Strict()
 
-// A PHC is a hash as it is stored; the zero PHC is none. It is not compared with
-// ==, on purpose: equality of secrets is for constant-time code.
-type PHC struct {
-	// text is a function because neither fmt, nor an encoder, nor reflection can
-	// read what a closure holds.
-	text func() string
-}
+// A PHC is a hash as it is stored; the zero PHC is none. It is revealed to storage,
+// and to nobody else.
+type PHC struct{ secret.Text }
 
 // Stored returns the hash with this text. Whether it is one shows where it is used.
-func Stored(text string) PHC {
-	if text == "" {
-		return PHC{}
-	}
-	return PHC{func() string { return text }}
-}
-
-// Reveal returns the text. It is the way out to storage, and for nothing else.
-func (p PHC) Reveal() string {
-	if p.text == nil {
-		return ""
-	}
-	return p.text()
-}
-
-// None tells whether there is no hash.
-func (p PHC) None() bool { return p.text == nil }
+func Stored(text string) PHC { return PHC{secret.Keep("hash", text)} }
 
 // Equal tells whether both are the same hash.
 func (p PHC) Equal(other PHC) bool {
 	a, b := p.Reveal(), other.Reveal()
 	return len(a) == len(b) && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
-}
-
-// String tells whether there is a hash, and nothing of it.
-func (p PHC) String() string {
-	if p.None() {
-		return ""
-	}
-	return "[hash]"
-}
-
-// GoString keeps %#v to that, too.
-func (p PHC) GoString() string { return "keyhash.PHC(" + p.String() + ")" }
-
-// MarshalText fails: a hash that was stored as something else would be lost.
-func (PHC) MarshalText() ([]byte, error) {
-	return nil, errors.New("a hash is not encoded but by the record that it belongs to")
 }
 
 // decoded is what the text of a hash says.
