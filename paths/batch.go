@@ -36,15 +36,14 @@ func (vs *Verify) batch(ctx context.Context, r request) (*logical.Response, erro
 	defer cancel()
 	b := vs.newBatch(r, len(items))
 	defer b.end()
-	room := b.room
 	for _, item := range items {
-		d, brief, err := vs.item(limited, item, role, room)
+		d, brief, err := vs.item(limited, item, role, b.room)
+		if err != nil && ctx.Err() == nil && limited.Err() != nil && !errors.As(err, new(record.Mistake)) {
+			err = limited.Err() // storage between processes has errors of its own for this
+		}
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return nil, err // nobody listens any more
-		case err != nil && limited.Err() != nil && !errors.As(err, new(record.Mistake)):
-			// Storage between processes has errors of its own for this.
-			b.took(b.Undecided(vs.itemError(limited.Err())))
 		case elsewhere(err):
 			return nil, err // the whole call goes to the node that may write
 		case err != nil:

@@ -41,16 +41,9 @@ func (c Config) routes() []route {
 }
 
 func (c Config) read(ctx context.Context, _ request) (*logical.Response, error) {
-	return configured(c.Store.Config(ctx))
+	return configRows.answer(c.Store.Config(ctx))
 }
 
 func (c Config) update(ctx context.Context, r request) (*logical.Response, error) {
-	return configured(c.Writer.UpdateConfig(ctx, func(to *record.Config) error { return configRows.take(r.in, to) }))
-}
-
-func configured(now record.Config, err error) (*logical.Response, error) {
-	if err != nil {
-		return nil, err
-	}
-	return answer(configRows.show(&now)), nil
+	return configRows.answer(c.Writer.UpdateConfig(ctx, func(to *record.Config) error { return configRows.take(r.in, to) }))
 }

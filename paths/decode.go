@@ -6,8 +6,8 @@ import (
 	"math"
 	"regexp"
 	"strconv"
-	"strings"
-	"time"
+
+	"github.com/hashicorp/vault/sdk/helper/parseutil"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -119,40 +119,21 @@ func (f field) decode(name string, value any) (any, error) {
 }
 
 // durationGrammar is a number of seconds or of days, or hours, minutes and
-// seconds in this order: what parses to whole seconds in one way only.
-var durationGrammar = regexp.MustCompile(`^(?:0|[1-9]\d{0,8}|[1-9]\d{0,8}d|(?:\d{1,9}h)?(?:\d{1,9}m)?(?:\d{1,9}s)?)$`)
+// seconds in this order: what parses to whole seconds in one way only. It takes no
+// number of days that overflows.
+var durationGrammar = regexp.MustCompile(`^(?:0|[1-9]\d{0,8}|[1-9]\d{0,4}d|(?:\d{1,9}h)?(?:\d{1,9}m)?(?:\d{1,9}s)?)$`)
 
 func decodeDuration(name string, value any) (record.Seconds, error) {
-	mistake := record.Mistakef("%s must be a duration in whole seconds, like 3600, 30s, 24h or 7d, of at most 10 years", name)
-	var seconds int64
-	switch v := value.(type) {
-	case string:
-		if v == "" || !durationGrammar.MatchString(v) {
-			return 0, mistake
-		}
-		if days, ok := strings.CutSuffix(v, "d"); ok {
-			n, _ := strconv.ParseInt(days, 10, 64)
-			seconds = n * 24 * 3600
-		} else if n, err := strconv.ParseInt(v, 10, 64); err == nil {
-			seconds = n
-		} else {
-			d, err := time.ParseDuration(v)
-			if err != nil {
-				return 0, mistake
-			}
-			seconds = int64(d / time.Second)
-		}
-	default:
-		n, ok := wholeNumber(value)
-		if !ok {
-			return 0, mistake
-		}
-		seconds = n
+	n, ok := wholeNumber(value)
+	seconds := record.Seconds(n)
+	if text, _ := value.(string); text != "" && durationGrammar.MatchString(text) {
+		d, err := parseutil.ParseDurationSecond(text)
+		seconds, ok = record.InSeconds(d), err == nil
 	}
-	if seconds < 0 || seconds > int64(record.MaxSeconds) {
-		return 0, mistake
+	if !ok || seconds < 0 || seconds > record.MaxSeconds {
+		return 0, record.Mistakef("%s must be a duration in whole seconds, like 3600, 30s, 24h or 7d, of at most 10 years", name)
 	}
-	return record.Seconds(seconds), nil
+	return seconds, nil
 }
 
 // countGrammar has no sign, no leading zero, no other base.

@@ -24,5 +24,5 @@ func (i Info) routes() []route {
 }
 
 func (i Info) read(context.Context, request) (*logical.Response, error) {
-	return answer(infoRows.show(&i)), nil
+	return infoRows.answer(i, nil)
 }

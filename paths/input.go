@@ -36,23 +36,16 @@ func set[V any](in input, name string, to *V) {
 
 func (in input) word(name string) string { return get[string](in, name) }
 
-func (in input) seconds(name string) record.Seconds { return get[record.Seconds](in, name) }
-
-// required is a word that must have been sent.
-func (in input) required(name string) (string, error) {
+// required is a value that must have been sent.
+func required[V any](in input, name string) (v V, err error) {
 	if !in.has(name) {
-		return "", record.Mistakef("missing parameter %q", name)
+		return v, record.Mistakef("missing parameter %q", name)
 	}
-	return in.word(name), nil
+	return get[V](in, name), nil
 }
 
 // key is the key that is presented, which must have been sent.
-func (in input) key() (apikey.Presented, error) {
-	if !in.has("key") {
-		return apikey.Presented{}, record.Mistakef("missing parameter %q", "key")
-	}
-	return get[apikey.Presented](in, "key"), nil
-}
+func (in input) key() (apikey.Presented, error) { return required[apikey.Presented](in, "key") }
 
 // presented is the key on a holder's path. White space around it, as a file's
 // last line has it, is a mistake that says so: 'key not found' would send away

@@ -56,7 +56,7 @@ func (i Issue) routes() []route {
 }
 
 func (i Issue) issue(ctx context.Context, r request) (*logical.Response, error) {
-	role, err := r.in.required("role")
+	role, err := required[string](r.in, "role")
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func wanted(in input) (record.Request, error) {
 		Metadata:   value(c.Metadata),
 		Scopes:     c.Scopes,
 		BoundCIDRs: c.BoundCIDRs,
-		TTL:        in.seconds("ttl"),
+		TTL:        get[record.Seconds](in, "ttl"),
 		Limits:     c.Limits,
 	}, err
 }

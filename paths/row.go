@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -56,6 +58,14 @@ func (rs rows[T]) show(of *T) map[string]any {
 	data := make(map[string]any, len(rs))
 	rs.add(data, of)
 	return data
+}
+
+// answer is a response that shows of, where there is one.
+func (rs rows[T]) answer(of T, err error) (*logical.Response, error) {
+	if err != nil {
+		return nil, err
+	}
+	return answer(rs.show(&of)), nil
 }
 
 // add adds to what an answer says.

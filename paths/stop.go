@@ -36,16 +36,9 @@ func (s Stop) routes() []route {
 }
 
 func (s Stop) owner(ctx context.Context, r request) (*logical.Response, error) {
-	return stopped(s.Stopper.StopOwner(ctx, r.in.word("owner"), r.in.word("reason"), r.ID))
+	return stopRows.answer(s.Stopper.StopOwner(ctx, r.in.word("owner"), r.in.word("reason"), r.ID))
 }
 
 func (s Stop) role(ctx context.Context, r request) (*logical.Response, error) {
-	return stopped(s.Stopper.StopRole(ctx, r.in.word("role"), r.in.word("reason"), r.ID))
-}
-
-func stopped(halt record.Halt, err error) (*logical.Response, error) {
-	if err != nil {
-		return nil, err
-	}
-	return answer(stopRows.show(&halt)), nil
+	return stopRows.answer(s.Stopper.StopRole(ctx, r.in.word("role"), r.in.word("reason"), r.ID))
 }

@@ -40,11 +40,9 @@ func (t Tidy) routes() []route {
 }
 
 func (t Tidy) start(context.Context, request) (*logical.Response, error) {
-	s := t.Tidier.Start()
-	return answer(tidyRows.show(&s)), nil
+	return tidyRows.answer(t.Tidier.Start(), nil)
 }
 
 func (t Tidy) read(context.Context, request) (*logical.Response, error) {
-	s := t.Tidier.Status()
-	return answer(tidyRows.show(&s)), nil
+	return tidyRows.answer(t.Tidier.Status(), nil)
 }
