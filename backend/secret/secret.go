@@ -6,11 +6,12 @@ import "errors"
 
 // Text is a secret text; the zero Text is none. It is not compared with ==, on
 // purpose: equality of secrets is for constant-time code.
+//
+// It is one word, because caches hold many.
 type Text struct {
-	kind string
-	// text is a function because neither fmt, nor an encoder, nor reflection can
+	// held is a function because neither fmt, nor an encoder, nor reflection can
 	// read what a closure holds.
-	text func() string
+	held func() (kind, text string)
 }
 
 // Keep returns a text of this kind, which is all that is shown of it.
@@ -18,26 +19,25 @@ func Keep(kind, text string) Text {
 	if text == "" {
 		return Text{}
 	}
-	return Text{kind, func() string { return text }}
+	return Text{func() (string, string) { return kind, text }}
 }
 
 // Reveal returns the text. It is the one way out.
 func (t Text) Reveal() string {
-	if t.text == nil {
-		return ""
-	}
-	return t.text()
+	_, text := t.open()
+	return text
 }
 
 // None tells whether there is no text.
-func (t Text) None() bool { return t.text == nil }
+func (t Text) None() bool { return t.held == nil }
 
 // String tells of what kind the text is, and nothing of it.
 func (t Text) String() string {
-	if t.None() {
+	kind, _ := t.open()
+	if kind == "" {
 		return ""
 	}
-	return "[" + t.kind + "]"
+	return "[" + kind + "]"
 }
 
 // GoString keeps %#v to that, too.
@@ -46,3 +46,10 @@ func (t Text) GoString() string { return "secret.Text(" + t.String() + ")" }
 // MarshalText fails: a secret that was stored or sent as something else would be
 // lost, and as it is it would be told.
 func (Text) MarshalText() ([]byte, error) { return nil, errors.New("a secret is not encoded") }
+
+func (t Text) open() (kind, text string) {
+	if t.None() {
+		return "", ""
+	}
+	return t.held()
+}
