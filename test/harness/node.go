@@ -131,12 +131,15 @@ func (n *node) log() string {
 }
 
 func (n *node) logTail() string {
+	return fmt.Sprintf("--- end of the log of %s\n%s\n---", n.name, tail(n.path("server.log")))
+}
+
+// tail is the end of a log file.
+func tail(file string) string {
 	const lines = 25
-	all := strings.Split(strings.TrimSpace(n.log()), "\n")
-	if len(all) > lines {
-		all = all[len(all)-lines:]
-	}
-	return fmt.Sprintf("--- end of the log of %s\n%s\n---", n.name, strings.Join(all, "\n"))
+	text, _ := os.ReadFile(file)
+	all := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
 // plainEnvironment is what a program is given instead of the caller's variables, VAULT_TOKEN among them.

@@ -1,12 +1,14 @@
-# Keeps a working key of the role service in a file.
+# Keeps a working key of the role service in a file, and tells the service of each change.
 vault {
   address = "http://127.0.0.1:8200"
 }
 
 auto_auth {
-  method "token_file" {
+  method "approle" {
     config = {
-      token_file_path = "/run/secrets/vault-token"
+      role_id_file_path                   = "/etc/billing/role-id"
+      secret_id_file_path                 = "/etc/billing/secret-id"
+      remove_secret_id_file_after_reading = false
     }
   }
 }
@@ -15,4 +17,8 @@ template {
   contents    = "{{ with secret \"apikeys/issue/service\" \"owner=billing\" }}{{ .Data.key }}{{ end }}"
   destination = "/run/billing/api-key"
   perms       = "0600"
+
+  exec {
+    command = ["systemctl", "reload", "billing"]
+  }
 }
