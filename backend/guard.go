@@ -20,24 +20,14 @@ type guard struct {
 
 // HandleRequest is called for every request to the mount.
 func (g *guard) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {
-	defer func() {
-		if recover() != nil {
-			g.Logger().Error("a fault in the plugin ended a request", "operation", string(req.Operation))
-			resp, err = nil, paths.ErrInternal
-		}
-	}()
+	defer g.recovered(func() { resp, err = nil, paths.ErrInternal }, "a request", "operation", string(req.Operation))
 	ctx, shielded := shield(ctx, req)
 	return g.mount.HandleRequest(ctx, shielded)
 }
 
 // HandleExistenceCheck is called before each write, to tell create from update.
 func (g *guard) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checked, exists bool, err error) {
-	defer func() {
-		if recover() != nil {
-			g.Logger().Error("a fault in the plugin ended an existence check")
-			checked, exists, err = true, false, paths.ErrInternal
-		}
-	}()
+	defer g.recovered(func() { checked, exists, err = true, false, paths.ErrInternal }, "an existence check")
 	ctx, shielded := shield(ctx, req)
 	return g.mount.HandleExistenceCheck(ctx, shielded)
 }
@@ -45,23 +35,25 @@ func (g *guard) HandleExistenceCheck(ctx context.Context, req *logical.Request) 
 // Initialize, InvalidateKey and Cleanup are Vault's hooks.
 
 func (g *guard) Initialize(ctx context.Context, req *logical.InitializationRequest) error {
-	defer g.recoverHook("initialize")
+	defer g.recovered(func() {}, "a hook", "hook", "initialize")
 	return g.mount.Initialize(ctx, req)
 }
 
 func (g *guard) InvalidateKey(ctx context.Context, key string) {
-	defer g.recoverHook("invalidate")
+	defer g.recovered(func() {}, "a hook", "hook", "invalidate")
 	g.mount.InvalidateKey(ctx, key)
 }
 
 func (g *guard) Cleanup(ctx context.Context) {
-	defer g.recoverHook("clean")
+	defer g.recovered(func() {}, "a hook", "hook", "clean")
 	g.mount.Cleanup(ctx)
 }
 
-func (g *guard) recoverHook(name string) {
+// recovered ends what panicked, and nothing else with it. It is deferred.
+func (g *guard) recovered(then func(), what string, of ...any) {
 	if recover() != nil {
-		g.Logger().Error("a fault in the plugin ended a hook", "hook", name)
+		g.Logger().Error("a fault in the plugin ended "+what, of...)
+		then()
 	}
 }
 

@@ -1,11 +1,36 @@
 package paths
 
 import (
+	"context"
 	"strings"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
+
+type bodyKey struct{}
+
+// WithBody hands the caller's data to the handlers past Vault's framework, which
+// would put values that it cannot convert into errors and logs. The caller of
+// WithBody passes the framework a request without them.
+//
+// A handler gets nothing but a request and its context, so it is one of the two.
+// Data in the request under a name that no path declares would not be converted, but
+// each answer would warn of that name, unless every path declared that it takes any
+// parameter, and none does.
+func WithBody(ctx context.Context, data map[string]any) context.Context {
+	return context.WithValue(ctx, bodyKey{}, data)
+}
+
+func body(ctx context.Context) map[string]any {
+	data, _ := ctx.Value(bodyKey{}).(map[string]any)
+	return data
+}
+
+// input is what a caller sent, decoded: string, int64, bool, []string,
+// map[string]string or record.Seconds by name. A name that is absent was not
+// sent.
+type input map[string]any
 
 // has tells whether the caller sent the parameter.
 func (in input) has(name string) bool {

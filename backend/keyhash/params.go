@@ -35,18 +35,11 @@ func DefaultParams() Params {
 // of the OWASP Password Storage Cheat Sheet, section Argon2id, which calls
 // them equal in strength; they hold from p=1 upwards.
 func floorKiB(iterations uint32) uint32 {
-	switch iterations {
-	case 1:
-		return 47104
-	case 2:
-		return 19456
-	case 3:
-		return 12288
-	case 4:
-		return 9216
-	default:
-		return 7168
+	floors := []uint32{1: 47104, 2: 19456, 3: 12288, 4: 9216}
+	if int(iterations) < len(floors) {
+		return floors[iterations]
 	}
+	return 7168
 }
 
 // Validate returns nil when p may be used for new hashes: neither below the

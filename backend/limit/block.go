@@ -155,14 +155,22 @@ func (b *block) reserve(ctx context.Context, l ledger, id string, quota, cost in
 		Until: w.until(now, size, cost),
 		Marks: b.stored.Marked(record.Mark{At: b.settled, Total: before}, w.start),
 	}
-	// Before the write, which may take effect and fail: a block may be lost,
-	// nothing is spent twice.
-	b.known, b.left = false, min(b.left, size)
-	if err := l.PutQuota(ctx, id, next); err != nil {
-		return false, fmt.Errorf("reserve quota: %w", err)
+	b.left = min(b.left, size) // should the write fail, a block may be lost, and nothing is spent twice
+	if err := b.write(ctx, l, id, next); err != nil {
+		return false, err
 	}
-	b.known, b.stored, b.left, b.window = true, next, size, w
+	b.left, b.window = size, w
 	return true, nil
+}
+
+// write writes what is reserved. It may take effect and fail: then it is not known.
+func (b *block) write(ctx context.Context, l ledger, id string, next record.Quota) error {
+	b.known = false
+	if err := l.PutQuota(ctx, id, next); err != nil {
+		return fmt.Errorf("write quota: %w", err)
+	}
+	b.known, b.stored = true, next
+	return nil
 }
 
 // correct writes down, once, what a refusal goes by where the clock was wrong
@@ -177,13 +185,7 @@ func (b *block) correct(ctx context.Context, l ledger, id string, w window, now 
 		return err
 	}
 	mark := record.Mark{At: b.settled, Total: b.stored.Total - b.left}
-	next := record.Quota{Total: b.stored.Total, By: l.by, Until: b.settled, Marks: b.stored.Marked(mark, w.start)}
-	b.known = false
-	if err := l.PutQuota(ctx, id, next); err != nil {
-		return fmt.Errorf("correct quota: %w", err)
-	}
-	b.known, b.stored = true, next
-	return nil
+	return b.write(ctx, l, id, record.Quota{Total: b.stored.Total, By: l.by, Until: b.settled, Marks: b.stored.Marked(mark, w.start)})
 }
 
 func (b *block) ahead(now record.Time) bool { return b.stored.Until > now.Add(1+blockLife) }

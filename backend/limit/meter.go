@@ -83,10 +83,10 @@ func (m *Meter) hold(id string) (*counter, error) {
 func (m *Meter) find(id string) (*counter, error) {
 	s := m.shard(id)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	c, ok := s.counters[id]
 	if !ok {
 		if m.count.Load() >= m.max && !m.dropFull(s) {
-			s.mu.Unlock()
 			return nil, ErrBusy
 		}
 		c = new(counter)
@@ -94,7 +94,6 @@ func (m *Meter) find(id string) (*counter, error) {
 		m.count.Add(1)
 	}
 	c.users++
-	s.mu.Unlock()
 	return c, nil
 }
 
@@ -204,9 +203,6 @@ func (m *Meter) idle(s *shard, idle time.Duration) (ids []string) {
 	}
 	return ids
 }
-
-// Count is the number of counters in memory.
-func (m *Meter) Count() int64 { return m.count.Load() }
 
 // Line is one key in a chain of delegation: itself, or an ancestor.
 type Line struct {

@@ -21,8 +21,8 @@ func TestOnlyFullCountersMakeRoomForAnother(t *testing.T) {
 			take(t, m, 1, created, lineOf(fmt.Sprint("slow", i), rated(2, 3600)))
 		}
 		v, err := m.Take(t.Context(), []Line{lineOf("more", rated(1, 1))}, 1, created)
-		if !errors.Is(err, ErrBusy) || v != (Verdict{}) || m.Count() != m.max {
-			t.Errorf("beyond the bound it is %+v, %v with %d counters", v, err, m.Count())
+		if !errors.Is(err, ErrBusy) || v != (Verdict{}) || m.count.Load() != m.max {
+			t.Errorf("beyond the bound it is %+v, %v with %d counters", v, err, m.count.Load())
 		}
 		if _, err := m.Peek(t.Context(), lineOf("more", rated(1, 1)), created); !errors.Is(err, ErrBusy) {
 			t.Errorf("a look answers %v", err)
@@ -33,8 +33,8 @@ func TestOnlyFullCountersMakeRoomForAnother(t *testing.T) {
 			}
 		}
 		time.Sleep(30 * time.Minute)
-		if err := m.Settle(t.Context(), 0); err != nil || m.Count() != 0 {
-			t.Errorf("full ones are kept: %d, %v", m.Count(), err)
+		if err := m.Settle(t.Context(), 0); err != nil || m.count.Load() != 0 {
+			t.Errorf("full ones are kept: %d, %v", m.count.Load(), err)
 		}
 		take(t, m, 1, created, lineOf("more", rated(1, 1)))
 	})
@@ -54,8 +54,8 @@ func TestFullCountersGoWithoutASettle(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if m.Count() > m.max {
-			t.Errorf("%d counters", m.Count())
+		if m.count.Load() > m.max {
+			t.Errorf("%d counters", m.count.Load())
 		}
 	})
 }
@@ -70,12 +70,12 @@ func TestACounterWithABlockIsKeptUntilItIsGivenBack(t *testing.T) {
 			t.Fatalf("reserved are %d", d.quotas["a"].Total)
 		}
 		time.Sleep(29 * time.Second)
-		if err := m.Settle(t.Context(), 30*time.Second); err != nil || m.Count() != 1 || d.quotas["a"].Total != 20 {
-			t.Errorf("before it is idle: %d, %v, %d reserved", m.Count(), err, d.quotas["a"].Total)
+		if err := m.Settle(t.Context(), 30*time.Second); err != nil || m.count.Load() != 1 || d.quotas["a"].Total != 20 {
+			t.Errorf("before it is idle: %d, %v, %d reserved", m.count.Load(), err, d.quotas["a"].Total)
 		}
 		time.Sleep(time.Second)
-		if err := m.Settle(t.Context(), 30*time.Second); err != nil || m.Count() != 0 || d.quotas["a"].Total != 1 {
-			t.Errorf("then: %d, %v, %d reserved", m.Count(), err, d.quotas["a"].Total)
+		if err := m.Settle(t.Context(), 30*time.Second); err != nil || m.count.Load() != 0 || d.quotas["a"].Total != 1 {
+			t.Errorf("then: %d, %v, %d reserved", m.count.Load(), err, d.quotas["a"].Total)
 		}
 		if got := spendAll(t, m, created, line); got != 639 {
 			t.Errorf("left were %d", got)
@@ -121,8 +121,8 @@ func TestWhatAnotherNodeWroteCountsOnceItIsForgotten(t *testing.T) {
 	m.Forget("a")
 	m.Forget("unheard of")
 	r, err := m.Peek(t.Context(), line, created)
-	if err != nil || r.Quota != 10 || r.Rate != 9 || m.Count() != 1 {
-		t.Errorf("there remain %+v, %v; %d counters", r, err, m.Count())
+	if err != nil || r.Quota != 10 || r.Rate != 9 || m.count.Load() != 1 {
+		t.Errorf("there remain %+v, %v; %d counters", r, err, m.count.Load())
 	}
 }
 
@@ -178,8 +178,8 @@ func TestAMeterIsUsedByMany(t *testing.T) {
 	}
 	group.Wait()
 	// The bound is looked at before a counter is made, by several at a time.
-	if m.Count() > m.max+8 {
-		t.Errorf("%d counters", m.Count())
+	if m.count.Load() > m.max+8 {
+		t.Errorf("%d counters", m.count.Load())
 	}
 	for i := range m.shards {
 		for id, c := range m.shards[i].counters {

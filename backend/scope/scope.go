@@ -19,6 +19,7 @@ package scope
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -107,10 +108,17 @@ func Covers(granted, needed string) bool {
 // Missing returns what of needed no granted scope covers, in needed's order;
 // nil when nothing is missing.
 func Missing(granted, needed []string) []string {
-	var missing []string
-	grants := lookupIn(granted, len(needed))
+	if len(granted)*len(needed) > few {
+		return without(needed, setOf(granted).covers)
+	}
+	return without(needed, func(n string) bool {
+		return slices.ContainsFunc(granted, func(g string) bool { return Covers(g, n) })
+	})
+}
+
+func without(needed []string, covered func(string) bool) (missing []string) {
 	for _, n := range needed {
-		if !grants.covers(n) {
+		if !covered(n) {
 			missing = append(missing, n)
 		}
 	}

@@ -19,10 +19,7 @@ type member struct {
 }
 
 func byScope(a, b member) int {
-	if c := strings.Compare(a.scope, b.scope); c != 0 {
-		return c
-	}
-	return byPlace(a, b)
+	return cmp.Or(strings.Compare(a.scope, b.scope), byPlace(a, b))
 }
 
 func byPlace(a, b member) int { return cmp.Compare(a.place, b.place) }
@@ -84,26 +81,6 @@ func (s set) intersect(allowed set) []string {
 	return common
 }
 
-// lookup answers what a list covers.
-type lookup struct {
-	list   []string
-	sorted set // instead of the list, where it is not nil
-}
-
 // few is how many pairs of scopes are compared one by one: sorting takes longer
 // then, and takes memory.
 const few = 256
-
-func lookupIn(list []string, questions int) lookup {
-	if len(list)*questions <= few {
-		return lookup{list: list}
-	}
-	return lookup{sorted: setOf(list)}
-}
-
-func (l lookup) covers(needed string) bool {
-	if l.sorted != nil {
-		return l.sorted.covers(needed)
-	}
-	return slices.ContainsFunc(l.list, func(granted string) bool { return Covers(granted, needed) })
-}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -119,24 +118,21 @@ func (l *leftovers) sweepOwner(ctx context.Context, owner string) error {
 		return err
 	}
 	if used {
-		return l.sweepRosters(ctx, owner)
+		return l.sweepRosters(ctx, owner, true)
 	}
 	defer l.HoldOwner(owner, true)()
 	if used, err = l.hasHints(ctx, owner); err != nil || used {
 		return err
 	}
-	if err := l.removeRosters(ctx, owner); err != nil {
+	if err := l.sweepRosters(ctx, owner, false); err != nil {
 		return err
 	}
 	return l.owners.discard(ctx, owner, true, func(o record.Owner) bool { return o.Generation == 0 })
 }
 
 func (s *Store) hasHints(ctx context.Context, owner string) (bool, error) {
-	left, err := s.storage.List(ctx, ownerKeys+owner+"/")
-	if err != nil {
-		return false, fmt.Errorf("list %s: %w", ownerKeys, err)
-	}
-	return len(left) > 0, nil
+	left, err := s.list(ctx, ownerKeys+owner+"/")
+	return len(left) > 0, err
 }
 
 // sweepFolder removes the entries in one folder that lead to no record, or to one
@@ -171,17 +167,12 @@ func (l *leftovers) removeDead(ctx context.Context, id, path string, dead func(r
 }
 
 // folders are the names of the folders right below a folder.
-func (s *Store) folders(ctx context.Context, folder string) ([]string, error) {
-	names, err := s.storage.List(ctx, folder)
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", folder, err)
-	}
-	var folders []string
+func (s *Store) folders(ctx context.Context, folder string) (folders []string, err error) {
+	names, err := s.list(ctx, folder)
 	for _, n := range names {
 		if name, ok := strings.CutSuffix(n, "/"); ok {
 			folders = append(folders, name)
 		}
 	}
-	slices.Sort(folders)
-	return folders, nil
+	return folders, err
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -109,11 +108,6 @@ func (s *Store) unusedRole(ctx context.Context, name string, now record.Time, ju
 func (s *Store) Roles(ctx context.Context) ([]string, error) { return s.names(ctx, roleFolder) }
 
 func (s *Store) names(ctx context.Context, folder string) ([]string, error) {
-	names, err := s.storage.List(ctx, folder)
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", folder, err)
-	}
-	names = slices.DeleteFunc(names, func(n string) bool { return strings.HasSuffix(n, "/") })
-	slices.Sort(names)
-	return names, nil
+	names, err := s.list(ctx, folder)
+	return slices.DeleteFunc(names, func(n string) bool { return strings.HasSuffix(n, "/") }), err
 }

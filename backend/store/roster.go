@@ -136,46 +136,39 @@ func (s *Store) counts(ctx context.Context, id string, now record.Time, judge Ju
 	return !k.Ended(standing, now), k.EndedAt(standing, now) == 0, err
 }
 
-// sweepRosters removes an owner's rosters of counts that are over.
-func (s *Store) sweepRosters(ctx context.Context, owner string) error {
+// sweepRosters removes an owner's rosters of counts that are over, and all of one
+// without keys, whom the caller holds.
+func (s *Store) sweepRosters(ctx context.Context, owner string, hasKeys bool) error {
 	roles, err := s.names(ctx, rosterFolder+owner+"/")
 	if err != nil || len(roles) == 0 {
 		return err
 	}
-	defer s.HoldOwner(owner, true)()
-	for _, name := range roles {
-		r, _, err := read[roster](ctx, s.storage, rosterPath(owner, name))
-		if err != nil && !errors.Is(err, ErrUnreadable) {
-			return err
+	if hasKeys {
+		defer s.HoldOwner(owner, true)()
+	}
+	for _, role := range roles {
+		if hasKeys {
+			if stays, err := s.counting(ctx, owner, role); err != nil {
+				return err
+			} else if stays {
+				continue
+			}
 		}
-		role, found, roleErr := s.roles.get(ctx, name)
-		switch {
-		case errors.Is(roleErr, ErrUnreadable):
-			continue
-		case roleErr != nil:
-			return roleErr
-		case err == nil && found && role.MaxKeysPerOwner > 0 && r.Count == role.Count():
-			continue
-		}
-		if err := remove(ctx, s.storage, rosterPath(owner, name)); err != nil {
+		if err := remove(ctx, s.storage, rosterPath(owner, role)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// removeRosters removes all rosters of an owner without keys.
-func (s *Store) removeRosters(ctx context.Context, owner string) error {
-	roles, err := s.names(ctx, rosterFolder+owner+"/")
+// counting tells whether a role counts an owner's keys by their roster, or may.
+func (s *Store) counting(ctx context.Context, owner, name string) (bool, error) {
+	role, found, err := s.roles.get(ctx, name)
 	if err != nil {
-		return err
+		return true, record.Except(err, ErrUnreadable)
 	}
-	for _, role := range roles {
-		if err := remove(ctx, s.storage, rosterPath(owner, role)); err != nil {
-			return err
-		}
-	}
-	return nil
+	r, _, err := read[roster](ctx, s.storage, rosterPath(owner, name))
+	return err == nil && found && role.MaxKeysPerOwner > 0 && r.Count == role.Count(), record.Except(err, ErrUnreadable)
 }
 
 func rosterPath(owner, role string) string { return rosterFolder + owner + "/" + role }

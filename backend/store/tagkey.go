@@ -51,9 +51,9 @@ func (s *Store) EnsureTagKey(ctx context.Context, rand io.Reader) error {
 	if !errors.Is(err, ErrNoTagKey) {
 		return err
 	}
-	shards, err := s.storage.List(ctx, keyFolder)
+	shards, err := s.list(ctx, keyFolder)
 	if err != nil {
-		return fmt.Errorf("list %s: %w", keyFolder, err)
+		return err
 	}
 	if len(shards) > 0 {
 		return ErrNoTagKey

@@ -43,11 +43,10 @@ func (s *Store) walk(ctx context.Context, folder, after string, visit func(id st
 // walkSparse goes on from a shard in a folder with few ids: over the shards that
 // exist.
 func (s *Store) walkSparse(ctx context.Context, folder, from, after string, visit func(id string) (bool, error)) error {
-	shards, err := s.storage.List(ctx, folder)
+	shards, err := s.list(ctx, folder)
 	if err != nil {
-		return fmt.Errorf("list %s: %w", folder, err)
+		return err
 	}
-	slices.Sort(shards)
 	for _, shard := range shards {
 		shard = strings.TrimSuffix(shard, "/")
 		if shard < from {
@@ -64,11 +63,10 @@ func (s *Store) walkShard(ctx context.Context, folder, shard, after string, visi
 	if err := ctx.Err(); err != nil {
 		return 0, false, err
 	}
-	ids, err := s.storage.List(ctx, folder+shard+"/")
+	ids, err := s.list(ctx, folder+shard+"/")
 	if err != nil {
-		return 0, false, fmt.Errorf("list %s: %w", folder, err)
+		return 0, false, err
 	}
-	slices.Sort(ids)
 	for _, id := range ids {
 		if id <= after || !apikey.ValidID(id) {
 			continue
@@ -79,6 +77,16 @@ func (s *Store) walkShard(ctx context.Context, folder, shard, after string, visi
 		}
 	}
 	return len(ids), true, nil
+}
+
+// list is what lies in a folder, in byte order.
+func (s *Store) list(ctx context.Context, folder string) ([]string, error) {
+	names, err := s.storage.List(ctx, folder)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", folder, err)
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // shardsFrom counts through the names of the shards from the one that holds ids
