@@ -14,6 +14,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/ends"
+	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
@@ -73,9 +74,10 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	here := node{config.System, config.EventsSender, logger}
 	ticks := begin(func(change clock.Change) { tell(logger, change) })
 	records, proofs, seen := store.New(config.StorageView), proof.New(size), ends.New(ticks)
-	uses, meter := usage.New(records, size, here.writable, ticks.Now()), limit.NewMeter(records)
-	counted := parts{uses, seen, meter}
-	resolver := lineage.Resolver{Reader: records, Uses: uses, Ends: seen, Clock: ticks}
+	uses, meter := usage.New(records, size, here.writable), limit.NewMeter(records)
+	unused := idle.New(uses, records, here.writable, ticks)
+	counted := parts{uses, meter}
+	resolver := lineage.Resolver{Reader: records, Idle: unused, Ends: seen, Clock: ticks}
 	prover := func(lane verify.Matcher) *verify.Prover {
 		return &verify.Prover{Reader: records, Matcher: lane, Proofs: proofs}
 	}
@@ -102,16 +104,16 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 		Redated:  uses.Refresh,
 	}
 	tidier, rehasher := upkeep.NewTidier(kept), upkeep.NewRehasher(kept, hasher, rand.Reader, proofs)
-	idle, flusher := upkeep.NewIdleEnds(kept, uses), upkeep.NewFlusher(kept, uses, meter)
+	idler, flusher := upkeep.NewIdleEnds(kept), upkeep.NewFlusher(kept, uses, meter)
 	verifier := &verify.Verifier{
 		Prover:   prover(hasher),
 		Resolver: resolver,
 		Limiter:  meter,
-		Observer: verify.Observers{flusher, idle, rehasher},
+		Observer: verify.Observers{flusher, rehasher},
 	}
 	m := &mount{
 		node: here, clock: ticks, store: records, meter: meter, uses: uses, tidier: tidier,
-		parts: append(counted, records, proofs, tidier, rehasher, idle, sibling{flusher, process}),
+		parts: append(counted, records, proofs, tidier, rehasher, idler, sibling{flusher, process}),
 	}
 	records.OnChange(m.changed)
 	m.Backend = m.framework(verifier, engine)

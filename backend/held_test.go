@@ -86,7 +86,7 @@ func TestWhatIsHeldOfKeysIsBoundedInBytes(t *testing.T) {
 			}
 			before := heap()
 			s, proofs := store.New(storage), proof.New(size)
-			uses := usage.New(s, size, func() bool { return true }, 1)
+			uses := usage.New(s, size, func() bool { return true })
 			s.Configure(record.Config{VerifyCacheSize: size})
 			for i := range tc.keys {
 				k, found, err := s.Key(t.Context(), fmt.Sprintf("%016d", i))

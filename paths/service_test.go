@@ -12,6 +12,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/ends"
+	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
@@ -39,9 +40,9 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 	t.Helper()
 	s := store.New(memory.New())
 	hasher, ticks, logger := keyhash.NewHasher(2), clock.New(func(clock.Change) {}), hclog.NewNullLogger()
-	uses, meter := usage.New(s, 100, func() bool { return true }, ticks.Now()), limit.NewMeter(s)
+	uses, meter := usage.New(s, 100, func() bool { return true }), limit.NewMeter(s)
 	seen := ends.New(ticks)
-	resolver := lineage.Resolver{Reader: s, Uses: uses, Ends: seen, Clock: ticks}
+	resolver := lineage.Resolver{Reader: s, Idle: idle.New(uses, s, func() bool { return true }, ticks), Ends: seen, Clock: ticks}
 	prover := &verify.Prover{Reader: s, Matcher: hasher, Proofs: proof.New(100)}
 	engine := &lifecycle.Engine{
 		Store: s, Prover: prover, Revoker: prover, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
@@ -65,11 +66,9 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 	if err := s.EnsureTagKey(t.Context(), rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	idle := upkeep.NewIdleEnds(kept, uses)
-	t.Cleanup(idle.Stop)
 	verifier := &verify.Verifier{
 		Prover: prover, Resolver: resolver, Limiter: meter,
-		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter), idle},
+		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter)},
 	}
 	answers := KeyAnswers{Lineages: engine, Uses: uses, Roles: s, Limits: meter, Clock: ticks, Log: logger}
 	sv := &services{Store: s, Verifier: verifier, lists: Lists{s, engine, ticks, logger}, Verify: &Verify{Verifier: verifier, Config: s, Log: logger}}

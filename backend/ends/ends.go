@@ -1,6 +1,5 @@
 // Package ends remembers which keys and versions were seen to have ended by
-// time, so that no later change of a clock or of a role's idle_timeout revives
-// them in this process. It does not know what ends a key; records say so, and
+// time, so that no later change of a clock revives them in this process. It does not know what ends a key; records say so, and
 // what they do not say yet is written into them by others.
 //
 // An end is remembered with what was seen: a version that came to another end
@@ -34,8 +33,7 @@ type Seen struct {
 	any   atomic.Bool
 }
 
-// end is that of a version at a moment, or of a key that nobody used, which has
-// neither.
+// end is that of a version at a moment.
 type end struct {
 	id      string
 	version int
@@ -65,29 +63,12 @@ func (s *Seen) Note(k *record.Key, now record.Time) {
 	}
 }
 
-// NoteIdle takes down that a key was refused as idle, and the last use from which
-// that was counted.
-func (s *Seen) NoteIdle(id string, active record.Time) { s.mark(end{id: id}, active) }
-
-// Used takes a note of idleness back: a request that came in time was decided
-// later than one that found the key idle.
-func (s *Seen) Used(id string) {
-	if !s.any.Load() {
-		return
-	}
-	// Each use of each key asks, and few have a mark: a look keeps nobody waiting.
-	if _, marked, _ := s.ends.Get(end{id: id}); marked {
-		s.ends.Drop(end{id: id})
-	}
-}
-
 // Of is what was seen of a key.
 func (s *Seen) Of(k *record.Key) (seen record.Seen) {
 	if !s.any.Load() {
 		return seen
 	}
 	newest := k.Newest()
-	seen.Idle = s.has(end{id: k.ID})
 	seen.Expired = s.has(end{k.ID, newest.Number, newest.ExpiresAt})
 	for i := range k.Versions[1:] {
 		v := &k.Versions[i+1]
@@ -97,9 +78,6 @@ func (s *Seen) Of(k *record.Key) (seen record.Seen) {
 	}
 	return seen
 }
-
-// Forget drops what is remembered of a key that is gone.
-func (s *Seen) Forget(id string) { s.ends.Drop(end{id: id}) }
 
 func (s *Seen) mark(e end, began record.Time) {
 	if s.has(e) {

@@ -59,8 +59,7 @@ func TestWhatWasSeenByATimeThatNeverWasDoesNotCount(t *testing.T) {
 	clock := &wrong{now: 10}
 	s := New(clock)
 	s.Note(key(), 500)
-	s.NoteIdle("a", 0)
-	if got := s.Of(key()); !got.Expired || !got.Idle || len(got.Superseded) != 1 {
+	if got := s.Of(key()); !got.Expired || len(got.Superseded) != 1 {
 		t.Fatalf("it saw %+v", got)
 	}
 	clock.now, clock.until = 20, 15
@@ -68,7 +67,7 @@ func TestWhatWasSeenByATimeThatNeverWasDoesNotCount(t *testing.T) {
 		t.Errorf("it still counts %+v", got)
 	}
 	s.Note(key(), 500) // and is seen again
-	if got := s.Of(key()); !got.Expired || got.Idle {
+	if got := s.Of(key()); !got.Expired {
 		t.Errorf("then it counts %+v", got)
 	}
 }
@@ -79,28 +78,8 @@ func TestWhatBeganAndEndedByAWrongTimeHasEnded(t *testing.T) {
 	clock := &wrong{now: time.Hour, from: time.Hour - 501*time.Second}
 	s := New(clock)
 	s.Note(key(), 500)
-	s.NoteIdle("a", 0)
 	clock.until = 2 * time.Hour
-	if got := s.Of(key()); !got.Expired || !got.Idle || len(got.Superseded) != 1 {
+	if got := s.Of(key()); !got.Expired || len(got.Superseded) != 1 {
 		t.Errorf("it counts %+v", got)
-	}
-}
-
-func TestIdleMarksStayUntilTheKeyIsUsedOrGone(t *testing.T) {
-	t.Parallel()
-	s := New(&wrong{})
-	idle := func(id string) bool { return s.Of(&record.Key{ID: id, Versions: key().Versions}).Idle }
-	if idle("a") {
-		t.Error("marked from the start")
-	}
-	s.NoteIdle("a", 0)
-	s.NoteIdle("b", 0)
-	if !idle("a") || !idle("b") || idle("c") {
-		t.Error("the marks are others")
-	}
-	s.Used("a") // by a request that was decided before
-	s.Forget("b")
-	if idle("a") || idle("b") {
-		t.Error("a mark outlived its key's use or the key")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-apikeys/backend/ends"
+	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/lineage"
@@ -46,6 +47,7 @@ type world struct {
 	proofs *proof.Cache
 	uses   *usage.Tracker
 	ends   *ends.Seen
+	idle   *idle.Ends
 	meter  *limit.Meter
 	log    *bytes.Buffer
 	verify *verify.Verifier
@@ -69,10 +71,11 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, disk: memory.New(), clock: ticks.New(start), proofs: proof.New(1000), log: &bytes.Buffer{}, caps: record.Caps{Default: 20 * hour, Max: 100 * hour}}
 	records := store.New(w.disk)
 	w.ends = ends.New(w.clock)
-	w.uses, w.meter = usage.New(records, 1000, func() bool { return true }, start), limit.NewMeter(records)
+	w.uses, w.meter = usage.New(records, 1000, func() bool { return true }), limit.NewMeter(records)
+	w.idle = idle.New(w.uses, records, func() bool { return true }, w.clock)
 	w.Engine = &Engine{
 		Store:    records,
-		Resolver: lineage.Resolver{Reader: records, Uses: w.uses, Ends: w.ends, Clock: w.clock},
+		Resolver: lineage.Resolver{Reader: records, Idle: w.idle, Ends: w.ends, Clock: w.clock},
 		Hasher:   keyhash.NewHasher(2),
 		Clock:    w.clock,
 		Random:   w,
@@ -80,7 +83,6 @@ func newWorld(t *testing.T) *world {
 		Caps:     func() record.Caps { return w.caps },
 		Gone: func(id string) {
 			w.uses.Forget(id)
-			w.ends.Forget(id)
 			w.meter.Forget(id)
 		},
 		Notify: func(_ context.Context, what Event, id string) {
@@ -90,13 +92,11 @@ func newWorld(t *testing.T) *world {
 		},
 	}
 	standby := &upkeep.Mount{Store: records, Resolver: w.Resolver, Clock: w.clock, Logger: w.Logger, Writable: func() bool { return false }}
-	idle := upkeep.NewIdleEnds(standby, w.uses)
-	t.Cleanup(idle.Stop)
 	prover := &verify.Prover{Reader: records, Matcher: w.Hasher, Proofs: w.proofs}
 	w.Prover, w.Revoker = prover, prover
 	w.verify = &verify.Verifier{
 		Prover: prover, Resolver: w.Resolver, Limiter: w.meter,
-		Observer: verify.Observers{upkeep.NewFlusher(standby, w.uses, w.meter), idle},
+		Observer: verify.Observers{upkeep.NewFlusher(standby, w.uses, w.meter)},
 	}
 	w.setCost(8, 1)
 	w.must(w.Store.EnsureTagKey(t.Context(), rand.Reader))

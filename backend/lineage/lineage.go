@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"vault-plugin-secrets-apikeys/backend/ends"
+	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -14,11 +15,6 @@ type Reader interface {
 	Key(ctx context.Context, id string) (record.Key, bool, error)
 	Role(ctx context.Context, name string) (record.Role, bool, error)
 	Owner(ctx context.Context, name string) (record.Owner, bool, error)
-}
-
-// Uses tells when keys were last used.
-type Uses interface {
-	ActiveUntil(ctx context.Context, id string, created record.Time, timeout record.Seconds) (record.Time, error)
 }
 
 // Clock tells the time by which states are told.
@@ -45,7 +41,7 @@ func (l *Lineage) Parent() Lineage {
 // Resolver looks up what the state of a key depends on. All fields are required.
 type Resolver struct {
 	Reader Reader
-	Uses   Uses
+	Idle   *idle.Ends
 	Ends   *ends.Seen
 	Clock  Clock
 }
@@ -82,20 +78,25 @@ func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
 // Lineage is Resolve for those who act on a key or show it: what has ended of it is
 // noted.
 func (r *Resolver) Lineage(ctx context.Context, k record.Key) (Lineage, error) {
-	now := r.Clock.Now()
 	l, err := r.Resolve(ctx, k)
 	if err == nil {
-		r.Witness(&l, now)
+		r.Witness(&l)
 	}
 	return l, err
 }
 
 // Witness notes what has ended of a key and its ancestors: whoever shows a state
-// to somebody calls it first, so that no clock takes that back.
-func (r *Resolver) Witness(l *Lineage, now record.Time) {
-	r.Ends.Note(&l.Key, now)
+// to somebody calls it first, so that no clock and no longer idle_timeout takes that
+// back.
+func (r *Resolver) Witness(l *Lineage) {
+	now := r.Clock.Now()
+	note := func(l *Lineage) {
+		r.Ends.Note(&l.Key, now)
+		r.Idle.Note(&l.Key, l.Standing, now)
+	}
+	note(l)
 	for i := range l.Ancestors {
-		r.Ends.Note(&l.Ancestors[i].Key, now)
+		note(&l.Ancestors[i])
 	}
 }
 
@@ -127,8 +128,6 @@ func (r *Resolver) standing(ctx context.Context, k *record.Key) (s record.Standi
 		}
 	}
 	s.Seen = r.Ends.Of(k)
-	if s.Role != nil && s.Role.IdleTimeout > 0 {
-		s.LastUsed, err = r.Uses.ActiveUntil(ctx, k.ID, k.CreatedAt, s.Role.IdleTimeout)
-	}
+	s.IdleEnd, s.Seen.Idle, err = r.Idle.Of(ctx, k, s.Role)
 	return s, err
 }

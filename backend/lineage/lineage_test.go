@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/ends"
+	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -28,9 +29,8 @@ func (m *mount) Owner(context.Context, string) (record.Owner, bool, error) {
 	return record.Owner{}, false, nil
 }
 
-func (m *mount) ActiveUntil(_ context.Context, _ string, created record.Time, _ record.Seconds) (record.Time, error) {
-	return created, nil
-}
+func (*mount) Uses(context.Context, string) (record.Uses, error)         { return nil, nil }
+func (*mount) UsageGaps(context.Context, record.Time) (idle.Gaps, error) { return nil, nil }
 
 func (*mount) Now() record.Time               { return 2000 }
 func (*mount) Elapsed() time.Duration         { return 0 }
@@ -52,7 +52,7 @@ func newMount() *mount {
 
 func (m *mount) of(t *testing.T, id string) lineage.Lineage {
 	t.Helper()
-	r := lineage.Resolver{Reader: m, Uses: m, Ends: ends.New(m), Clock: m}
+	r := lineage.Resolver{Reader: m, Idle: idle.New(m, m, func() bool { return true }, m), Ends: ends.New(m), Clock: m}
 	l, err := r.Resolve(t.Context(), m.keys[id])
 	if err != nil {
 		t.Fatal(err)

@@ -35,8 +35,7 @@ func (c Config) Argon2() keyhash.Params {
 // give.
 const MaxCacheSize = 10_000_000
 
-// MaxFlushInterval is an hour: what a crash may lose, and for how much longer an
-// idle key may live after one.
+// MaxFlushInterval is an hour: what a crash may lose.
 const MaxFlushInterval Seconds = 3600
 
 // DefaultConfig is what holds until an operator writes another.

@@ -50,9 +50,9 @@ func (o outside) build() (record.Key, *record.Version, record.Standing) {
 	k.Parent, k.RoleGeneration, k.OwnerGeneration = "parent", 3, 5
 	k.Newest().ExpiresAt = now + 1
 	s := record.Standing{
-		Role:            &record.Role{UID: "u1", Disabled: o.roleOff, IdleTimeout: 100, Stop: record.Stop{Generation: 3}},
+		Role:            &record.Role{UID: "u1", Disabled: o.roleOff, Stop: record.Stop{Generation: 3}},
 		Owner:           record.Owner{Stop: record.Stop{Generation: 5}},
-		LastUsed:        now - 99,
+		IdleEnd:         now + 1,
 		Seen:            record.Seen{Idle: o.idled},
 		AncestorsActive: !o.parentOff,
 	}
@@ -69,7 +69,7 @@ func (o outside) build() (record.Key, *record.Version, record.Standing) {
 		k.Newest().ExpiresAt = now
 	}
 	if o.idle {
-		s.LastUsed--
+		s.IdleEnd--
 	}
 	if o.orphaned {
 		k.OrphanedAt = 2500

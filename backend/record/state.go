@@ -28,9 +28,8 @@ type Standing struct {
 	// of its name never stands here: see Key.IssuedUnder.
 	Role  *Role
 	Owner Owner // the zero Owner when it has no record
-	// LastUsed is the latest moment at which the key may have been verified
-	// as valid; 0 if it never was. It is only looked at under an idle_timeout.
-	LastUsed Time
+	// IdleEnd is when the key ends if nobody uses it, 0 for never: see package idle.
+	IdleEnd Time
 	// Seen is what was seen to end before, which is for good, though the record
 	// does not say so, or the clock not any more.
 	Seen Seen
@@ -43,7 +42,7 @@ type Standing struct {
 
 // Seen is what this process has seen to end of a key, by time.
 type Seen struct {
-	Idle       bool  // nobody had used it for its role's idle_timeout
+	Idle       bool  // the key, at IdleEnd, under an idle_timeout as it was then
 	Expired    bool  // its newest version
 	Superseded []int // versions whose grace was over
 }
@@ -91,7 +90,7 @@ func (k *Key) StateOf(v *Version, s Standing, now Time) State {
 	switch {
 	case k.RevokedAt != 0, s.Role == nil, s.Stopped(k) != nil:
 		return Revoked
-	case now >= newest.ExpiresAt, s.Seen.Expired, s.Seen.Idle, k.Idle(s, now):
+	case now >= newest.ExpiresAt, s.Seen.Expired, s.Idle(now):
 		return Expired
 	case v.Number != newest.Number && (now >= v.ValidUntil || slices.Contains(s.Seen.Superseded, v.Number)):
 		return Superseded
@@ -104,19 +103,8 @@ func (k *Key) StateOf(v *Version, s Standing, now Time) State {
 	}
 }
 
-// IdleEnd is when the key ends if nobody uses it, 0 for never.
-func (k *Key) IdleEnd(s Standing) Time {
-	if s.Role == nil || s.Role.IdleTimeout == 0 {
-		return 0
-	}
-	return max(k.CreatedAt, s.LastUsed).Add(s.Role.IdleTimeout)
-}
-
 // Idle tells whether nobody used the key for its role's idle_timeout.
-func (k *Key) Idle(s Standing, now Time) bool {
-	end := k.IdleEnd(s)
-	return end != 0 && now >= end
-}
+func (s Standing) Idle(now Time) bool { return s.Seen.Idle || s.IdleEnd != 0 && now >= s.IdleEnd }
 
 // Status is what a read shows for one version. Unlike verify it calls a
 // replaced version superseded in its grace, too.

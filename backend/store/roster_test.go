@@ -146,7 +146,7 @@ func TestAnIdleKeyMakesRoomAndKeepsItsPlace(t *testing.T) {
 	c.want(nil, idIn("aa", 1))
 	idle := func(k record.Key) (record.Standing, error) {
 		s := record.Alone(&k)
-		s.Role.IdleTimeout = 10
+		s.IdleEnd = now
 		return s, nil
 	}
 	second := keyOf(idIn("aa", 2), "acme")

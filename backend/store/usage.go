@@ -109,7 +109,10 @@ func (s *Store) loadUsage(ctx context.Context) error {
 	for _, d := range stored {
 		u.written = max(u.written, d.At)
 	}
-	u.mark, u.damaged, u.next = mark, damaged, max(u.next, mark.Next, next, 1)
+	if !u.begun { // what this process left is known, also where it is damaged since
+		u.mark = mark
+	}
+	u.damaged, u.next = damaged, max(u.next, mark.Next, next, 1)
 	u.seen.Store(changes + 1)
 	return nil
 }

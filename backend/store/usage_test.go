@@ -267,7 +267,7 @@ func TestASweepRemovesTheUsesOfKeysThatAreGone(t *testing.T) {
 	gone, far := idIn("aa", 7), idIn("zz", 7)
 	d, s := mount(t, one, gone)
 	flush(t, s, map[string]record.Uses{one: usesOf(1500), gone: usesOf(1500), far: usesOf(1500)})
-	if _, err := s.TakeOverUsage(t.Context(), 1000, 30); err != nil {
+	if err := s.TakeOverUsage(t.Context(), 1000); err != nil {
 		t.Fatal(err)
 	}
 	compact(t, s)

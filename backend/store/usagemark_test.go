@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/trials/memory"
@@ -14,11 +15,18 @@ import (
 func TestTheMarkTellsHowTheLastProcessEnded(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t)
-	takeOver := func(born record.Time) record.UsageGaps {
+	takeOver := func(born record.Time) idle.Gaps {
 		t.Helper()
-		gaps, err := s.TakeOverUsage(t.Context(), born, 30)
+		s = store.New(d)
+		gaps, err := s.UsageGaps(t.Context(), born)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if err := s.TakeOverUsage(t.Context(), born); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := s.UsageGaps(t.Context(), born); err != nil || !slices.Equal(again, gaps) {
+			t.Errorf("when its mark stands, %v have become %v, %v", gaps, again, err)
 		}
 		return gaps
 	}
@@ -26,10 +34,10 @@ func TestTheMarkTellsHowTheLastProcessEnded(t *testing.T) {
 		t.Errorf("of a new mount it tells %v", gaps)
 	}
 	crashed := takeOver(2000)
-	if want := (record.UsageGaps{{From: 1000, Before: 2000}}); !slices.Equal(crashed, want) {
+	if want := (idle.Gaps{{From: 1000, Before: 2000}}); !slices.Equal(crashed, want) {
 		t.Errorf("after a crash it tells %v", crashed)
 	}
-	if err := s.EndUsage(t.Context(), crashed); err != nil {
+	if err := s.EndUsage(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if gaps := takeOver(3000); !slices.Equal(gaps, crashed) {
@@ -44,7 +52,7 @@ func TestTheMarkTellsHowTheLastProcessEnded(t *testing.T) {
 	}
 	for _, hook := range []func(op, path string) error{memory.On("get", "usage/mark", errDisk), memory.On("put", "usage/mark", errDisk)} {
 		d.Intercept(memory.Before(hook))
-		if _, err := s.TakeOverUsage(t.Context(), 6000, 30); !errors.Is(err, errDisk) {
+		if err := store.New(d).TakeOverUsage(t.Context(), 6000); !errors.Is(err, errDisk) {
 			t.Errorf("with trouble it answered %v", err)
 		}
 	}
@@ -88,13 +96,13 @@ func TestAGapBeginsWithTheLastFlushThatSucceeded(t *testing.T) {
 		}, 2000},
 	} {
 		d, s := mount(t, one)
-		if _, err := s.TakeOverUsage(t.Context(), 1000, 30); err != nil {
+		if err := s.TakeOverUsage(t.Context(), 1000); err != nil {
 			t.Fatal(err)
 		}
 		flushAt(t, s, 1500, uses)
 		tc.then(t, d, s)
-		gaps, err := store.New(d).TakeOverUsage(t.Context(), 10_000, 30)
-		if want := (record.UsageGaps{{From: tc.from, Before: 10_000}}); err != nil || !slices.Equal(gaps, want) {
+		gaps, err := store.New(d).UsageGaps(t.Context(), 10_000)
+		if want := (idle.Gaps{{From: tc.from, Before: 10_000}}); err != nil || !slices.Equal(gaps, want) {
 			t.Errorf("%s: it tells %v, %v, want %v", name, gaps, err, want)
 		}
 	}

@@ -84,16 +84,21 @@ func TestAnIdleEndBehindOneThatPanickedIsWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, ends := idling(t)
 		defer ends.Stop()
-		first, second := w.issue().Key.ID, w.issue().Key.ID
+		first, second := w.issue(), w.issue()
+		w.clock.Move(hour)
 		var broken atomic.Bool
 		broken.Store(true)
-		w.disk.Intercept(memory.Before(panics(&broken, "get", "key/"+first[:2]+"/"+first)))
-		ends.Note(first, start+5, start)
-		ends.Note(second, start+5, start)
+		w.disk.Intercept(memory.Before(panics(&broken, "put", "key/"+first.Key.ID[:2]+"/"+first.Key.ID)))
+		w.told(first, second)
 		synctest.Wait()
 		broken.Store(false)
-		if k := w.key(second); k.Newest().ExpiresAt != start+5 {
+		if k := w.key(second.Key.ID); k.Newest().ExpiresAt != start.Add(hour) {
 			t.Errorf("the second expires at %+d", k.Newest().ExpiresAt.Sub(start))
+		}
+		time.Sleep(flushRetry)
+		synctest.Wait()
+		if k := w.key(first.Key.ID); k.Newest().ExpiresAt != start.Add(hour) {
+			t.Errorf("the first expires at %+d", k.Newest().ExpiresAt.Sub(start))
 		}
 	})
 }

@@ -24,7 +24,6 @@ type Flusher struct {
 	wake   chan struct{}
 	mu     sync.Mutex
 	begun  bool
-	gaps   record.UsageGaps
 
 	secured atomic.Bool
 	until   time.Time // how long to stay secured
@@ -46,15 +45,9 @@ func (f *Flusher) Start(ctx context.Context) error {
 		f.worker.start(f.mount.Logger, "flush", f.run)
 		return nil
 	}
-	config, err := f.mount.Store.Config(ctx)
-	if err != nil {
+	if err := f.mount.Store.TakeOverUsage(ctx, f.mount.Resolver.Idle.Born()); err != nil {
 		return err
 	}
-	f.gaps, err = f.mount.Store.TakeOverUsage(ctx, f.uses.Born(), config.UsageFlushInterval)
-	if err != nil {
-		return err
-	}
-	f.uses.Recover(f.gaps)
 	f.begun = f.worker.start(f.mount.Logger, "flush", f.run)
 	return nil
 }
@@ -155,7 +148,7 @@ func (f *Flusher) flushLast(ctx context.Context, deadline time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err // another process may have begun
 	}
-	return f.mount.Store.EndUsage(ctx, f.gaps)
+	return f.mount.Store.EndUsage(ctx)
 }
 
 func (f *Flusher) report(err error) {

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -19,7 +20,12 @@ import (
 // time, with a tracker and a meter of its own.
 func (w *world) flusher() *Flusher {
 	w.Helper()
-	w.uses = usage.New(w.Store, 1000, func() bool { return true }, w.clock.Now())
+	yes := func() bool { return true }
+	w.Store = store.New(w.disk)
+	w.kept.Store, w.Resolver.Reader, w.kept.Resolver.Reader = w.Store, w.Store, w.Store
+	w.uses = usage.New(w.Store, 1000, yes)
+	w.idle = idle.New(w.uses, w.Store, yes, w.clock)
+	w.Resolver.Idle, w.kept.Resolver.Idle = w.idle, w.idle
 	w.meter = limit.NewMeter(w.Store)
 	f := NewFlusher(w.kept, w.uses, w.meter)
 	w.must(f.Start(w.Context()))
@@ -127,9 +133,9 @@ func TestAnOrderlyEndLosesNothingAndACrashAnInterval(t *testing.T) {
 		w.flusher().worker.stop() // a crash: no last flush
 		active := func() record.Time {
 			t.Helper()
-			at, err := w.uses.ActiveUntil(t.Context(), m.Key.ID, start, 100)
+			end, _, err := w.idle.Of(t.Context(), &m.Key, &record.Role{IdleTimeout: 100})
 			w.must(err)
-			return at
+			return end.Add(-100)
 		}
 		if got := active(); got != start+50 {
 			t.Errorf("after an orderly end it was active until %+d", got.Sub(start))
@@ -156,8 +162,8 @@ func spend(w *world, m lifecycle.Minted) error {
 func TestAFlusherThatCannotTakeOverIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
 		for op, id := range map[string]string{"get": "aa00000000000001", "put": "aa00000000000002"} {
+			w := newWorld(t)
 			f := NewFlusher(w.kept, w.uses, w.meter)
 			w.disk.Intercept(memory.Before(fails(op, "usage/mark")))
 			if err := f.Start(t.Context()); err == nil {
@@ -211,7 +217,7 @@ func TestTroubleWithAFlushIsLoggedAndTriedAgain(t *testing.T) {
 		if w.lastUse(id) != 100 {
 			t.Error("a failed flush wrote")
 		}
-		if gaps, err := w.Store.TakeOverUsage(t.Context(), 300, 10); err != nil || len(gaps) != 1 {
+		if gaps, err := store.New(w.disk).UsageGaps(t.Context(), 300); err != nil || len(gaps) != 1 {
 			t.Errorf("after a last flush that failed the mark tells %v, %v", gaps, err)
 		}
 	})
@@ -249,13 +255,11 @@ func TestAKeyThatWasUsedBeforeACrashLivesOn(t *testing.T) {
 			f.worker.stop() // a crash: no last flush
 			w.disk.Intercept(nil)
 			w.clock.Move(tc.down)
-			w.Store = store.New(w.disk)
-			w.kept.Store = w.Store
 			f = w.flusher()
 			defer f.Stop()
-			active, err := w.uses.ActiveUntil(t.Context(), m.Key.ID, m.Key.CreatedAt, 25*hour)
-			if lives := w.clock.Now() < active.Add(25*hour); err != nil || lives != tc.lives {
-				t.Errorf("%s: it was active until %+d, %v", name, active.Sub(start), err)
+			end, _, err := w.idle.Of(t.Context(), &m.Key, &record.Role{IdleTimeout: 25 * hour})
+			if lives := w.clock.Now() < end; err != nil || lives != tc.lives {
+				t.Errorf("%s: it ends at %+d, %v", name, end.Sub(start), err)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -16,10 +17,19 @@ import (
 func idling(t *testing.T) (*world, *IdleEnds) {
 	w := newWorld(t)
 	w.role("web", func(r *record.Role) { r.IdleTimeout = hour })
-	w.uses.Recover(nil)
-	ends := NewIdleEnds(w.kept, w.uses)
-	w.verify.Observer = verify.Observers{NewFlusher(w.kept, w.uses, w.meter), ends}
+	ends := NewIdleEnds(w.kept)
+	w.must(ends.Start(t.Context()))
 	return w, ends
+}
+
+// told has somebody told that keys are idle.
+func (w *world) told(keys ...lifecycle.Minted) {
+	w.Helper()
+	for _, m := range keys {
+		if got := w.code(m); got != verify.Expired {
+			w.Errorf("it is %s", got)
+		}
+	}
 }
 
 func TestAnIdleEndIsForGood(t *testing.T) {
@@ -52,31 +62,33 @@ func TestAnIdleEndIsForGood(t *testing.T) {
 
 func TestAnIdleEndIsNotWrittenWhereItMustNot(t *testing.T) {
 	t.Parallel()
-	for name, do := range map[string]func(w *world, m lifecycle.Minted, ends *IdleEnds){
-		"on a standby":                        func(w *world, _ lifecycle.Minted, _ *IdleEnds) { w.writable = false },
-		"after a use that was decided before": func(w *world, m lifecycle.Minted, _ *IdleEnds) { w.uses.Touch(m.Key.ID, 1, start+1) },
-		"of a key that is gone": func(w *world, m lifecycle.Minted, _ *IdleEnds) {
+	for name, do := range map[string]func(w *world, m lifecycle.Minted){
+		"on a standby":                        func(w *world, _ lifecycle.Minted) { w.writable = false },
+		"after a use that was decided before": func(w *world, m lifecycle.Minted) { w.uses.Touch(m.Key.ID, 1, start+1) },
+		"of a key that is gone": func(w *world, m lifecycle.Minted) {
 			w.must(w.Delete(w.Context(), lifecycle.Target{ID: m.Key.ID}))
 		},
-		"that comes after its expiry": func(w *world, m lifecycle.Minted, _ *IdleEnds) {},
+		"by a clock in doubt": func(w *world, _ lifecycle.Minted) { w.clock.Certain = func(record.Seconds) bool { return false } },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w, ends := idling(t)
 			m := w.issue()
-			do(w, m, ends)
+			w.clock.Move(hour)
+			l, err := w.Resolve(t.Context(), m.Key)
+			w.must(err)
+			do(w, m)
 			writes := w.disk.Writes()
-			at := start.Add(hour)
-			if strings.Contains(name, "expiry") {
-				at = start.Add(11 * hour)
-			}
-			ends.Note(m.Key.ID, at, start)
-			synctest.Wait()
+			w.Witness(&l)
+			time.Sleep(time.Minute)
+			ends.Stop()
 			if got := w.disk.Writes() - writes; got != 0 {
 				t.Errorf("%s it wrote %d times", name, got)
 			}
-			ends.Stop()
 			if log := w.log.String(); strings.Contains(log, "not written down") {
 				t.Errorf("%s the log says %s", name, log)
+			}
+			if waits := len(w.idle.Waiting()) > 0; waits != (strings.Contains(name, "standby") || strings.Contains(name, "doubt")) {
+				t.Errorf("%s it waits: %v", name, waits)
 			}
 		})
 	}
@@ -90,52 +102,46 @@ func TestWhatWaitsIsWrittenAtAnOrderlyEnd(t *testing.T) {
 		for range 20 {
 			all = append(all, w.issue())
 		}
-		for _, m := range all {
-			ends.Note(m.Key.ID, start.Add(hour), start)
-		}
+		w.clock.Move(hour)
+		w.disk.Intercept(memory.Before(fails("put", "key/")))
+		w.told(all...)
+		synctest.Wait()
+		w.disk.Intercept(nil)
 		ends.Stop()
 		for _, m := range all {
 			if got := w.key(m.Key.ID).Versions[0].ExpiresAt; got != start.Add(hour) {
 				t.Errorf("one expires at %+d", got.Sub(start))
 			}
 		}
-		ends.Note(all[0].Key.ID, start, start) // too late, and harmless
+		w.must(ends.Start(t.Context())) // too late, and harmless
 	})
 }
 
-func TestTroubleWithAnIdleEndIsLogged(t *testing.T) {
+func TestTroubleWithAnIdleEndIsLoggedAndItIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ends := idling(t)
+		defer ends.Stop()
 		m := w.issue()
+		w.clock.Move(hour)
 		w.disk.Intercept(memory.Before(fails("put", "key/")))
-		ends.Note(m.Key.ID, start.Add(hour), start)
+		w.told(m)
 		synctest.Wait()
-		ends.Stop()
 		if log := w.log.String(); !strings.Contains(log, "disk trouble") || !strings.Contains(log, m.Key.ID) {
 			t.Errorf("the log says %s", log)
+		}
+		w.disk.Intercept(nil)
+		time.Sleep(flushRetry)
+		synctest.Wait()
+		if end := w.key(m.Key.ID).Versions[0].ExpiresAt; end != start.Add(hour) {
+			t.Errorf("it expires at %+d", end.Sub(start))
 		}
 	})
 }
 
-func TestMoreIdleEndsThanCanWaitBlockNobody(t *testing.T) {
-	t.Parallel()
-	w, ends := idling(t)
-	m, stuck := w.issue(), make(chan struct{})
-	w.disk.Intercept(memory.Before(func(op, path string) error {
-		if op == "put" && strings.HasPrefix(path, "key/") {
-			<-stuck
-		}
-		return nil
-	}))
-	for range 3 * idleQueue {
-		ends.Note(m.Key.ID, start.Add(hour), start)
-	}
-	close(stuck)
-	ends.Stop()
-}
-
-func TestAKeyThatNobodyUsedIsToldUntilItIsNoted(t *testing.T) {
+// What is written down stays over for this process, whatever its clock says then, and
+// is written once.
+func TestAWrittenIdleEndIsKeptInMindByItsRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ends := idling(t)
@@ -144,56 +150,34 @@ func TestAKeyThatNobodyUsedIsToldUntilItIsNoted(t *testing.T) {
 		w.uses.Touch(m.Key.ID, 1, start+9)
 		w.clock.Move(hour + 9)
 		writes := w.disk.Writes()
-		for range 2 {
-			if got := w.code(m); got != verify.Expired {
-				t.Errorf("it is %s", got)
-			}
-			synctest.Wait()
-		}
+		w.told(m, m)
+		time.Sleep(time.Minute)
+		w.told(m)
 		if got, end := w.disk.Writes()-writes, w.key(m.Key.ID).Versions[0].ExpiresAt; got != 1 || end != start.Add(hour+9) {
 			t.Errorf("%d writes, it expires at %+d", got, end.Sub(start))
 		}
+		if waiting := w.idle.Waiting(); len(waiting) != 0 {
+			t.Errorf("it still waits: %v", waiting)
+		}
+		w.clock.Move(-hour)
+		w.told(m)
 	})
-	for name, do := range map[string]func(w *world, m lifecycle.Minted){
-		"revoked by itself":       func(w *world, m lifecycle.Minted) { w.revokeNow(m) },
-		"expired by itself":       func(w *world, _ lifecycle.Minted) { w.clock.Move(9 * hour) },
-		"used a second too early": func(w *world, m lifecycle.Minted) { w.uses.Touch(m.Key.ID, 1, start+1) },
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			w, ends := idling(t)
-			m := w.issue()
-			w.clock.Move(hour)
-			do(w, m)
-			writes := w.disk.Writes()
-			w.code(m)
-			synctest.Wait()
-			ends.Stop()
-			if got := w.disk.Writes() - writes; got != 0 || w.ends.Of(&m.Key).Idle {
-				t.Errorf("%s: it is noted, with %d writes", name, got)
-			}
-		})
-	}
 }
 
-func TestAnIdleEndThatWasNotWrittenIsOfferedAgain(t *testing.T) {
+func TestOneIdleEndThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ends := idling(t)
 		defer ends.Stop()
-		m := w.issue()
+		first, second, third := w.issue(), w.issue(), w.issue()
 		w.clock.Move(hour)
-		w.disk.Intercept(memory.Before(fails("put", "key/")))
-		if got := w.code(m); got != verify.Expired {
-			t.Errorf("it is %s", got)
-		}
+		w.disk.Intercept(memory.Before(fails("put", "key/"+second.Key.ID[:2]+"/"+second.Key.ID)))
+		w.told(first, second, third)
 		synctest.Wait()
-		w.disk.Intercept(nil)
-		if got := w.code(m); got != verify.Expired {
-			t.Errorf("it is %s", got)
-		}
-		synctest.Wait()
-		if end := w.key(m.Key.ID).Versions[0].ExpiresAt; end != start.Add(hour) {
-			t.Errorf("it expires at %+d", end.Sub(start))
+		for m, want := range map[string]record.Time{first.Key.ID: start.Add(hour), second.Key.ID: start.Add(10 * hour), third.Key.ID: start.Add(hour)} {
+			if got := w.key(m).Versions[0].ExpiresAt; got != want {
+				t.Errorf("one expires at %+d", got.Sub(start))
+			}
 		}
 	})
 }

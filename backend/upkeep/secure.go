@@ -53,7 +53,7 @@ func (f *Flusher) resume(ctx context.Context) (wait time.Duration) {
 	if wait := time.Until(f.until); wait > 0 {
 		return wait
 	}
-	if err := f.mount.Store.ResumeUsage(ctx, f.gaps); err != nil {
+	if err := f.mount.Store.ResumeUsage(ctx); err != nil {
 		f.mount.Logger.Error("last uses are still written one by one", "error", err)
 		return flushRetry
 	}

@@ -155,10 +155,9 @@ func (s *sweep) note(k *record.Key, standing record.Standing, now record.Time) e
 		err = record.ErrUnchanged
 	case standing.Role == nil:
 		err = k.Revoke(RoleGone, now)
-	case k.Idle(standing, now):
-		err = k.Expire(k.IdleEnd(standing))
-	case standing.Seen.Idle, standing.Seen.Expired:
-		// Refused before the role's timeout was raised, or the clock set back.
+	case standing.Idle(now):
+		err = k.Expire(standing.IdleEnd)
+	case standing.Seen.Expired: // before the clock was set back
 		err = k.Expire(now)
 	case k.Parent != "" && standing.AncestorsEnded:
 		k.OrphanedAt = now

@@ -81,27 +81,28 @@ func TestTidyWritesDownThatAKeyIsAnOrphan(t *testing.T) {
 func TestTidyWritesDownWhatNobodyUsed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.uses.Recover(nil)
 	w.retention(hour)
 	idle, marked, used := w.issue(), w.issue(), w.issue()
 	w.role("web", func(r *record.Role) { r.IdleTimeout = 2 * hour })
 	w.clock.Move(hour)
 	w.uses.Touch(used.Key.ID, 1, w.clock.Now())
-	w.ends.NoteIdle(marked.Key.ID, 0) // under a shorter timeout than today's
+	w.role("web", func(r *record.Role) { r.IdleTimeout = hour / 2 })
+	w.told(marked) // under a shorter timeout than today's
+	w.role("web", func(r *record.Role) { r.IdleTimeout = 2 * hour })
 	w.clock.Move(hour)
 	w.tidied(NewTidier(w.kept))
-	for m, want := range map[string]record.Time{idle.Key.ID: start.Add(2 * hour), marked.Key.ID: start.Add(2 * hour), used.Key.ID: start.Add(10 * hour)} {
+	for m, want := range map[string]record.Time{idle.Key.ID: start.Add(2 * hour), marked.Key.ID: start.Add(hour / 2), used.Key.ID: start.Add(10 * hour)} {
 		if got := w.key(m).Versions[0].ExpiresAt; got != want {
 			t.Errorf("one expires at %+d, want %+d", got.Sub(start), want.Sub(start))
 		}
 	}
 	w.clock.Move(hour - 1)
-	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 0 {
-		t.Errorf("within the retention it is %+v", s)
+	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 1 {
+		t.Errorf("within the retention of one, and after that of the other, it is %+v", s)
 	}
 	w.uses.Touch(used.Key.ID, 1, w.clock.Now())
 	w.clock.Move(1)
-	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 2 {
+	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 1 {
 		t.Errorf("after it, it is %+v", s)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"vault-plugin-secrets-apikeys/backend/ends"
+	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
@@ -47,6 +48,7 @@ type world struct {
 	proofs *proof.Cache
 	uses   *usage.Tracker
 	ends   *ends.Seen
+	idle   *idle.Ends
 	meter  *limit.Meter
 	log    *bytes.Buffer
 	verify *verify.Verifier
@@ -72,10 +74,11 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, writable: true, disk: memory.New(), clock: ticks.New(start), proofs: proof.New(1000), log: &bytes.Buffer{}, caps: record.Caps{Default: 20 * hour, Max: 100 * hour}}
 	records := store.New(w.disk)
 	w.ends = ends.New(w.clock)
-	w.uses, w.meter = usage.New(records, 1000, func() bool { return true }, start), limit.NewMeter(records)
+	w.uses, w.meter = usage.New(records, 1000, func() bool { return true }), limit.NewMeter(records)
+	w.idle = idle.New(w.uses, records, func() bool { return true }, w.clock)
 	w.Engine = &lifecycle.Engine{
 		Store:    records,
-		Resolver: lineage.Resolver{Reader: records, Uses: w.uses, Ends: w.ends, Clock: w.clock},
+		Resolver: lineage.Resolver{Reader: records, Idle: w.idle, Ends: w.ends, Clock: w.clock},
 		Hasher:   keyhash.NewHasher(2),
 		Clock:    w.clock,
 		Random:   w,
@@ -83,7 +86,6 @@ func newWorld(t *testing.T) *world {
 		Caps:     func() record.Caps { return w.caps },
 		Gone: func(id string) {
 			w.uses.Forget(id)
-			w.ends.Forget(id)
 			w.meter.Forget(id)
 		},
 		Notify: func(_ context.Context, what lifecycle.Event, id string) {
@@ -97,15 +99,11 @@ func newWorld(t *testing.T) *world {
 		Writable: func() bool { return w.writable },
 		Redated:  func() { w.uses.Refresh() },
 	}
-	standby := *w.kept
-	standby.Writable = func() bool { return false }
-	idle := NewIdleEnds(&standby, w.uses)
-	t.Cleanup(idle.Stop)
 	prover := &verify.Prover{Reader: records, Matcher: w.Hasher, Proofs: w.proofs}
 	w.Prover, w.Revoker = prover, prover
 	w.verify = &verify.Verifier{
 		Prover: prover, Resolver: w.Resolver, Limiter: w.meter,
-		Observer: verify.Observers{NewFlusher(w.kept, w.uses, w.meter), idle},
+		Observer: verify.Observers{NewFlusher(w.kept, w.uses, w.meter)},
 	}
 	w.setCost(8, 1)
 	w.must(w.Store.EnsureTagKey(t.Context(), rand.Reader))

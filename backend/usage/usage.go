@@ -2,15 +2,13 @@
 //
 // A verification only touches memory. What was touched is flushed to storage
 // from time to time, many keys in one entry; it never touches a key's record. A
-// crash loses what came since the last flush, so a key that was not idle then counts
-// as used until the next process began: none is taken for idle too early.
+// crash loses what came since the last flush: see package idle.
 package usage
 
 import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"vault-plugin-secrets-apikeys/backend/cache"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -38,9 +36,6 @@ type Tracker struct {
 	parts    [partCount]part
 
 	flushing sync.Mutex
-
-	gaps atomic.Pointer[record.UsageGaps]
-	born record.Time
 }
 
 type part struct {
@@ -50,27 +45,17 @@ type part struct {
 
 // New makes a tracker that remembers about size keys beyond those touched since
 // the last flush. writable tells whether this node's touches can reach storage.
-//
-// Until Recover tells otherwise, anything may have been lost before now.
-func New(storage Storage, size int, writable func() bool, now record.Time) *Tracker {
+func New(storage Storage, size int, writable func() bool) *Tracker {
 	t := &Tracker{
 		storage:  storage,
 		writable: writable,
 		known:    cache.New[string, record.Uses](size),
-		born:     now,
 	}
-	t.Recover(record.UsageGaps{{From: now.Add(-record.MaxFlushInterval), Before: now}})
 	for i := range t.parts {
 		t.parts[i].touched = make(map[string]record.Uses)
 	}
 	return t
 }
-
-// Born is when this tracker began to touch.
-func (t *Tracker) Born() record.Time { return t.born }
-
-// Recover tells what the processes before may have lost.
-func (t *Tracker) Recover(gaps record.UsageGaps) { t.gaps.Store(&gaps) }
 
 // Configure changes how many keys are remembered.
 func (t *Tracker) Configure(c record.Config) { t.known.Resize(c.VerifyCacheSize) }
@@ -78,7 +63,7 @@ func (t *Tracker) Configure(c record.Config) { t.known.Resize(c.VerifyCacheSize)
 // Touch notes a use of a version.
 func (t *Tracker) Touch(id string, version int, now record.Time) {
 	if !t.writable() {
-		return // it could never be written down, and ActiveUntil is not asked here
+		return // it could never be written down, and nobody asks here: see idle.Ends
 	}
 	p := t.part(id)
 	p.mu.Lock()
@@ -103,20 +88,6 @@ func (t *Tracker) Uses(ctx context.Context, id string) (record.Uses, error) {
 		t.known.Fill(id, uses, ticket)
 	}
 	return uses.Merge(fresh), nil
-}
-
-// ActiveUntil is the latest moment at which a key may have been used, or was
-// created: what an idle timeout of this length counts from. A node that may not
-// write sees its own uses only, so it has no say: ErrElsewhere.
-func (t *Tracker) ActiveUntil(ctx context.Context, id string, created record.Time, timeout record.Seconds) (record.Time, error) {
-	if !t.writable() {
-		return 0, record.ErrElsewhere
-	}
-	uses, err := t.Uses(ctx, id)
-	if err != nil {
-		return 0, err
-	}
-	return t.gaps.Load().Credit(max(created, uses.Latest()), timeout), nil
 }
 
 // Refresh drops what is remembered beside the touches, because another node

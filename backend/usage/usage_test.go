@@ -72,8 +72,7 @@ func yes() bool { return true }
 
 // tracker is one on a node that may write, of which nothing was lost.
 func tracker(d *disk) *usage.Tracker {
-	tr := usage.New(d, 1000, yes, born)
-	tr.Recover(nil)
+	tr := usage.New(d, 1000, yes)
 	return tr
 }
 
@@ -162,62 +161,14 @@ func TestAUseOnItsWayToStorageIsKnown(t *testing.T) {
 	}
 }
 
-func TestUntilWhenAKeyWasActive(t *testing.T) {
-	t.Parallel()
-	const timeout = record.Seconds(200)
-	crash := record.UsageGaps{{From: born - 30, Before: born}}
-	for name, tc := range map[string]struct {
-		gaps    record.UsageGaps
-		stored  record.Time
-		touched record.Time
-		created record.Time
-		want    record.Time
-	}{
-		"since its creation when it was never used": {created: 400, want: 400},
-		"since its last use":                        {stored: 900, created: 400, want: 900},
-		"since a use of this process":               {stored: 900, touched: 1100, created: 400, want: 1100},
-		"after a crash, up to it":                   {gaps: crash, stored: 900, created: 400, want: born},
-		"after a crash, a new key up to it":         {gaps: crash, created: 980, want: born},
-		"after a crash, not if it was idle before":  {gaps: crash, stored: 700, created: 400, want: 700},
-		"after a crash, by a use of this process":   {gaps: crash, stored: 900, touched: 1100, created: 400, want: 1100},
-	} {
-		d := newDisk()
-		if tc.stored != 0 {
-			d.stored["a"] = record.Uses{{Version: 1, At: tc.stored}}
-		}
-		tr := usage.New(d, 1000, yes, born)
-		tr.Recover(tc.gaps)
-		if tc.touched != 0 {
-			tr.Touch("a", 1, tc.touched)
-		}
-		if got, err := tr.ActiveUntil(t.Context(), "a", tc.created, timeout); err != nil || got != tc.want {
-			t.Errorf("%s: %d, %v, want %d", name, got, err, tc.want)
-		}
-	}
-}
-
-func TestBeforeItRecoveredAnythingMayHaveBeenLost(t *testing.T) {
-	t.Parallel()
-	tr := usage.New(newDisk(), 1000, yes, 10000)
-	if got, err := tr.ActiveUntil(t.Context(), "a", 10000-3600-60, 60); err != nil || got != 10000 {
-		t.Errorf("it is %d, %v", got, err)
-	}
-	if tr.Born() != 10000 {
-		t.Errorf("born at %d", tr.Born())
-	}
-}
-
-func TestANodeThatMayNotWriteHasNoSay(t *testing.T) {
+func TestANodeThatMayNotWriteKeepsNoUses(t *testing.T) {
 	t.Parallel()
 	d := newDisk()
 	d.stored["a"] = record.Uses{{Version: 1, At: 900}}
-	tr := usage.New(d, 1000, func() bool { return false }, born)
+	tr := usage.New(d, 1000, func() bool { return false })
 	tr.Touch("a", 1, 1500)
 	if got := uses(t, tr, "a"); got.Of(1) != 900 {
 		t.Errorf("it knows %v", got)
-	}
-	if _, err := tr.ActiveUntil(t.Context(), "a", 400, 100); !errors.Is(err, record.ErrElsewhere) {
-		t.Errorf("it answered %v", err)
 	}
 	if err := tr.Flush(t.Context(), 0); err != nil || d.merges != 0 {
 		t.Errorf("it wrote %d times, %v", d.merges, err)
@@ -248,9 +199,6 @@ func TestTroubleWithReadingIsAnError(t *testing.T) {
 	tr.Touch("a", 1, 1500)
 	if _, err := tr.Uses(t.Context(), "a"); !errors.Is(err, errDisk) {
 		t.Errorf("uses answer %v", err)
-	}
-	if _, err := tr.ActiveUntil(t.Context(), "a", 1, 1); !errors.Is(err, errDisk) {
-		t.Errorf("activity answers %v", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/ends"
+	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/lineage"
@@ -42,9 +43,9 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	c := &counting{Storage: memory.New(), hasher: keyhash.NewHasher(2)}
 	s := store.New(c)
 	ticks := clock.New(func(clock.Change) {})
-	uses := usage.New(s, 1000, func() bool { return true }, ticks.Now())
+	uses := usage.New(s, 1000, func() bool { return true })
 	proofs, meter := proof.New(1000), limit.NewMeter(s)
-	resolver := lineage.Resolver{Reader: s, Uses: uses, Ends: ends.New(ticks), Clock: ticks}
+	resolver := lineage.Resolver{Reader: s, Idle: idle.New(uses, s, func() bool { return true }, ticks), Ends: ends.New(ticks), Clock: ticks}
 	kept := &upkeep.Mount{Store: s, Resolver: resolver, Clock: ticks}
 	rehasher := upkeep.NewRehasher(kept, c.hasher, rand.Reader, proofs)
 	rehasher.Configure(record.DefaultConfig())
@@ -52,7 +53,7 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 		Prover:   &verify.Prover{Reader: s, Matcher: c, Proofs: proofs},
 		Resolver: resolver,
 		Limiter:  meter,
-		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter), upkeep.NewIdleEnds(kept, uses), rehasher},
+		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter), rehasher},
 	}
 	_, err := s.UpdateRole(ctx, "web", func(record.Role, bool) (record.Role, error) {
 		return record.Role{UID: "u1", AllowedScopes: []string{"read:*", "write"}}, nil

@@ -12,6 +12,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/ends"
+	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/lineage"
@@ -53,6 +54,8 @@ type mount struct {
 	owners    map[string]record.Owner
 	lastUsed  map[string]record.Time // what an idle timeout counts from
 	ends      *ends.Seen
+	idle      *idle.Ends
+	standby   bool
 	used      []string
 	told      []verify.Observation
 	verdict   limit.Verdict
@@ -77,7 +80,7 @@ func newMount(t testing.TB) *mount {
 		verdict: limit.Verdict{Outcome: limit.Allowed},
 		roles:   map[string]*record.Role{"web": {UID: "u1", AllowedScopes: []string{"read:*", "write"}}},
 	}
-	m.ends = ends.New(m)
+	m.ends, m.idle = ends.New(m), idle.New(m, m, func() bool { return !m.standby }, m)
 	m.old, m.newest = m.generate(t, 1), m.generate(t, 2)
 	m.matching = map[string]string{oldHash: m.old.HashInput(), newHash: m.newest.HashInput()}
 	m.keys = map[string]record.Key{keyID: {
@@ -136,8 +139,18 @@ func (m *mount) Owner(_ context.Context, name string) (record.Owner, bool, error
 	return o, found, m.read("owner")
 }
 
-func (m *mount) ActiveUntil(_ context.Context, id string, created record.Time, _ record.Seconds) (record.Time, error) {
-	return max(created, m.lastUsed[id]), m.read("uses")
+func (m *mount) Uses(_ context.Context, id string) (record.Uses, error) {
+	return record.Uses{{At: m.lastUsed[id]}}, m.read("uses")
+}
+
+func (*mount) UsageGaps(context.Context, record.Time) (idle.Gaps, error) { return nil, nil }
+
+// markIdle has somebody told that a key is idle, under a timeout that is longer now.
+func (m *mount) markIdle(id string) {
+	k := m.keys[id]
+	s := record.Alone(&k)
+	s.Role.IdleTimeout, s.IdleEnd = 1, m.now
+	m.idle.Note(&k, s, m.now)
 }
 
 func (m *mount) Elapsed() time.Duration { return m.now.Std().Sub(time.Time{}) }
@@ -173,7 +186,7 @@ func (m *mount) Now() record.Time { return m.now }
 func (m *mount) verifier() *verify.Verifier {
 	return &verify.Verifier{
 		Prover:   &verify.Prover{Reader: m, Matcher: m, Proofs: m},
-		Resolver: lineage.Resolver{Reader: m, Uses: m, Ends: m.ends, Clock: m},
+		Resolver: lineage.Resolver{Reader: m, Idle: m.idle, Ends: m.ends, Clock: m},
 		Limiter:  m,
 		Observer: verify.Observers{m},
 	}
@@ -221,11 +234,4 @@ type slowLimits struct {
 func (s slowLimits) Take(ctx context.Context, chain []limit.Line, cost int64, now record.Time) (limit.Verdict, error) {
 	s.during(s.mount)
 	return s.mount.Take(ctx, chain, cost, now)
-}
-
-// elsewhere is a node that may not write.
-type elsewhere struct{ *mount }
-
-func (elsewhere) ActiveUntil(context.Context, string, record.Time, record.Seconds) (record.Time, error) {
-	return 0, record.ErrElsewhere
 }

@@ -61,7 +61,7 @@ func TestAChildVerifiesAsLongAsAllAboveItDo(t *testing.T) {
 			m.lastUsed["parent"] = 2099
 			m.lastUsed[id] = 1600
 		}, verify.ParentEnded},
-		"marked as idle": {func(m *mount, id string) { m.ends.NoteIdle(id, 0) }, verify.ParentEnded},
+		"marked as idle": {func(m *mount, id string) { m.markIdle(id) }, verify.ParentEnded},
 		"rotated, unaffected": {func(m *mount, id string) {
 			m.edit(id, func(k *record.Key) { k.Supersede(record.Version{Number: 4, ExpiresAt: 9000}, 0, 2050) })
 		}, verify.Valid},
@@ -92,7 +92,7 @@ func TestTroublesOfItsOwnComeBeforeThoseOfAParent(t *testing.T) {
 		"its role stopped":    {func(m *mount) { m.roles["web"].Generation = 1 }, verify.Revoked},
 		"expired":             {func(m *mount) { m.change(func(k *record.Key) { k.Versions[0].ExpiresAt = 2100 }) }, verify.Expired},
 		"idle":                {func(m *mount) { m.roles["web"].IdleTimeout = 1100 }, verify.Expired},
-		"marked as idle":      {func(m *mount) { m.ends.NoteIdle(keyID, 0) }, verify.Expired},
+		"marked as idle":      {func(m *mount) { m.markIdle(keyID) }, verify.Expired},
 		"disabled":            {func(m *mount) { m.change(func(k *record.Key) { k.Disabled = true }) }, verify.Disabled},
 		"of a disabled role":  {func(m *mount) { m.roles["web"].Disabled = true }, verify.Disabled},
 		"outside its network": {func(m *mount) { m.change(func(k *record.Key) { k.BoundCIDRs = networks("10.9.0.0/16") }) }, verify.ParentEnded},

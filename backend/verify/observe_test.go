@@ -91,7 +91,7 @@ func TestALaterRefusalIsToldWithWhatItWasRefusedBy(t *testing.T) {
 	if err != nil || d.Code != verify.Expired || len(m.told) != 1 {
 		t.Fatalf("it is %s, told %d times, %v", d.Code, len(m.told), err)
 	}
-	if o := m.told[0]; o.At != 2500 || !o.Lineage.Key.Idle(o.Lineage.Standing, o.At) {
+	if o := m.told[0]; o.At != 2500 || !o.Lineage.Standing.Idle(o.At) {
 		t.Errorf("told was %s at %s", o.Decision.Code, o.At)
 	}
 }

@@ -113,7 +113,7 @@ func (v *Verifier) judge(l *lineage.Lineage, version record.Version, r Request, 
 		RotationDue: due != 0 && now >= due,
 	}
 	if state := l.Key.StateOf(&version, l.Standing, now); state != record.Active {
-		v.Resolver.Witness(l, now)
+		v.Resolver.Witness(l)
 		return Code(state), d
 	}
 	if !l.Admits(r.ClientIP) {
@@ -148,7 +148,7 @@ func (v *Verifier) lookAgain(ctx context.Context, o *Observation, number int) (C
 	if state == record.Active {
 		return Valid, nil
 	}
-	v.Resolver.Witness(&l, now)
+	v.Resolver.Witness(&l)
 	o.Lineage, o.At = l, now // by which it is refused
 	return Code(state), nil
 }
