@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"testing"
-	"testing/synctest"
 )
 
 // crowd fills a lane: one run more than this has no place in it.
@@ -37,8 +36,7 @@ func TestNoCrowdRefusesAKeyThatIsRevokedOrChanged(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprint(crowded, own), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					b := newStub(t, 2)
+				stubbed(t, 2, func(t *testing.T, b *stub) {
 					b.crowd(crowded)
 					b.crowd(mint) // as ever, when something is wrong
 					c := b.apart(map[lane]Lane{revocation: b.Revocations(), change: b.Changes()}[own], "key")
@@ -62,8 +60,7 @@ func TestNoCrowdRefusesAKeyThatIsRevokedOrChanged(t *testing.T) {
 
 func TestRevocationsComeFirstAndInOrder(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		b.mint("m0", 8)
 		b.mint("m1", 8)
 		b.check("c0", "")
@@ -80,8 +77,7 @@ func TestRevocationsComeFirstAndInOrder(t *testing.T) {
 // One that waits behind a thousand checks of the same key would be no lane apart.
 func TestARevocationJoinsNoCheckOfTheSameKey(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		b.mint("m0", 8)
 		b.check("other", "")
 		b.check("key", "key")
@@ -99,8 +95,7 @@ func TestARevocationJoinsNoCheckOfTheSameKey(t *testing.T) {
 
 func TestOneKeysRotationsLeaveRoomForOthers(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		places := change.queuePerSlot() / 4
 		rotate := func(id, text string) *call {
 			return b.start(func(ctx context.Context) (bool, error) {

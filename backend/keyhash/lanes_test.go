@@ -10,8 +10,7 @@ import (
 
 func TestMintAndCheckAlternate(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		b.check("first", "")
 		for i := range 4 {
 			b.check(fmt.Sprintf("c%d", i), "")
@@ -32,8 +31,7 @@ func TestMintAndCheckAlternate(t *testing.T) {
 
 func TestBackgroundWaitsForTheOthers(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		b.mint("m0", 8)
 		b.rehash("b0")
 		b.rehash("b1")
@@ -52,8 +50,7 @@ func TestBackgroundWaitsForTheOthers(t *testing.T) {
 
 func TestTheSamePresentationsShareOneRun(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		var right, wrong []*call
 		for range 50 {
 			right = append(right, b.check("right", "right"))
@@ -84,8 +81,7 @@ func TestTheSamePresentationsShareOneRun(t *testing.T) {
 
 func TestASharedRunStaysWhileOneWaits(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		b.mint("m0", 8)
 		first := b.check("k", "k")
 		time.Sleep(second)
@@ -129,8 +125,7 @@ func TestALaneIsBounded(t *testing.T) {
 
 func TestALaneServesInTheOrderOfArrival(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		names := []string{"a0", "a1", "a2", "b0", "c0", "b1"}
 		var calls []*call
 		for _, name := range names {

@@ -22,8 +22,7 @@ func TestNeverMoreRunsThanSlots(t *testing.T) {
 		{-1, 8, 1}, {0, 8, 1}, {1, 8, 1}, {2, 8, 1}, {3, 8, 2}, {8, 8, 7}, {8, 19456, 7},
 		{64, 19456, 13}, {64, 65536, 4}, {8, 131072, 2}, {8, 131073, 1}, {8, MaxMemoryKiB, 1}, {2, MaxMemoryKiB, 1},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newStub(t, c.cores)
+		stubbed(t, c.cores, func(t *testing.T, b *stub) {
 			for i := range 20 {
 				b.mint(fmt.Sprint(i), c.memoryKiB)
 			}
@@ -38,8 +37,7 @@ func TestNeverMoreRunsThanSlots(t *testing.T) {
 
 func TestARunWeighsItsOwnMemory(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 16)
+	stubbed(t, 16, func(t *testing.T, b *stub) {
 		b.mint("half", MaxMemoryKiB/2)
 		b.mint("quarter", MaxMemoryKiB/4)
 		b.mint("whole", MaxMemoryKiB)
@@ -59,8 +57,7 @@ func TestARunWeighsItsOwnMemory(t *testing.T) {
 
 func TestALargeRunThatGivesUpLetsTheSmallOnesStart(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 16)
+	stubbed(t, 16, func(t *testing.T, b *stub) {
 		b.mint("half", MaxMemoryKiB/2)
 		whole := b.mint("whole", MaxMemoryKiB)
 		b.mint("tiny", 8)
@@ -73,8 +70,7 @@ func TestALargeRunThatGivesUpLetsTheSmallOnesStart(t *testing.T) {
 
 func TestWaitingIsBounded(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		b.mint("m0", 8)
 		calls := map[time.Duration]*call{
 			2 * second: b.check("c0", ""), 10 * second: b.mint("m1", 8), 60 * second: b.rehash("b0"),
@@ -94,8 +90,7 @@ func TestWaitingIsBounded(t *testing.T) {
 
 func TestWhatHasBegunIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		c := b.check("k", "k")
 		time.Sleep(time.Minute)
 		b.finish(1)
@@ -107,8 +102,7 @@ func TestWhatHasBegunIsWaitedFor(t *testing.T) {
 
 func TestHangingUpLeavesTheQueueButKeepsTheSlot(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		begun, waiting, next := b.mint("m0", 8), b.mint("m1", 8), b.mint("m2", 8)
 		for _, c := range []*call{begun, waiting} {
 			c.cancel()
@@ -131,8 +125,7 @@ func TestHangingUpLeavesTheQueueButKeepsTheSlot(t *testing.T) {
 
 func TestAnEndedContextComputesNothing(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		ctx, cancel := context.WithTimeout(t.Context(), second)
 		defer cancel()
 		time.Sleep(2 * second)
@@ -145,8 +138,7 @@ func TestAnEndedContextComputesNothing(t *testing.T) {
 
 func TestAPanicIsAnErrorThatTellsNothing(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		c := b.check("panic", "panic")
 		if c.ok || c.err != errComputation {
 			t.Errorf("got %+v", c)
@@ -161,8 +153,7 @@ func TestAPanicIsAnErrorThatTellsNothing(t *testing.T) {
 
 func TestNoPrinterSeesWhatWaits(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newStub(t, 2)
+	stubbed(t, 2, func(t *testing.T, b *stub) {
 		b.check("s3cret", "s3cret")
 		b.check("s3cret2", "s3cret")
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {

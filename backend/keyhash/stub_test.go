@@ -46,6 +46,11 @@ func newStub(t *testing.T, cores int) *stub {
 	return b
 }
 
+// stubbed runs a test with a stub, in fake time.
+func stubbed(t *testing.T, cores int, test func(t *testing.T, b *stub)) {
+	synctest.Test(t, func(t *testing.T) { test(t, newStub(t, cores)) })
+}
+
 // finish ends n computations, one after the other.
 func (b *stub) finish(n int) {
 	b.t.Helper()
@@ -110,21 +115,15 @@ func (b *stub) rehash(text string) *call {
 }
 
 // check presents text as a key whose hash is that of right.
-func (b *stub) check(text, right string) *call {
-	h := decoded{params: small(8)}
-	copy(h.hash[:], fmt.Sprintf("%-32s", right))
-	return b.start(func(ctx context.Context) (bool, error) {
-		return b.Match(ctx, Stored(h.encode()), text)
-	})
-}
+func (b *stub) check(text, right string) *call { return b.match(b.Hasher.Match, text, right) }
 
 // apart presents text, which is right, in a lane apart.
-func (b *stub) apart(l Lane, text string) *call {
+func (b *stub) apart(l Lane, text string) *call { return b.match(l.Match, text, text) }
+
+func (b *stub) match(match func(context.Context, PHC, string) (bool, error), text, right string) *call {
 	h := decoded{params: small(8)}
-	copy(h.hash[:], fmt.Sprintf("%-32s", text))
-	return b.start(func(ctx context.Context) (bool, error) {
-		return l.Match(ctx, Stored(h.encode()), text)
-	})
+	copy(h.hash[:], fmt.Sprintf("%-32s", right))
+	return b.start(func(ctx context.Context) (bool, error) { return match(ctx, Stored(h.encode()), text) })
 }
 
 func (b *stub) wantIdle() {

@@ -139,7 +139,7 @@ func leaves(t *testing.T, w *world.World, m *mount.Mount, a mount.Answer) rerunO
 // another version of the role, and finds the version that nobody has.
 func TestARotationThatIsRunAgainKeepsTheGraceThatItGave(t *testing.T) {
 	for _, retention := range []any{"72h", 0} {
-		for name, path := range map[string]string{"the operator's door": "rotate/KEY_ID", "the owner's door": "owners/acme/keys/KEY_ID/rotate", "the holder's door": "rotate"} {
+		for name, path := range map[string]string{"the operator's path": "rotate/KEY_ID", "the owner's path": "owners/acme/keys/KEY_ID/rotate", "the holder's path": "rotate"} {
 			for _, grace := range []int{0, 600} {
 				t.Run(fmt.Sprint(name, " ", grace), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {

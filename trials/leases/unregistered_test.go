@@ -71,7 +71,7 @@ func TestALeaseThatWasNeverRegisteredWithdrawsItsVersion(t *testing.T) {
 	}
 }
 
-// rotateSomehow rotates by the holder's door where data has a key.
+// rotateSomehow rotates by the holder's path where data has a key.
 func rotateSomehow(m *mount.Mount, old mount.Answer, data map[string]any) mount.Answer {
 	m.T.Helper()
 	if _, holder := data["key"]; holder {

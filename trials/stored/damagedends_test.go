@@ -34,7 +34,7 @@ func damage(m *mount.Mount, prefix, value string) {
 func TestAnEndNeedsItsKeysRecordAndNothingElse(t *testing.T) {
 	for _, damaged := range []string{"role/web", "owner/acme", "usage/", "config", "roster/", "quota/", "owner-key/", "role-key/", "key/ROOT"} {
 		for _, value := range []string{"{", `{"v":2,"record":{}}`} {
-			for door, end := range map[string]func(m *mount.Mount, k mount.Answer) mount.Answer{
+			for way, end := range map[string]func(m *mount.Mount, k mount.Answer) mount.Answer{
 				"the operator's": func(m *mount.Mount, k mount.Answer) mount.Answer {
 					return m.Write("revoke/"+k.Str("key_id"), map[string]any{"reason": "leaked"})
 				},
@@ -49,10 +49,10 @@ func TestAnEndNeedsItsKeysRecordAndNothingElse(t *testing.T) {
 					return m.Do(logical.DeleteOperation, "keys/"+k.Str("key_id"), nil)
 				},
 			} {
-				t.Run(strings.ReplaceAll(damaged, "/", " ")+" "+map[bool]string{true: "damaged", false: "newer"}[value == "{"]+" at "+door, func(t *testing.T) {
+				t.Run(strings.ReplaceAll(damaged, "/", " ")+" "+map[bool]string{true: "damaged", false: "newer"}[value == "{"]+" at "+way, func(t *testing.T) {
 					m := mount.New(t)
 					m.Faulty = true
-					leased := door == "the lease's"
+					leased := way == "the lease's"
 					m.Must("roles/web", map[string]any{"generate_lease": leased, "idle_timeout": "10h", "max_keys_per_owner": 9, "max_delegation_depth": 1, "quota": 100})
 					root := m.Must("issue/web", map[string]any{"owner": "acme"})
 					k := root

@@ -73,7 +73,7 @@ func TestAllDenialsBeforeTheProofAreTheSame(t *testing.T) {
 		for _, path := range []string{"verify", "verify/web", "rotate", "revoke", "delegate"} {
 			want := raw(path, map[string]any{"key": "x"})
 			for why, text := range texts {
-				spaced := strings.TrimSpace(text) != text // a mistake at the holder's doors
+				spaced := strings.TrimSpace(text) != text // a mistake at the holder's paths
 				if got := raw(path, map[string]any{"key": text}); got != want && !(spaced && !strings.HasPrefix(path, "verify")) {
 					t.Errorf("%s of %s: %s, want %s", path, why, got, want)
 				}

@@ -11,14 +11,14 @@ import (
 	"vault-plugin-secrets-apikeys/trials/mount"
 )
 
-// What looks like the issuer's word must be it: a tenant at its owner's door and
+// What looks like the issuer's word must be it: a tenant at its owner's path and
 // the holder of a key may narrow, and add where nothing is said.
 
 type fields = map[string]any
 
-// ownersDoor is a mount with a key of acme whose limits, networks, scopes and
+// ownersPath is a mount with a key of acme whose limits, networks, scopes and
 // metadata the issuer chose.
-func ownersDoor(t *testing.T, mayWiden []string) (m *mount.Mount, door, text string) {
+func ownersPath(t *testing.T, mayWiden []string) (m *mount.Mount, path, text string) {
 	m = mount.New(t)
 	m.Must("roles/web", fields{
 		"generate_lease": false, "allowed_scopes": "*", "owner_may_widen": append([]string{}, mayWiden...),
@@ -59,39 +59,39 @@ func TestAnOwnersDoorNarrowsAndWidensOnlyWhatTheRoleLists(t *testing.T) {
 	for _, listed := range [][]string{nil, {"scopes"}, {"bound_cidrs"}, {"limits"}, {"metadata"}, {"scopes", "limits"}} {
 		for kind, changes := range widenings {
 			for _, change := range changes {
-				m, door, _ := ownersDoor(t, listed)
-				before := m.Read(door).Data
+				m, path, _ := ownersPath(t, listed)
+				before := m.Read(path).Data
 				want := http.StatusBadRequest
 				for _, l := range listed {
 					if l == kind {
 						want = http.StatusOK
 					}
 				}
-				if a := m.Write(door, change); a.Status != want {
+				if a := m.Write(path, change); a.Status != want {
 					t.Errorf("%v, where %v may be widened: %d %s, want %d", change, listed, a.Status, a.Text, want)
 				}
-				if after := m.Read(door).Data; want != http.StatusOK && !reflect.DeepEqual(after, before) {
+				if after := m.Read(path).Data; want != http.StatusOK && !reflect.DeepEqual(after, before) {
 					t.Errorf("%v was refused and done", change)
 				}
-				m.Must("keys/"+door[len("owners/acme/keys/"):], change) // the operator's door
+				m.Must("keys/"+path[len("owners/acme/keys/"):], change) // the operator's path
 			}
 		}
 	}
 	for _, change := range narrowings {
-		m, door, _ := ownersDoor(t, nil)
-		m.Must(door, change)
+		m, path, _ := ownersPath(t, nil)
+		m.Must(path, change)
 	}
 }
 
 func TestALimitThatWasNoneMayBeSetAtAnOwnersDoor(t *testing.T) {
 	m := mount.New(t)
 	m.Must("roles/web", fields{"generate_lease": false})
-	door := "owners/acme/keys/" + m.Must("issue/web", fields{"owner": "acme"}).Str("key_id")
-	m.Must(door, fields{"bound_cidrs": "10.0.0.0/8"})
-	m.Must(door, fields{"rate_limit": 5, "rate_limit_period": 3600})
-	m.Must(door, fields{"quota": 5, "quota_period": "30d"})
+	path := "owners/acme/keys/" + m.Must("issue/web", fields{"owner": "acme"}).Str("key_id")
+	m.Must(path, fields{"bound_cidrs": "10.0.0.0/8"})
+	m.Must(path, fields{"rate_limit": 5, "rate_limit_period": 3600})
+	m.Must(path, fields{"quota": 5, "quota_period": "30d"})
 	for _, change := range []fields{{"rate_limit_period": 60}, {"quota_period": "1d"}, {"bound_cidrs": []any{}}} {
-		if a := m.Write(door, change); a.Status != http.StatusBadRequest {
+		if a := m.Write(path, change); a.Status != http.StatusBadRequest {
 			t.Errorf("%v: %d", change, a.Status)
 		}
 	}
@@ -113,18 +113,18 @@ func TestWhatAnOwnerMayWidenIsOneOfFour(t *testing.T) {
 
 func TestAnOperatorsDisabledIsLiftedAtNoOtherDoor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, owner, text := ownersDoor(t, nil)
+		m, owner, text := ownersPath(t, nil)
 		operator := "keys/" + owner[len("owners/acme/keys/"):]
 		now := func() string { return time.Now().UTC().Format(time.RFC3339) }
-		step := func(door string, change fields, status int, disabled bool, at, reason string) {
+		step := func(by string, change fields, status int, disabled bool, at, reason string) {
 			t.Helper()
-			if a := m.Write(door, change); a.Status != status {
-				t.Fatalf("%v at %s: %d %s", change, door, a.Status, a.Text)
+			if a := m.Write(by, change); a.Status != status {
+				t.Fatalf("%v at %s: %d %s", change, by, a.Status, a.Text)
 			}
 			for _, path := range []string{operator, owner} {
 				got := m.Read(path).Data
 				if want := (fields{"disabled": disabled, "disabled_at": at, "disabled_reason": reason}); !reflect.DeepEqual(fields{"disabled": got["disabled"], "disabled_at": got["disabled_at"], "disabled_reason": got["disabled_reason"]}, want) {
-					t.Fatalf("%s after %v at %s reads %v %v %v", path, change, door, got["disabled"], got["disabled_at"], got["disabled_reason"])
+					t.Fatalf("%s after %v at %s reads %v %v %v", path, change, by, got["disabled"], got["disabled_at"], got["disabled_reason"])
 				}
 			}
 			want := "valid"
@@ -207,10 +207,10 @@ func TestAChildsMetadataReplacesNoneAboveIt(t *testing.T) {
 	if got := m.Read("keys/" + grand.Str("key_id")).Data["metadata"]; !reflect.DeepEqual(got, fields{"step": "1"}) {
 		t.Errorf("a read shows %v of its own", got)
 	}
-	// At no door is a pair above it replaced, and what is said above later goes before it.
-	for _, door := range []string{"keys/", "owners/acme/keys/"} {
-		if a := m.Write(door+child.Str("key_id"), fields{"metadata": fields{"plan": "gold"}}); a.Status != http.StatusBadRequest {
-			t.Errorf("%s: %d", door, a.Status)
+	// At no path is a pair above it replaced, and what is said above later goes before it.
+	for _, path := range []string{"keys/", "owners/acme/keys/"} {
+		if a := m.Write(path+child.Str("key_id"), fields{"metadata": fields{"plan": "gold"}}); a.Status != http.StatusBadRequest {
+			t.Errorf("%s: %d", path, a.Status)
 		}
 	}
 	m.Must("keys/"+root.Str("key_id"), fields{"metadata": fields{"plan": "gold", "job": "none"}})
