@@ -14,10 +14,11 @@ import (
 
 // authorizeFields come in a body, or in headers. A read has no body, and takes
 // only cost from its query.
-var authorizeFields = questionFields.pick("cost").with(fields{
+var authorizeFields = fields{
+	"cost":      questionFields["cost"],
 	"scopes":    {kind: list, help: "Scopes that the request needs, all of them, instead of the header X-Required-Scopes; [] or - for none. Not in a query.", noQuery: true},
 	"client_ip": {kind: word, help: "Address of the caller, as the gateway saw it, instead of the header X-Client-Ip. Not in a query.", noQuery: true},
-})
+}
 
 // authorizeKey may be empty: what verify calls a mistake is a refusal here, for
 // a gateway's client chooses what is in it.

@@ -20,7 +20,7 @@ type Delegate struct {
 }
 
 func (d Delegate) routes() []route {
-	takes := policyRows.fields().with(presentedKey).with(birthFields.pick("ttl"))
+	takes := policyRows.fields().with(presentedKey).with(fields{"ttl": birthFields["ttl"]})
 	return []route{{"delegate", "Mint a narrower child of the key that is presented.",
 		"The holder of a key makes a child of it: with its role, owner and prefix, and within its scopes, networks, limits and life. A child is never leased. When an ancestor ends, is narrowed or disabled, so are all below it, at once; a child's verifications count against its ancestors' limits as well.", nil, operations{
 			logical.UpdateOperation: {summary: "Delegate the key that is presented.", takes: takes, answers: delegateAnswer, handler: d.delegate, writes: true},

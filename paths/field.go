@@ -72,15 +72,6 @@ func (f fields) with(more fields) fields {
 	return union
 }
 
-// pick is the fields of these names.
-func (f fields) pick(names ...string) fields {
-	picked := make(fields, len(names))
-	for _, name := range names {
-		picked[name] = f[name]
-	}
-	return picked
-}
-
 // schema is the fields as Vault documents them. inQuery marks those of an
 // operation that has no body.
 func (f fields) schema(inQuery bool) map[string]*framework.FieldSchema {

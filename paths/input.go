@@ -52,13 +52,6 @@ func get[V any](in input, name string) V {
 	return v
 }
 
-// set writes the value that was sent, if any, to where it belongs.
-func set[V any](in input, name string, to *V) {
-	if v, ok := in[name].(V); ok {
-		*to = v
-	}
-}
-
 func (in input) word(name string) string { return get[string](in, name) }
 
 // required is a value that must have been sent.

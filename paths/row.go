@@ -81,7 +81,9 @@ func (rs rows[T]) add(data map[string]any, of *T) {
 func at[T, V any](name string, k kind, help string, place func(*T) *V) row[T] {
 	return row[T]{name, field{kind: k, help: help},
 		func(in input, to *T) error {
-			set(in, name, place(to))
+			if sent := optional[V](in, name); sent != nil {
+				*place(to) = *sent
+			}
 			return nil
 		},
 		func(of *T) any { return shown(*place(of)) },

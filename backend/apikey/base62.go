@@ -15,17 +15,18 @@ const (
 	maxTag = "LygHa16AHYF"
 )
 
-// isSymbol is a table because Parse asks it for every byte of a key.
-var isSymbol = func() (is [256]bool) {
+// places is where each symbol stands in the alphabet, counted from 1; 0 is of what
+// is no symbol. It is a table because Parse asks it for every byte of a key.
+var places = func() (of [256]uint8) {
 	for i := range len(alphabet) {
-		is[alphabet[i]] = true
+		of[alphabet[i]] = uint8(i + 1)
 	}
-	return is
+	return of
 }()
 
 func allSymbols(s string) bool {
 	for i := range len(s) {
-		if !isSymbol[s[i]] {
+		if places[s[i]] == 0 {
 			return false
 		}
 	}
@@ -45,16 +46,7 @@ func putNumber(dst []byte, n uint64) {
 // that the value fits.
 func number(s string) (n uint64) {
 	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c <= '9':
-			c -= '0'
-		case c <= 'Z':
-			c -= 'A' - 10
-		default:
-			c -= 'a' - 36
-		}
-		n = n*base + uint64(c)
+		n = n*base + uint64(places[s[i]]-1)
 	}
 	return n
 }

@@ -1,5 +1,7 @@
 package apikey
 
+import "vault-plugin-secrets-apikeys/backend/secret"
+
 // The lengths of a key's parts, in bytes.
 const (
 	IDLength      = 16
@@ -27,6 +29,13 @@ const (
 	idFromEnd   = bodyFromEnd + 1 + IDLength
 	minLength   = idFromEnd + 1 + 1
 )
+
+// Presented is a text that somebody presents as a key, whatever it is: it may be
+// one. It is revealed to find out what it is, and for nothing else.
+type Presented struct{ secret.Text }
+
+// Present takes a text as a key that is presented.
+func Present(text string) Presented { return Presented{secret.Keep("presented", text)} }
 
 // A Key is the text of one key and the public parts that were read from it.
 // It comes from [Generate] or [Parse]; the zero Key has no text. Setting the

@@ -4,7 +4,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
-	"strconv"
+	"fmt"
 	"strings"
 
 	"vault-plugin-secrets-apikeys/backend/secret"
@@ -112,14 +112,9 @@ func cutNumber(text, name string, end byte) (n uint32, rest string, ok bool) {
 }
 
 func (h decoded) encode() string {
-	b := make([]byte, 0, 128)
-	b = append(b, phcHead...)
-	b = strconv.AppendUint(append(b, "m="...), uint64(h.params.MemoryKiB), 10)
-	b = strconv.AppendUint(append(b, ",t="...), uint64(h.params.Iterations), 10)
-	b = strconv.AppendUint(append(b, ",p="...), uint64(h.params.Parallelism), 10)
-	b = phcBase64.AppendEncode(append(b, '$'), h.salt[:])
-	b = phcBase64.AppendEncode(append(b, '$'), h.hash[:])
-	return string(b)
+	p := h.params
+	return fmt.Sprintf(phcHead+"m=%d,t=%d,p=%d$%s$%s", p.MemoryKiB, p.Iterations, p.Parallelism,
+		phcBase64.EncodeToString(h.salt[:]), phcBase64.EncodeToString(h.hash[:]))
 }
 
 // NeedsRehash reports whether a hash was made with other costs than want and

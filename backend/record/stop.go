@@ -64,10 +64,8 @@ func (s *Stop) EndOf(generation uint64) *Halt {
 	if s.Generation <= generation {
 		return nil
 	}
-	for i := range s.Halts {
-		if s.Halts[i].Generation > generation {
-			return &s.Halts[i]
-		}
+	if i := slices.IndexFunc(s.Halts, func(h Halt) bool { return h.Generation > generation }); i >= 0 {
+		return &s.Halts[i]
 	}
 	return &Halt{Generation: s.Generation} // the halts are lost: when and why is not known
 }
@@ -86,3 +84,12 @@ func AfterLoss(now Time) Stop {
 
 // intact tells whether the halts lead up to the generation.
 func (s Stop) intact() bool { return s.Generation == 0 || s.Last().Generation == s.Generation }
+
+// Owner is whom keys are issued to. Its record exists from its first key, or its
+// first stop, on.
+type Owner struct {
+	Stop
+}
+
+// Intact tells whether o has the parts that every stored owner has.
+func (o Owner) Intact() bool { return o.Stop.intact() }

@@ -114,6 +114,17 @@ func (s *Store) deleteKey(ctx context.Context, id string, quiet bool, keep func(
 	return true, nil
 }
 
+// Quota is what was reserved of a key's quota.
+func (s *Store) Quota(ctx context.Context, id string) (record.Quota, bool, error) {
+	return read[record.Quota](ctx, s.storage, quotaPath(id))
+}
+
+// PutQuota writes what is reserved of a key's quota. Only package limit does,
+// under its own lock.
+func (s *Store) PutQuota(ctx context.Context, id string, q record.Quota) error {
+	return write(ctx, s.storage, quotaPath(id), q)
+}
+
 // EachKey calls visit with the ids of all keys after the given one, in byte
 // order, until visit answers false.
 func (s *Store) EachKey(ctx context.Context, after string, visit func(id string) (more bool, err error)) error {
@@ -125,6 +136,8 @@ func (s *Store) EachKey(ctx context.Context, after string, visit func(id string)
 func (s *Store) EachKeyOf(ctx context.Context, owner, after string, visit func(id string) (more bool, err error)) error {
 	return s.walk(ctx, ownerKeys+owner+"/", after, visit)
 }
+
+func quotaPath(id string) string { return shardPath(quotaFolder, id) }
 
 func keyPath(id string) string { return shardPath(keyFolder, id) }
 

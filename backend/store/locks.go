@@ -38,11 +38,10 @@ const (
 // time.
 func (l *locks) hold(name string, how hold) (release func()) {
 	l.mu.Lock()
-	if turn := l.enter(name, how); turn != nil {
-		l.mu.Unlock()
+	turn := l.enter(name, how)
+	l.mu.Unlock()
+	if turn != nil {
 		<-turn
-	} else {
-		l.mu.Unlock()
 	}
 	return func() { l.release(name) }
 }
@@ -67,19 +66,11 @@ func (l *locks) enter(name string, how hold) (turn chan struct{}) {
 	}
 	w := waiter{how, make(chan struct{})}
 	at := len(k.waiting)
-	if how == urgent {
-		at = k.urgents()
+	if first := slices.IndexFunc(k.waiting, func(w waiter) bool { return w.how != urgent }); how == urgent && first >= 0 {
+		at = first // who is urgent stands in front
 	}
 	k.waiting = slices.Insert(k.waiting, at, w)
 	return w.turn
-}
-
-// urgents is how many of those who wait are urgent. They stand in front.
-func (k *lock) urgents() int {
-	if n := slices.IndexFunc(k.waiting, func(w waiter) bool { return w.how != urgent }); n >= 0 {
-		return n
-	}
-	return len(k.waiting)
 }
 
 // release hands the lock on: to one, or to all in front who share it.
