@@ -150,7 +150,7 @@ func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*fr
 		paths.Rotate{Rotator: engine, Clock: m.clock},
 		paths.Revoke{Revoker: engine, Answers: answers},
 		paths.Delegate{Delegator: engine, Clock: m.clock},
-		paths.Lists{Keys: m.store, Lineages: engine, Clock: m.clock, Log: engine.Logger},
+		paths.Lists{Keys: m.store, Lineages: engine, Log: engine.Logger},
 		paths.Keys{Keeper: engine, Answers: answers},
 		paths.Roles{Store: m.store, Writer: engine, Config: m.store},
 		paths.Config{Store: m.store, Writer: engine},

@@ -166,7 +166,7 @@ func (a KeyAnswers) view(ctx context.Context, k record.Key) (view, error) {
 		return view{}, err
 	}
 	uses, err := a.Uses.Uses(ctx, k.ID)
-	return view{Key: k, standing: l.Standing, now: a.Clock.Now(), uses: uses}, err
+	return view{Key: k, standing: l.Standing, now: l.At, uses: uses}, err
 }
 
 // quota is what remains of the quota that applies to a key, if one does.

@@ -41,7 +41,6 @@ type KeyList interface {
 type Lists struct {
 	Keys     KeyList
 	Lineages Lineages
-	Clock    Clock
 	Log      hclog.Logger
 }
 
@@ -147,5 +146,5 @@ func (ls Lists) line(ctx context.Context, id string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lineRows.show(&view{Key: k, standing: l.Standing, now: ls.Clock.Now()}), nil
+	return lineRows.show(&view{Key: k, standing: l.Standing, now: l.At}), nil
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-apikeys/backend/clock"
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -128,5 +130,36 @@ func TestAPageEndsWhereTheWalkDoes(t *testing.T) {
 	}
 	if _, err := sv.lists.page(t.Context(), input{"limit": int64(2)}, each); err != nil || visited != 3 {
 		t.Errorf("for a page of two it visited %d, %v", visited, err)
+	}
+}
+
+// witnessed are keys whose idle end came right after somebody looked.
+type witnessed struct{ at record.Time }
+
+func (w witnessed) Lineage(_ context.Context, k record.Key) (lineage.Lineage, error) {
+	s := record.Alone(&k)
+	s.IdleEnd = w.at + 1
+	return lineage.Lineage{Key: k, Standing: s, At: w.at}, nil
+}
+
+func (witnessed) Uses(context.Context, string) (record.Uses, error) { return nil, nil }
+
+func TestNoEndIsShownThatIsNotNoted(t *testing.T) {
+	t.Parallel()
+	sv := newServices(t, systemView(time.Hour, time.Hour))
+	id := idOf("aa")
+	sv.plant(t, id)
+	past := witnessed{record.At(time.Now()) - 2}
+	line, err := Lists{sv.Store, past, nil}.line(t.Context(), id)
+	if err != nil || line["status"] != "active" {
+		t.Errorf("a list shows %v, %v", line, err)
+	}
+	k, _, err := sv.Store.Key(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := KeyAnswers{Lineages: past, Uses: past, Clock: clock.New(func(clock.Change) {})}.view(t.Context(), k)
+	if err != nil || v.full()["status"] != "active" {
+		t.Errorf("a read shows %v, %v", v.full()["status"], err)
 	}
 }

@@ -26,6 +26,9 @@ type Lineage struct {
 	Standing record.Standing
 	// Ancestors of a delegated key, its parent first, as far as they exist.
 	Ancestors []Lineage
+	// At is when it was witnessed. What is shown is what was so then: an end that came
+	// since is noted by nobody yet.
+	At record.Time
 }
 
 // State is that of the key now.
@@ -90,6 +93,7 @@ func (r *Resolver) Lineage(ctx context.Context, k record.Key) (Lineage, error) {
 // back.
 func (r *Resolver) Witness(l *Lineage) {
 	now := r.Clock.Now()
+	l.At = now
 	note := func(l *Lineage) {
 		r.Ends.Note(&l.Key, now)
 		r.Idle.Note(&l.Key, l.Standing, now)

@@ -24,6 +24,7 @@ func TestAKeyThatNobodyUsesExpiresForGood(t *testing.T) {
 	e := mounted(t)
 	e.idleRole(t, nil)
 	unused, used, refused := e.issue(t, nil), e.issue(t, nil), e.issue(t, fields{"bound_cidrs": []string{"10.0.0.1"}})
+	read := e.issue(t, nil)
 	created := time.Now()
 	for time.Since(created) < idleAfter+2*time.Second {
 		e.WantCode(t, "valid", used.Text)
@@ -39,11 +40,13 @@ func TestAKeyThatNobodyUsesExpiresForGood(t *testing.T) {
 	e.Refused(t, 409, "keys/"+unused.ID, fields{"name": "changed"})
 	e.Refused(t, 409, "delegate", fields{"key": unused.Text})
 	surface.WantFields(t, "a read", e.Read(t, "keys/"+unused.ID), fields{"status": "expired", "last_used_at": ""})
-	// Raising the timeout, or taking it away, revives nothing.
+	surface.WantFields(t, "a read", e.Read(t, "keys/"+read.ID), fields{"status": "expired"})
+	// Raising the timeout, or taking it away, revives nothing, whoever was told.
 	e.idleRole(t, fields{"idle_timeout": "1h"})
 	e.WantCode(t, "expired", unused.Text)
 	e.idleRole(t, fields{"idle_timeout": 0})
 	e.WantCode(t, "expired", unused.Text)
+	e.WantCode(t, "expired", read.Text)
 	e.WantCode(t, "expired", refused.Text)
 	e.WantCode(t, "valid", used.Text)
 	eventually(t, "wait for the end to be written down", func() error {
