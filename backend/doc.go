@@ -15,8 +15,8 @@
 // Below them are plain rules and values that know nothing of Vault: record
 // (what is stored, and the rules over it), limit and usage (what is counted), idle
 // (what ends unused), proof, cache and ends (what is remembered), clock, and at the
-// bottom apikey, keyhash, scope, network and secret. Imports go downwards only;
-// imports_test.go holds them to it.
+// bottom apikey, keyhash, scope, network, seal and secret. Imports go downwards
+// only; imports_test.go holds them to it.
 //
 // A whole mount is tried in ../trials, by what a trial proves; the plugin imports
 // nothing of it. The tests here are of what assembles a mount: hooks, guard, siblings.

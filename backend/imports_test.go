@@ -39,10 +39,12 @@ var ranks = map[string]int{
 	"backend/network":                  1,
 	"backend/scope":                    1,
 	"backend/secret":                   0,
+	"backend/seal":                     1,
 }
 
 // modules are what the plugin may be built from, besides the standard library.
 var modules = []string{
+	"filippo.io/age",
 	"github.com/hashicorp/vault/sdk",
 	"github.com/hashicorp/go-hclog",
 	"github.com/hashicorp/go-plugin",
