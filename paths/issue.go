@@ -21,6 +21,7 @@ var policyRows = rows[record.Change]{
 	sent("rate_limit_period", duration, "Period of rate_limit; the role's where it sets a rate_limit, else 1s.", func(c *record.Change) **record.Seconds { return &c.Limits.RateLimitPeriod }),
 	sent("quota", count, "Verifications in all, or per quota_period; 0 for the role's. Not above the role's.", func(c *record.Change) **int64 { return &c.Limits.Quota }),
 	sent("quota_period", duration, "Length of a quota window, 0 for the key's whole life; the role's where it sets a quota.", func(c *record.Change) **record.Seconds { return &c.Limits.QuotaPeriod }),
+	sent("recipients", list, "Up to 8 age recipients that the key is sealed to: it is then answered as sealed_key. A change is of what later rotations make, and is the operator's.", func(c *record.Change) **[]string { return &c.Recipients }),
 }
 
 // birthFields are what is set once, when a key is made.
@@ -88,6 +89,7 @@ func wanted(in input) (record.Request, error) {
 		BoundCIDRs: c.BoundCIDRs,
 		TTL:        get[record.Seconds](in, "ttl"),
 		Limits:     c.Limits,
+		Recipients: c.Recipients,
 	}, err
 }
 

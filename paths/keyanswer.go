@@ -44,6 +44,7 @@ var keyRows = rows[view]{
 	says("rate_limit_period", count, "Its period, in seconds.", func(v *view) any { return shown(v.RateLimitPeriod) }),
 	says("quota", count, "Quota of its own; 0 for the role's.", func(v *view) any { return v.Quota }),
 	says("quota_period", count, "Length of its windows, in seconds; 0 for the key's whole life.", func(v *view) any { return shown(v.QuotaPeriod) }),
+	says("recipients", list, "Age recipients that it is sealed to; none if it is answered in clear.", func(v *view) any { return shown(v.Newest().Recipients) }),
 	says("parent_key_id", text, "Key that it was delegated from.", func(v *view) any { return v.Parent }),
 	says("status", word, "What verify would answer now: active for valid, else the code.", func(v *view) any { return string(v.State(v.standing, v.now)) }),
 	says("created_at", word, "When the key was issued.", func(v *view) any { return shown(v.CreatedAt) }),

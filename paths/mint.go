@@ -7,9 +7,19 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// textRows are the key itself: the one place where a key's text becomes an answer.
+// textRows are the key itself, in clear or sealed: the one place where a key's text
+// becomes an answer.
 var textRows = rows[lifecycle.Minted]{
-	{name: "key", field: field{kind: word, help: "The key. It is shown once.", secret: true}, show: func(m *lifecycle.Minted) any { return m.Text.Reveal() }},
+	{name: "key", field: field{kind: word, help: "The key. It is shown once. Not answered where it has recipients.", secret: true, sometimes: true}, show: func(m *lifecycle.Minted) any { return ifAny(m.Text.Reveal()) }},
+	maySay("sealed_key", text, "With recipients: the key as an age file, ASCII-armored, that each of them opens.", func(m *lifecycle.Minted) any { return ifAny(m.Sealed) }),
+}
+
+// ifAny is the text, or nothing where there is none.
+func ifAny(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }
 
 // unleasedRows tell a holder without a lease when to come back.

@@ -37,6 +37,8 @@ var roleRows = rows[record.Role]{
 	at("require_owner", flag, "Refuse to issue a key without an owner. Default false.", func(r *record.Role) *bool { return &r.RequireOwner }),
 	at("require_scopes", flag, "Refuse to decide about its keys where no scopes are named; [] or - says that none are needed. Default false.", func(r *record.Role) *bool { return &r.RequireScopes }),
 	at("owner_may_widen", list, "What the paths of an owner may widen on a key: scopes, bound_cidrs, limits, metadata. They may always narrow.", func(r *record.Role) *[]string { return &r.OwnerMayWiden }),
+	at("require_recipients", flag, "Refuse to mint a key in clear. Default false.", func(r *record.Role) *bool { return &r.RequireRecipients }),
+	at("allowed_recipients", list, "Age recipients, at most 32, that keys may be sealed to; none for any.", func(r *record.Role) *[]string { return &r.AllowedRecipients }),
 	at("disabled", flag, "All its keys answer disabled until it is lifted. Default false.", func(r *record.Role) *bool { return &r.Disabled }),
 }
 

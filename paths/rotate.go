@@ -14,6 +14,7 @@ import (
 var rotateRows = rows[lifecycle.RotateRequest]{
 	sent("grace_period", duration, "How long the old version goes on working; the role's grace_period when not sent, 0 to end it at once.", func(r *lifecycle.RotateRequest) **record.Seconds { return &r.Grace }),
 	at("ttl", duration, "Life of the new version; 0 or not sent for the one the key was issued with.", func(r *lifecycle.RotateRequest) *record.Seconds { return &r.TTL }),
+	sent("recipients", list, "Up to 8 age recipients that the new version is sealed to; those of the current one when not sent. An owner's path takes no others.", func(r *lifecycle.RotateRequest) **[]string { return &r.Recipients }),
 	{name: "expected_version", field: field{kind: count, help: "Refuse unless this is the newest version."},
 		set: func(in input, r *lifecycle.RotateRequest) error {
 			if n := optional[int64](in, "expected_version"); n != nil {

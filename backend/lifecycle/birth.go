@@ -80,7 +80,7 @@ func (e *Engine) create(ctx context.Context, d draft, n made) (Minted, error) {
 	}
 	key.ID, key.Prefix, key.CreatedAt = n.text.ID, n.text.Prefix, now
 	key.CreatedBy = key.CreatedBy.Bounded()
-	key.Versions = []record.Version{first}
+	key.Versions, key.Sealed = []record.Version{first}, first.Sealed()
 	if key.Owner != "" && d.role.MaxKeysPerOwner > 0 {
 		if err := e.Store.Enrol(ctx, key, d.role, now, e.judge(ctx)); err != nil {
 			return Minted{}, err
@@ -91,5 +91,5 @@ func (e *Engine) create(ctx context.Context, d draft, n made) (Minted, error) {
 	}
 	standing := record.Alone(&key)
 	standing.Role = &d.role
-	return Minted{Text: n.text, Key: key, Standing: standing, Warnings: warnings}, nil
+	return Minted{Key: key, Standing: standing, Warnings: warnings}, nil
 }

@@ -66,7 +66,7 @@ func (e *Engine) child(ctx context.Context, p verify.Proof, r DelegateRequest) (
 	}
 	child.Prefix, child.Parent, child.Depth, child.CreatedBy = parent.Prefix, parent.ID, parent.Depth+1, r.By
 	err = delegable(&child, &l, role, record.Change{Metadata: &want.Metadata, Scopes: want.Scopes, BoundCIDRs: want.BoundCIDRs, Limits: want.Limits})
-	return draft{key: child, role: role, number: 1, ttl: want.TTL, parentEnds: parent.Newest().ExpiresAt}, err
+	return draft{key: child, role: role, number: 1, ttl: want.TTL, named: want.Recipients, parentEnds: parent.Newest().ExpiresAt}, err
 }
 
 // delegable refuses a key that exceeds its parent, or one above that, in what the

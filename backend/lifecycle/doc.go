@@ -15,5 +15,6 @@
 //
 // What ends a key needs the key's own record and nothing else that can be read.
 //
-// Texts of keys leave this package in Minted.Text, and as proofs of a new hash.
+// Texts of keys leave this package in Minted.Text, sealed in Minted.Sealed, and as
+// proofs of a new hash.
 package lifecycle

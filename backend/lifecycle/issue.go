@@ -91,5 +91,5 @@ func (e *Engine) grant(ctx context.Context, r IssueRequest) (draft, error) {
 	}
 	key, err := record.Grant(r.Role, role, r.Want)
 	key.Prefix, key.CreatedBy = role.EffectivePrefix(config), r.By
-	return draft{key: key, role: role, number: 1, ttl: r.Want.TTL}, err
+	return draft{key: key, role: role, number: 1, ttl: r.Want.TTL, named: r.Want.Recipients}, err
 }

@@ -1,17 +1,20 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/seal"
 )
 
 // Minted is a new version, as whoever asked for it is told.
 type Minted struct {
-	Text     apikey.Key // the key itself: shown once, here
+	Text     apikey.Key // the key itself: shown once, here; none where it is sealed
+	Sealed   string     // the key, sealed to its version's recipients; "" where it is not
 	Key      record.Key
 	Standing record.Standing // what the key's state depends on
 	Previous *record.Version // the version that a rotation replaced
@@ -28,6 +31,8 @@ type draft struct {
 	standing record.Standing
 	ttl      record.Seconds // 0 for the role's
 	grace    record.Seconds // of the version that it replaces
+	named    *[]string      // recipients that were asked for; nil for none
+	byOwner  bool           // asked for on the owner's path
 	// parentEnds is when the parent's version ends, for a delegated key: it
 	// lives no longer, and is never leased, because whoever asked for it says
 	// nothing about who holds it. 0 for all other keys.
@@ -44,12 +49,24 @@ func (d *draft) mayBelongTo(a Asker) error {
 	return nil
 }
 
+// recipients are whom the version is to be sealed to; none where it is answered in
+// clear.
+func (d *draft) recipients() ([]string, error) {
+	to, err := d.role.Recipients(&d.key, d.named)
+	if err == nil && d.byOwner {
+		err = d.key.KeepsRecipients(to)
+	}
+	return to, err
+}
+
 // made is a version with a text and a hash, which is stored nowhere yet.
 type made struct {
 	Asker
-	text apikey.Key
-	phc  keyhash.PHC
-	caps record.Caps
+	text       apikey.Key
+	recipients []string
+	sealed     string // the text, sealed to them; "" for none
+	phc        keyhash.PHC
+	caps       record.Caps
 }
 
 // order is what one way to mint adds to what all have in common.
@@ -71,10 +88,11 @@ type order struct {
 // withdraw what nobody waits for any more.
 func (e *Engine) mint(ctx context.Context, o order) (Minted, error) {
 	d, err := o.look()
-	if err == nil {
-		err = d.mayBelongTo(o.Asker)
-	}
 	if err != nil {
+		return Minted{}, err
+	}
+	to, err := d.recipients()
+	if err = cmp.Or(err, d.mayBelongTo(o.Asker)); err != nil {
 		return Minted{}, err
 	}
 	if d.key.ID == "" {
@@ -83,13 +101,13 @@ func (e *Engine) mint(ctx context.Context, o order) (Minted, error) {
 			return Minted{}, err
 		}
 		if again {
-			rerun := e.rotation(ctx, Target{ID: id}, 0, RotateRequest{TTL: d.ttl, Asker: o.Asker})
+			rerun := e.rotation(ctx, Target{ID: id}, 0, RotateRequest{TTL: d.ttl, Recipients: d.named, Asker: o.Asker})
 			rerun.told = o.told
 			return e.mint(ctx, rerun)
 		}
 		d.key.ID = id
 	}
-	n, err := e.make(ctx, d, o)
+	n, err := e.make(ctx, d, o, to)
 	if err != nil {
 		return Minted{}, err
 	}
@@ -97,12 +115,13 @@ func (e *Engine) mint(ctx context.Context, o order) (Minted, error) {
 	if err != nil {
 		return Minted{}, err
 	}
-	return e.tell(ctx, o.told, m)
+	return e.tell(ctx, o.told, m, n)
 }
 
-// make makes the text and the hash. A burst of new keys must not refuse the
-// rotation of one that is in use, so each has lanes of its own.
-func (e *Engine) make(ctx context.Context, d draft, o order) (made, error) {
+// make makes the text, seals it where it has recipients, and makes the hash. A burst
+// of new keys must not refuse the rotation of one that is in use, so each has lanes of
+// its own.
+func (e *Engine) make(ctx context.Context, d draft, o order, recipients []string) (made, error) {
 	if o.ready != nil {
 		if err := o.ready(d); err != nil {
 			return made{}, err
@@ -120,7 +139,12 @@ func (e *Engine) make(ctx context.Context, d draft, o order) (made, error) {
 	if err != nil {
 		return made{}, fmt.Errorf("generate a key: %w", err)
 	}
-	n := made{Asker: o.Asker, text: text}
+	n := made{Asker: o.Asker, text: text, recipients: recipients}
+	if len(recipients) > 0 {
+		if n.sealed, err = seal.Text(text.Reveal(), recipients); err != nil {
+			return made{}, err
+		}
+	}
 	if d.number == 1 {
 		n.phc, err = e.Hasher.Sum(ctx, e.Random, config.Argon2(), text.HashInput())
 	} else {
@@ -141,14 +165,19 @@ func (e *Engine) place(d draft, n made, commit func(draft, made) (Minted, error)
 
 // tell answers with a new version and tells of it, or withdraws it where nobody
 // waits for the answer any more.
-func (e *Engine) tell(ctx context.Context, what Event, m Minted) (Minted, error) {
+//
+// This is the one place where a text joins an answer, in clear or sealed.
+func (e *Engine) tell(ctx context.Context, what Event, m Minted, n made) (Minted, error) {
 	gone := ctx.Err()
 	if gone == nil {
 		e.Notify(ctx, what, m.Key.ID)
+		if m.Sealed = n.sealed; m.Sealed == "" {
+			m.Text = n.text
+		}
 		return m, nil
 	}
-	if err := e.withdraw(context.WithoutCancel(ctx), m.Key.ID, m.Text.Version, 0); err != nil {
-		e.Logger.Error("a version that nobody has cannot be withdrawn", "key_id", m.Key.ID, "version", m.Text.Version, "error", err)
+	if err := e.withdraw(context.WithoutCancel(ctx), n.text.ID, n.text.Version, 0); err != nil {
+		e.Logger.Error("a version that nobody has cannot be withdrawn", "key_id", n.text.ID, "version", n.text.Version, "error", err)
 	}
 	return Minted{}, gone
 }

@@ -12,6 +12,7 @@ type RotateRequest struct {
 	Grace           *record.Seconds
 	TTL             record.Seconds // 0 is 'not given'
 	ExpectedVersion *int
+	Recipients      *[]string
 	Asker
 }
 
@@ -34,7 +35,11 @@ func (e *Engine) RotateByKey(ctx context.Context, text apikey.Presented, r Rotat
 // rotation is the order for a new version of a key. presented is the version that
 // the caller proved to hold, 0 on the operator's path.
 func (e *Engine) rotation(ctx context.Context, t Target, presented int, r RotateRequest) order {
-	next := func(k record.Key) (draft, error) { return e.next(ctx, k, presented, r) }
+	next := func(k record.Key) (draft, error) {
+		d, err := e.next(ctx, k, presented, r)
+		d.named, d.byOwner = r.Recipients, t.byOwner()
+		return d, err
+	}
 	return order{Asker: r.Asker, told: Rotated,
 		look: func() (draft, error) {
 			k, err := e.Find(ctx, t)
@@ -84,7 +89,7 @@ func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func
 	if err != nil {
 		return Minted{}, err
 	}
-	m := Minted{Text: n.text}
+	var m Minted
 	m.Key, err = e.Store.UpdateKey(ctx, n.text.ID, func(k *record.Key) error {
 		d, err := look(*k)
 		if err != nil {

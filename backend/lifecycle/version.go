@@ -1,9 +1,11 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -12,14 +14,22 @@ import (
 // errNoLifetime is returned where a new version could not live for a second.
 var errNoLifetime = errors.New("the lifetime of a new version is zero: the mount's lease settings cannot be read, or its parent has just ended")
 
+// ErrRecipientsChanged is returned when a key's recipients changed between a look at
+// it and the version that was to be sealed to them.
+const ErrRecipientsChanged record.Conflict = "the key's recipients were changed at the same time; try again"
+
 // version describes what was made, by the draft that it is committed under.
 //
 // A lifetime of nothing is refused before anything is written: a version that is
 // born dead would end the key that it replaces. Vault's settings read as 0 when
 // they cannot be asked for.
 func (n made) version(d draft, now record.Time) (v record.Version, warnings []string, err error) {
-	if err := d.mayBelongTo(n.Asker); err != nil {
+	to, err := d.recipients()
+	if err = cmp.Or(err, d.mayBelongTo(n.Asker)); err != nil {
 		return v, nil, err
+	}
+	if !slices.Equal(to, n.recipients) {
+		return v, nil, ErrRecipientsChanged
 	}
 	lifetime, capped := d.role.Lifetime(d.ttl, n.caps)
 	if d.parentEnds != 0 && lifetime > d.parentEnds.Sub(now) {
@@ -38,6 +48,8 @@ func (n made) version(d draft, now record.Time) (v record.Version, warnings []st
 		Lifetime:  lifetime,
 		Leased:    d.leased(),
 		Request:   n.Request,
+
+		Recipients: to,
 	}
 	if v.Leased {
 		v.Until = now.Add(d.role.MaxLifetime(n.caps))

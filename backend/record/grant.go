@@ -15,6 +15,7 @@ type Request struct {
 	BoundCIDRs *network.List
 	TTL        Seconds // 0 is 'not given'
 	Limits     LimitsChange
+	Recipients *[]string // of its first version
 }
 
 // LimitsChange is what a caller asks of a key's limits. A nil pointer is 'not
@@ -79,6 +80,7 @@ type Change struct {
 	Scopes     *[]string
 	BoundCIDRs *network.List
 	Limits     LimitsChange
+	Recipients *[]string // of what later rotations make
 	Disabling  Disabling
 }
 
@@ -118,6 +120,13 @@ func (c Change) Apply(k *Key, role Role) error {
 		if err := checkPolicy(k.Metadata, k.BoundCIDRs, k.Scopes); err != nil {
 			return err
 		}
+	}
+	if c.Recipients != nil {
+		recipients, err := role.Recipients(k, c.Recipients)
+		if err != nil {
+			return err
+		}
+		k.SealTo(recipients)
 	}
 	return c.Limits.apply(k, role)
 }

@@ -35,6 +35,7 @@ type Key struct {
 	RevokeReason string    `json:"revoke_reason"`
 	OrphanedAt   Time      `json:"orphaned_at"`           // when tidy found that an ancestor had ended
 	AheadSince   Time      `json:"ahead_since,omitempty"` // when tidy first found it dated ahead of the clock; 0 if it is not
+	Sealed       bool      `json:"sealed,omitempty"`      // a version of it was sealed: none is answered in clear again
 	Withdrawn    int       `json:"withdrawn,omitempty"`   // the highest number of a version that was withdrawn; 0 for none
 	Versions     []Version `json:"versions"`              // newest first; never empty
 
@@ -60,7 +61,8 @@ type Version struct {
 	SupersededAt Time        `json:"superseded_at"` // 0 for the newest version
 	ValidUntil   Time        `json:"valid_until"`   // the end of its grace; 0 for the newest version
 	Leased       bool        `json:"leased"`
-	Holder       string      `json:"holder"` // fingerprint of the token that holds the lease; "" without one
+	Holder       string      `json:"holder"`               // fingerprint of the token that holds the lease; "" without one
+	Recipients   []string    `json:"recipients,omitempty"` // whom it is sealed to, and its successor where that names nobody else; none if it was answered in clear
 	// Request is Vault's id of the request that made the version. Only the newest
 	// has it: no other can be made again.
 	Request string `json:"request,omitempty"`

@@ -69,6 +69,7 @@ const MaxVersions = 8
 // A request that is run again replaces its own version. What its first run did to
 // the others stays: their holders have seen nothing of it.
 func (k *Key) Supersede(next Version, grace Seconds, now Time) *Version {
+	k.Sealed = k.Sealed || next.Sealed()
 	if k.MadeBy(next.Request) {
 		k.Versions[0] = next
 		return k.replaced()

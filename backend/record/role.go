@@ -31,7 +31,11 @@ type Role struct {
 	RequireOwner   bool              `json:"require_owner"`
 	RequireScopes  bool              `json:"require_scopes"`
 	OwnerMayWiden  []string          `json:"owner_may_widen"`
-	Disabled       bool              `json:"disabled"`
+
+	RequireRecipients bool     `json:"require_recipients"`
+	AllowedRecipients []string `json:"allowed_recipients"` // none for any
+
+	Disabled bool `json:"disabled"`
 
 	MaxKeysPerOwner    int `json:"max_keys_per_owner"`   // 0 for any
 	Counts             int `json:"counts"`               // how often a limit was set where there was none
@@ -87,6 +91,7 @@ func (r Role) Check(wrote func(field string) bool) error {
 		CheckScopes("allowed_scopes", r.AllowedScopes),
 		CheckScopes("default_scopes", r.DefaultScopes),
 		checkWidenings(r.OwnerMayWiden),
+		checkRecipients("allowed_recipients", r.AllowedRecipients, maxAllowedRecipients),
 		checkPolicy(r.Metadata, r.BoundCIDRs, r.AllowedScopes, r.DefaultScopes),
 		r.Limits.Check(),
 	)

@@ -32,14 +32,14 @@ func (k *Key) Weight() int {
 	bytes := keySize + policyBytes(k.Metadata, k.BoundCIDRs, k.Scopes) +
 		textBytes(k.ID, k.Prefix, k.Role, k.RoleUID, k.Owner, k.Parent, k.Name, k.RevokeReason, k.CreatedBy.DisplayName, k.CreatedBy.EntityID)
 	for i := range k.Versions {
-		bytes += versionSize + textBytes(k.Versions[i].Hash.Reveal(), k.Versions[i].Holder)
+		bytes += versionSize + textBytes(k.Versions[i].Hash.Reveal(), k.Versions[i].Holder) + textBytes(k.Versions[i].Recipients...)
 	}
 	return max(1, bytes/weightUnit)
 }
 
 // Weight is what the role counts for in a cache.
 func (r *Role) Weight() int {
-	bytes := roleSize + policyBytes(r.Metadata, r.BoundCIDRs, r.AllowedScopes, r.DefaultScopes) +
+	bytes := roleSize + policyBytes(r.Metadata, r.BoundCIDRs, r.AllowedScopes, r.DefaultScopes, r.AllowedRecipients) +
 		textBytes(r.UID, r.Description, r.Prefix, r.OwnerTemplate) + r.haltBytes()
 	return max(1, bytes/weightUnit)
 }

@@ -29,6 +29,9 @@ func checkWidenings(kinds []string) error {
 // OwnerMay refuses a change of a key on its owner's path that gives it more than
 // the issuer did, except where the role lists that.
 func (r Role) OwnerMay(before, after *Key) error {
+	if err := before.KeepsRecipients(after.Newest().Recipients); err != nil {
+		return err
+	}
 	for _, kind := range widened(before, after) {
 		switch {
 		case slices.Contains(r.OwnerMayWiden, kind):

@@ -35,7 +35,7 @@ func FuzzRequest(f *testing.F) {
 		`{"role":"web","name":"\u0000"}`, `{"ttl":-1}`, `{"key_id":"{id}","version":"1"}`, `{"key_id":"..","version":1}`, `{"limit":1,"after":"0"}`,
 		`{"batch_input":[{"key":"{key}"},{"key":{"{key}":1}},"{key}",null]}`, `{"batch_input":[]}`, `{"batch_input":[{"key":"{key}","brief":true,"cost":0,"client_ip":"{key}"}],"key":"{key}"}`,
 		`{"key":"{key}","scopes":["read:a"],"ttl":60,"rate_limit":10,"rate_limit_period":"1s","quota":10,"quota_period":0}`, `{"key":"{key}","quota":1e300}`, `{"key":"{key}","cost":1000000000000001}`,
-		`{"idle_timeout":"1s","quota":1,"quota_period":"{key}"}`, `{"max_delegation_depth":99,"max_keys_per_owner":1001,"rate_limit":9223372036854775807}`, `{"batch_input":"{key}"}`, `{"key":"{key}","cost":-1}`, `{"reason":"{key}"}`,
+		`{"idle_timeout":"1s","quota":1,"quota_period":"{key}"}`, `{"max_delegation_depth":99,"max_keys_per_owner":1001,"rate_limit":9223372036854775807}`, `{"batch_input":"{key}"}`, `{"key":"{key}","recipients":"{key}"}`, `{"key":"{key}","recipients":["age16c2rp0kk09960nhcs8wrl0k8fas034e42s4yl5066er04qz7u40qlq6qar"]}`, `{"key":"{key}","recipients":[]}`, `{"allowed_recipients":["{key}"],"require_recipients":true}`, `{"key":"{key}","cost":-1}`, `{"reason":"{key}"}`,
 	} {
 		for _, path := range []string{"verify", "rotate", "revoke", "issue/web", "roles/web", "config", "keys/{id}", "authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web"} {
 			f.Add(uint8(0), path, body, "")

@@ -32,7 +32,7 @@ type modelKey struct {
 	uid                            int
 	scopes                         []string
 	ttl                            int64
-	disabled                       bool
+	disabled, sealed               bool
 	created, revoked               int64
 	reason                         string
 	versions                       []*modelVersion // newest first

@@ -8,6 +8,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/trials/mount"
+	"vault-plugin-secrets-apikeys/trials/opener"
 )
 
 // actions are what a run of the model test chooses from, with their weights.
@@ -50,7 +51,7 @@ func (r *run) issue() {
 	if scopes != nil {
 		data["scopes"] = scopes
 	}
-	role := r.model.roles[name]
+	role, sealed := r.model.roles[name], r.seals(data)
 	want := http.StatusOK
 	switch {
 	case role == nil:
@@ -69,18 +70,30 @@ func (r *run) issue() {
 	}
 	k := &modelKey{
 		id: a.Str("key_id"), role: name, uid: role.uid, owner: owner, name: "n", network: network,
-		scopes: scopes, ttl: ttl, created: r.now(),
+		scopes: scopes, ttl: ttl, created: r.now(), sealed: sealed,
 	}
 	k.versions = []*modelVersion{r.minted(k, 1, role.lifetime(ttl), a)}
 	r.model.keys[k.id] = k
 	r.sameAsRead(k)
 }
 
+// seals names a recipient now and then. From then on the key is not answered in clear.
+func (r *run) seals(data map[string]any) bool {
+	sealed := r.chance(5)
+	if sealed {
+		data["recipients"] = opener.Known
+	}
+	return sealed
+}
+
 // minted is the version that an answer shows.
 func (r *run) minted(k *modelKey, number int, lifetime int64, a mount.Answer) *modelVersion {
-	v := &modelVersion{key: k, text: a.Str("key"), number: number, created: r.now(), lifetime: lifetime}
+	v := &modelVersion{key: k, text: a.Key(), number: number, created: r.now(), lifetime: lifetime}
 	v.expires = v.created + lifetime
 	r.versions = append(r.versions, v)
+	if _, clear := a.Data["key"]; clear == k.sealed || v.text == "" {
+		r.m.T.Fatalf("sealed=%t, and in clear is %t", k.sealed, clear)
+	}
 	if leased := r.model.roles[k.role].leased; leased != (a.Secret != nil) {
 		r.m.T.Fatalf("the role says leased=%t, the answer %t", leased, a.Secret != nil)
 	}
@@ -118,7 +131,7 @@ func (r *run) rotate() {
 	} else if r.model.keys[k.id] != k {
 		want = http.StatusNotFound
 	}
-	role := r.model.role(k)
+	role, sealed := r.model.role(k), r.seals(data)
 	switch {
 	case want != http.StatusOK:
 	case presented != k.newest() || r.model.state(k.newest(), now) != "valid":
@@ -136,6 +149,7 @@ func (r *run) rotate() {
 	if !hasGrace {
 		grace = role.grace
 	}
+	k.sealed = k.sealed || sealed
 	k.supersede(r.minted(k, k.newest().number+1, role.lifetime(ttl), a), grace, r.now())
 	r.sameAsRead(k)
 }

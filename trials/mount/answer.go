@@ -12,6 +12,8 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/trials/opener"
 )
 
 // Answer is what a client would see of a response.
@@ -28,6 +30,12 @@ func (a Answer) OK() bool { return a.Status < 300 }
 
 // Str is a field of the answer that is text, "" for none.
 func (a Answer) Str(name string) string { s, _ := a.Data[name].(string); return s }
+
+// Key is the key that was answered, in clear or sealed to the known recipient; "" for
+// none.
+func (a Answer) Key() string {
+	return cmp.Or(a.Str("key"), opener.Opened(a.Str("sealed_key")))
+}
 
 // Do sends data to a path as Vault's HTTP API would.
 func (m *Mount) Do(op logical.Operation, path string, data map[string]any) Answer {
@@ -110,7 +118,7 @@ func (m *Mount) answer(req *logical.Request, resp *logical.Response, err error) 
 	m.declared(req, resp)
 	if resp != nil {
 		a.Data, a.Warnings, a.Secret = ThroughJSON(m.T, resp.Data), resp.Warnings, resp.Secret
-		m.Secrets.Add(a.Str("key"))
+		m.Secrets.Add(a.Key())
 	}
 	return a
 }

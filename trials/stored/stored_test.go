@@ -19,6 +19,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/trials/mount"
+	"vault-plugin-secrets-apikeys/trials/opener"
 	"vault-plugin-secrets-apikeys/trials/world"
 )
 
@@ -116,6 +117,9 @@ func writeStored(t *testing.T) *stored {
 		m.Must("rotate/"+w.IDs["rotated long ago"], nil) // forgets the first hash
 
 		s.limited(m, w)
+		m.Must("roles/sealed", map[string]any{"require_recipients": true, "allowed_recipients": opener.Known})
+		w.Keep("sealed", m.Must("issue/sealed", map[string]any{"recipients": opener.Known}))
+		w.Rotate(m, "sealed", "sealed again")
 
 		s.At, s.Texts, s.IDs = time.Now(), w.Texts, w.IDs
 		for path, value := range m.Storage.Dump() {
@@ -147,7 +151,7 @@ func (s *stored) look(m *mount.Mount) {
 	for name, text := range s.Texts {
 		s.Codes[name] = m.Must("verify", map[string]any{"key": text, "client_ip": "10.1.2.3"}).Str("code")
 	}
-	paths := []string{"config", "roles/web", "roles/svc", "roles/templated", "roles/limited", "roles/halted"}
+	paths := []string{"config", "roles/web", "roles/svc", "roles/templated", "roles/limited", "roles/halted", "roles/sealed"}
 	for _, id := range s.IDs {
 		paths = append(paths, "keys/"+id)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/trials/memory"
 	"vault-plugin-secrets-apikeys/trials/mount"
+	"vault-plugin-secrets-apikeys/trials/opener"
 )
 
 // Records are the entries that an operation writes to decide something; the others
@@ -40,6 +41,9 @@ func Coherent(t *testing.T, w *World, m *mount.Mount) {
 		}
 	}
 }
+
+// sealing are parameters of a key that is sealed.
+var sealing = map[string]any{"recipients": opener.Known}
 
 // World is a mount with keys in every state, kept to be opened again and again
 // at the same moment of fake time.
@@ -75,6 +79,7 @@ func Build(t *testing.T) *World {
 		m.Must("keys/"+w.IDs["disabled"], map[string]any{"disabled": true})
 		w.Issue(m, "old", "web", "acme")
 		w.Rotate(m, "old", "new")
+		w.Keep("sealed", m.Must("issue/svc", sealing))
 		w.Issue(m, "old leased", "svc", "acme")
 		w.Rotate(m, "old leased", "new leased")
 		w.crash(m)
@@ -99,7 +104,7 @@ func (w *World) Rotate(m *mount.Mount, name, successor string) {
 
 // Keep remembers the key of an answer.
 func (w *World) Keep(name string, a mount.Answer) {
-	w.Texts[name], w.IDs[name] = a.Str("key"), a.Str("key_id")
+	w.Texts[name], w.IDs[name] = a.Key(), a.Str("key_id")
 	if a.Secret != nil {
 		a.Secret.IssueTime = time.Now()
 		w.Leases[name] = a.Secret
