@@ -91,7 +91,7 @@ func (c *command) check(t testing.TB) {
 	}
 }
 
-// vaultOnPath is a PATH on which `vault` is the one that tests use.
+// vaultOnPath is a PATH on which `vault` is the one that tests use, and age is built from source.
 func vaultOnPath(t testing.TB) string {
 	t.Helper()
 	find := exec.Command("scripts/vault.sh")
@@ -103,6 +103,10 @@ func vaultOnPath(t testing.TB) string {
 	dir := t.TempDir()
 	if err := os.Symlink(strings.TrimSpace(string(out)), filepath.Join(dir, "vault")); err != nil {
 		t.Fatal(err)
+	}
+	build := exec.Command("go", "build", "-o", dir, "filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build age: %v\n%s", err, out)
 	}
 	return dir + ":" + os.Getenv("PATH")
 }
