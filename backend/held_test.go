@@ -68,7 +68,7 @@ func TestWhatIsHeldOfKeysIsBoundedInBytes(t *testing.T) {
 		kept int
 	}{
 		"as a rule":           {1792, 1, 20, 2, 12, 0, 1, 1.5 * 1024, 1700},
-		"twice the rule":      {1792, 2, 20, 8, 40, 0, 2, 2.5 * 1024, 1700},
+		"twice the rule":      {1792, 2, 20, 6, 40, 0, 2, 2.5 * 1024, 1700},
 		"full of metadata":    {384, 31, 528, 0, 0, 0, 8, 2.5 * 1024, 50},
 		"full of long scopes": {384, 0, 0, 64, 256, 0, 8, 2.5 * 1024, 50},
 		"full of networks":    {384, 0, 0, 0, 0, 256, 8, 2.5 * 1024, 50},
