@@ -143,8 +143,8 @@ func (e *Ends) Note(k *record.Key, s record.Standing, now record.Time) {
 	end.began = end.seen - now.Sub(end.active).Std()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if _, again := e.marks[k.ID]; !again && len(e.marks) >= e.room {
-		return
+	if before, again := e.marks[k.ID]; before.active > end.active || !again && len(e.marks) >= e.room {
+		return // a slower look found less, or there is no room
 	}
 	e.marks[k.ID] = end
 	e.any.Store(true)

@@ -138,6 +138,11 @@ func TestAnEndThatWasToldStandsUntilTheKeyWasUsedAfterAll(t *testing.T) {
 			e.Note(key(400), record.Standing{Role: under(timeout), IdleEnd: 1299}, n.now)
 			e.Done(before)
 		}, true},
+		"that a slower look preceded": {func(n *node, e *idle.Ends) {
+			n.used, n.now = 1099, 1299
+			e.Note(key(400), record.Standing{Role: under(timeout), IdleEnd: 1299}, n.now)
+			e.Note(key(400), record.Standing{Role: under(timeout), IdleEnd: 1100}, n.now)
+		}, true},
 	} {
 		for _, raised := range []*record.Role{under(5000), under(0), nil} {
 			n, e := told()
