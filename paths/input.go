@@ -22,11 +22,6 @@ func WithBody(ctx context.Context, data map[string]any) context.Context {
 	return context.WithValue(ctx, bodyKey{}, data)
 }
 
-func body(ctx context.Context) map[string]any {
-	data, _ := ctx.Value(bodyKey{}).(map[string]any)
-	return data
-}
-
 // input is what a caller sent, decoded: string, int64, bool, []string,
 // map[string]string or record.Seconds by name. A name that is absent was not
 // sent.

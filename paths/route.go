@@ -86,7 +86,8 @@ func (o operation) responses() map[int][]framework.Response {
 // handle wraps the handler: it decodes before and makes Vault's errors after.
 func (o operation) handle(log hclog.Logger) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, captured *framework.FieldData) (*logical.Response, error) {
-		in, err := decode(o.takes, body(ctx), captured.Raw)
+		data, _ := ctx.Value(bodyKey{}).(map[string]any)
+		in, err := decode(o.takes, data, captured.Raw)
 		if err != nil {
 			return reply(log, err)
 		}

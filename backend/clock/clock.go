@@ -146,10 +146,9 @@ func (c *Clock) look(machine time.Duration, seen int64) (change Change) {
 	apart := time.Duration(seen - offset)
 	waited := c.waiting
 	c.waiting = false
-	switch {
-	case apart > Tolerance || -apart > Tolerance:
+	if apart.Abs() > Tolerance {
 		change = c.suspect(machine, seen)
-	default:
+	} else {
 		if c.doubt != nil {
 			change = Change{Kind: Resolved, By: time.Duration(c.doubt.offset - offset)}
 			c.doubt = nil

@@ -69,14 +69,10 @@ func widened(before, after *Key) (kinds []string) {
 // never narrower, but for a limit that is set where there was none.
 func (l Limits) narrow(before Limits) bool {
 	within := func(n, was int64, samePeriod bool) bool {
-		switch {
-		case was == 0 && n > 0:
+		if was == 0 && n > 0 {
 			return true
-		case was == 0:
-			return samePeriod
-		default:
-			return samePeriod && n > 0 && n <= was
 		}
+		return samePeriod && (was == 0 || n > 0 && n <= was)
 	}
 	return within(l.RateLimit, before.RateLimit, l.RateLimitPeriod == before.RateLimitPeriod) &&
 		within(l.Quota, before.Quota, l.QuotaPeriod == before.QuotaPeriod)
