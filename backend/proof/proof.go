@@ -52,6 +52,9 @@ func (c *Cache) Add(text apikey.Presented, phc keyhash.PHC) {
 // Configure changes the bound.
 func (c *Cache) Configure(to record.Config) { c.proofs.Resize(to.VerifyCacheSize) }
 
+// Len is the number of proofs.
+func (c *Cache) Len() int { return c.proofs.Len() }
+
 // maker is one reusable MAC computation with its scratch space.
 type maker struct {
 	hash   hash.Hash

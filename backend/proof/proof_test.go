@@ -53,10 +53,10 @@ func TestAProofIsOfOneTextAndOneHash(t *testing.T) {
 func TestAnEmptyCacheProvesNothing(t *testing.T) {
 	t.Parallel()
 	c := New(100)
-	if c.Has(text, phc) || c.proofs.Len() != 0 {
+	if c.Has(text, phc) || c.Len() != 0 {
 		t.Error("it proves what it never saw")
 	}
-	if c.Has(text, phc); c.proofs.Len() != 0 {
+	if c.Has(text, phc); c.Len() != 0 {
 		t.Error("asking added a proof")
 	}
 }
@@ -79,15 +79,15 @@ func TestTheBoundHolds(t *testing.T) {
 	for i := range 2000 {
 		c.Add(apikey.Present(fmt.Sprint(i)), phc)
 	}
-	if c.proofs.Len() > 64 {
-		t.Errorf("%d proofs in a cache of 64", c.proofs.Len())
+	if c.Len() > 64 {
+		t.Errorf("%d proofs in a cache of 64", c.Len())
 	}
 	c.Configure(record.Config{VerifyCacheSize: 640})
 	for i := range 5000 {
 		c.Add(apikey.Present(fmt.Sprint(i)), phc)
 	}
-	if c.proofs.Len() <= 64 || c.proofs.Len() > 640 {
-		t.Errorf("%d proofs in a cache of 640", c.proofs.Len())
+	if c.Len() <= 64 || c.Len() > 640 {
+		t.Errorf("%d proofs in a cache of 640", c.Len())
 	}
 }
 
