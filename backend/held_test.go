@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -93,8 +94,8 @@ func TestWhatIsHeldOfKeysIsBoundedInBytes(t *testing.T) {
 				if err != nil || !found {
 					t.Fatal(found, err)
 				}
-				for _, v := range k.Versions {
-					uses.Touch(k.ID, v.Number, 100)
+				if _, err := uses.Uses(t.Context(), k.ID); err != nil {
+					t.Fatal(err)
 				}
 				proofs.Add(apikey.Present(k.ID), k.Versions[0].Hash)
 			}
@@ -114,4 +115,40 @@ func TestWhatIsHeldOfKeysIsBoundedInBytes(t *testing.T) {
 			runtime.KeepAlive(uses)
 		})
 	}
+}
+
+// What was counted is in memory until it is merged: half a KiB for each key that was
+// used, before the flush and after it.
+func TestWhatIsHeldOfUsedKeysIsBoundedInBytes(t *testing.T) {
+	const keys, most = 20_000, 512
+	storage := memory.New()
+	s := store.New(storage)
+	uses := usage.New(s, 1, func() bool { return true })
+	ids := make([]string, keys)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%016d", i)
+	}
+	ip := netip.MustParseAddr("10.1.2.3")
+	before := heap()
+	for _, id := range ids {
+		for range 3 {
+			uses.Count(id, "acme", record.Decided{Code: "valid", Valid: true, Version: 1, At: 1_700_000_000, ClientIP: ip})
+		}
+	}
+	counted := heap()
+	if err := uses.Flush(t.Context(), 1_700_000_001); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range storage.Paths() {
+		storage.Lose(path)
+	}
+	flushed := heap()
+	for when, bytes := range map[string]uint64{"counted": counted - before, "flushed": flushed - before} {
+		t.Logf("%s, a used key takes %d bytes", when, bytes/keys)
+		if bytes/keys > most {
+			t.Errorf("%s, a used key takes %d bytes, at most %d", when, bytes/keys, most)
+		}
+	}
+	runtime.KeepAlive(uses)
+	runtime.KeepAlive(ids)
 }

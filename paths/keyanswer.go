@@ -61,7 +61,7 @@ var readRows = slices.Concat(keyRows, rows[view]{
 	says("disabled", flag, "Whether the key is disabled for now.", func(v *view) any { return v.Disabled }),
 	says("disabled_at", text, "When it was disabled.", func(v *view) any { return shown(v.DisabledAt) }),
 	says("disabled_reason", text, "Why it was disabled.", func(v *view) any { return v.DisabledReason }),
-	says("last_used_at", text, "When it was last verified as valid, itself or through a child.", func(v *view) any { return shown(v.uses.Latest()) }),
+	says("last_used_at", text, "When it was last verified as valid, itself or through a child.", func(v *view) any { return shown(v.uses.Last) }),
 	says("revoked_at", text, "When it was revoked.", func(v *view) any { at, _ := v.Revocation(v.standing); return shown(at) }),
 	says("revoke_reason", text, "Why it was revoked.", func(v *view) any { _, reason := v.Revocation(v.standing); return reason }),
 	says("versions", objects, "Its versions, newest first: version, status, created_at, expires_at, superseded_at, valid_until, last_used_at.", (*view).versions),

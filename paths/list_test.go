@@ -142,7 +142,7 @@ func (w witnessed) Lineage(_ context.Context, k record.Key) (lineage.Lineage, er
 	return lineage.Lineage{Key: k, Standing: s, At: w.at}, nil
 }
 
-func (witnessed) Uses(context.Context, string) (record.Uses, error) { return nil, nil }
+func (witnessed) Uses(context.Context, string) (record.Uses, error) { return record.Uses{}, nil }
 
 func TestNoEndIsShownThatIsNotNoted(t *testing.T) {
 	t.Parallel()

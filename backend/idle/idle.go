@@ -116,7 +116,7 @@ func (e *Ends) Of(ctx context.Context, k *record.Key, role *record.Role) (at rec
 	if err != nil || timeout == 0 {
 		return 0, false, err
 	}
-	return gaps.Credit(max(k.CreatedAt, uses.Latest()), timeout).Add(timeout), false, nil
+	return gaps.Credit(max(k.CreatedAt, uses.Last), timeout).Add(timeout), false, nil
 }
 
 // known are the gaps. Before this process can flush it knows no less: it reads what
@@ -191,4 +191,4 @@ func (e *Ends) mark(id string) (end End, marked bool) {
 	return end, marked && !e.clock.Undone(end.began, end.seen)
 }
 
-func (end End) voidBy(uses record.Uses) bool { return uses.Latest() > end.active }
+func (end End) voidBy(uses record.Uses) bool { return uses.Last > end.active }

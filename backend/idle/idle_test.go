@@ -31,7 +31,7 @@ func (n *node) Now() record.Time                      { return n.now }
 func (n *node) Elapsed() time.Duration                { return time.Duration(n.now) * time.Second }
 func (n *node) Undone(began, seen time.Duration) bool { return began < n.from && seen < n.until }
 func (n *node) Uses(context.Context, string) (record.Uses, error) {
-	return record.Uses{{Version: 1, At: n.used}}, n.uses
+	return record.Uses{Last: n.used}, n.uses
 }
 func (n *node) UsageGaps(_ context.Context, of record.Time) (idle.Gaps, error) {
 	if n.asked++; of != born {

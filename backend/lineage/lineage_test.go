@@ -29,7 +29,7 @@ func (m *mount) Owner(context.Context, string) (record.Owner, bool, error) {
 	return record.Owner{}, false, nil
 }
 
-func (*mount) Uses(context.Context, string) (record.Uses, error)         { return nil, nil }
+func (*mount) Uses(context.Context, string) (record.Uses, error)         { return record.Uses{}, nil }
 func (*mount) UsageGaps(context.Context, record.Time) (idle.Gaps, error) { return nil, nil }
 
 func (*mount) Now() record.Time               { return 2000 }

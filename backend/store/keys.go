@@ -109,7 +109,7 @@ func (s *Store) deleteKey(ctx context.Context, id string, quiet bool, keep func(
 	// hints of an unreadable record must, is tidy's.
 	if unreadable || s.removeHints(ctx, k) == nil {
 		_ = remove(ctx, s.storage, quotaPath(id))
-		_ = remove(ctx, s.storage, usagePath(id))
+		_ = remove(ctx, s.storage, usagePath(record.OfKey(id)))
 	}
 	return true, nil
 }

@@ -26,6 +26,7 @@ const (
 	usageFolder   = "usage/"
 	usageMarkPath = usageFolder + "mark"
 	usageKeys     = usageFolder + "key/"
+	usageOwners   = usageFolder + "owner/"
 	deltaFolder   = usageFolder + "delta/"
 	shardIDChars  = 2
 )

@@ -11,13 +11,13 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// Last uses lie in storage as what was used since the last flush, in numbered
-// deltas, until they are merged into an entry of each key: its base. So a flush
-// costs what was used, however many keys there are.
+// Usage lies in storage as what was used since the last flush, in numbered deltas,
+// until they are merged into an entry of each subject: its base. So a flush costs
+// what was used, however many keys there are.
 //
 // A delta keeps its number and its content for ever, and a base says through which
 // number deltas are in it. So however often one is written or merged, it counts
-// once, which what is not merged by maximum needs.
+// once: counters are added up, and what were added twice would stay wrong.
 
 // usageLog is the deltas of a mount, and what comes into the next ones. Slices are
 // replaced and never changed: who has one keeps it.
@@ -28,10 +28,10 @@ type usageLog struct {
 	changes, seen atomic.Uint64 // by other nodes, and how many were read
 
 	mu      sync.Mutex
-	open    map[string]record.Uses // in no delta yet
-	sealed  []usageDelta           // in order, of which nobody knows that storage has them
-	stored  []usageDelta           // in order
-	bytes   int                    // of the stored ones
+	open    map[record.Subject]*record.Usage // in no delta yet
+	sealed  []usageDelta                     // in order, of which nobody knows that storage has them
+	stored  []usageDelta                     // in order
+	bytes   int                              // of the stored ones
 	next    uint64
 	written record.Time // all uses until then are stored, whatever happens
 	mark    usageMark
@@ -39,33 +39,55 @@ type usageLog struct {
 	begun   bool  // this process has left its mark
 }
 
-// Uses are the last uses of one key, as stored or added. The deltas are looked at
-// before the base: those that are merged meanwhile are in it.
-func (s *Store) Uses(ctx context.Context, id string) (record.Uses, error) {
+// Usage is that of one subject, as stored or added. The deltas are looked at before
+// the base: those that are merged meanwhile are in it.
+func (s *Store) Usage(ctx context.Context, of record.Subject) (record.Usage, error) {
 	if err := s.loadUsage(ctx); err != nil {
-		return nil, err
+		return record.Usage{}, err
 	}
-	u := &s.usage
-	u.mu.Lock()
-	deltas, added, err := slices.Concat(u.stored, u.sealed), u.open[id], u.damaged
-	u.mu.Unlock()
-	if err != nil {
-		return nil, err
+	for before := uint64(0); ; {
+		deltas, added, next, err := s.usage.unmerged(of)
+		if err != nil {
+			return record.Usage{}, err
+		}
+		base, _, err := read[usageBase](ctx, s.storage, usagePath(of))
+		if err != nil {
+			return record.Usage{}, err
+		}
+		if base.Through >= next && next > before {
+			before = next // what was added is in it, too
+			continue
+		}
+		base.merge(of, deltas)
+		base.Usage.Add(added, of)
+		return base.Usage, nil
 	}
-	base, _, err := read[usageBase](ctx, s.storage, usagePath(id))
-	return base.merge(id, deltas).Uses.Merge(added), err
 }
 
-// AddUses takes last uses, for WriteUses to write them.
-func (s *Store) AddUses(uses map[string]record.Uses) {
+// unmerged is what may not be in the base of a subject: deltas, and what was added
+// for those from next on.
+func (u *usageLog) unmerged(of record.Subject) (deltas []usageDelta, added record.Usage, next uint64, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if open := u.open[of]; open != nil {
+		added = open.Clone()
+	}
+	return slices.Concat(u.stored, u.sealed), added, u.next, u.damaged
+}
+
+// AddUsage takes what was decided of subjects, for WriteUsage to write it.
+func (s *Store) AddUsage(decided map[record.Subject]*record.Usage) {
 	u := &s.usage
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.open == nil {
-		u.open = make(map[string]record.Uses, len(uses))
+		u.open = make(map[record.Subject]*record.Usage, len(decided))
 	}
-	for id, of := range uses {
-		u.open[id] = u.open[id].Merge(of)
+	for of, usage := range decided {
+		if u.open[of] == nil {
+			u.open[of] = new(record.Usage)
+		}
+		u.open[of].Add(*usage, of)
 	}
 }
 
@@ -117,4 +139,10 @@ func (s *Store) loadUsage(ctx context.Context) error {
 	return nil
 }
 
-func usagePath(id string) string { return shardPath(usageKeys, id) }
+// usagePath is that of a subject's base: keys are spread, as their records are.
+func usagePath(of record.Subject) string {
+	if id, isKey := of.Key(); isKey {
+		return shardPath(usageKeys, id)
+	}
+	return usageFolder + string(of)
+}

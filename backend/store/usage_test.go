@@ -13,19 +13,44 @@ import (
 	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
-func usesOf(at record.Time) record.Uses { return record.Uses{{Version: 1, At: at}} }
+// uses are uses of keys.
+type uses map[string]*record.Usage
 
-func flush(t *testing.T, s *store.Store, uses map[string]record.Uses) {
+// usedAt is a use of the first version, and versions are uses of more.
+func usedAt(t record.Time) *record.Usage { return versions(record.Use{Version: 1, At: t}) }
+
+func versions(all ...record.Use) *record.Usage {
+	u := new(record.Usage)
+	for _, use := range all {
+		u.Count(record.Decided{Code: "valid", Valid: true, Version: use.Version, At: use.At})
+	}
+	return u
+}
+
+func add(s *store.Store, of uses) {
+	all := new(record.Usage)
+	decided := make(map[record.Subject]*record.Usage)
+	for id, u := range of {
+		decided[record.OfKey(id)] = u
+		all.Add(*u, record.Mount)
+	}
+	if len(of) > 0 {
+		decided[record.Mount] = all
+	}
+	s.AddUsage(decided)
+}
+
+func flush(t *testing.T, s *store.Store, of uses) {
 	t.Helper()
-	s.AddUses(uses)
-	if err := s.WriteUses(t.Context(), 0); err != nil {
+	add(s, of)
+	if err := s.WriteUsage(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func compact(t *testing.T, s *store.Store) {
 	t.Helper()
-	if err := s.CompactUses(t.Context(), func() {}); err != nil {
+	if err := s.CompactUsage(t.Context(), func() {}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -35,7 +60,7 @@ func wantUses(t *testing.T, when string, want map[string]record.Time, stores ...
 	t.Helper()
 	for i, s := range stores {
 		for id, at := range want {
-			if u, err := s.Uses(t.Context(), id); err != nil || u.Of(1) != at {
+			if u, err := s.Usage(t.Context(), record.OfKey(id)); err != nil || u.Of(1) != at {
 				t.Errorf("%s, store %d says %v of %s, %v; want %d", when, i, u, id, err, at)
 			}
 		}
@@ -46,19 +71,19 @@ func TestUsesAreMergedAndNeverMoveBack(t *testing.T) {
 	t.Parallel()
 	other := idIn("bb", 2)
 	d, s := mount(t, one, other)
-	s.AddUses(map[string]record.Uses{one: usesOf(1500)})
+	add(s, uses{one: usedAt(1500)})
 	wantUses(t, "added", map[string]record.Time{one: 1500, other: 0}, s)
-	flush(t, s, map[string]record.Uses{other: usesOf(1600)})
+	flush(t, s, uses{other: usedAt(1600)})
 	want := map[string]record.Time{one: 1500, other: 1600}
 	wantUses(t, "written", want, s, store.New(d))
-	flush(t, s, map[string]record.Uses{one: {{Version: 2, At: 1400}, {Version: 1, At: 1450}}})
+	flush(t, s, uses{one: versions(record.Use{Version: 2, At: 1400}, record.Use{Version: 1, At: 1450})})
 	wantUses(t, "after an earlier use", want, s, store.New(d))
 	compact(t, s)
-	if u, err := s.Uses(t.Context(), one); err != nil || !slices.Equal(u, record.Uses{{Version: 2, At: 1400}, {Version: 1, At: 1500}}) {
+	if u, err := s.Usage(t.Context(), record.OfKey(one)); err != nil || !slices.Equal(u.Versions, []record.Use{{Version: 2, At: 1400}, {Version: 1, At: 1500}}) {
 		t.Errorf("merged they are %v, %v", u, err)
 	}
 	wantUses(t, "merged", want, s, store.New(d))
-	flush(t, s, map[string]record.Uses{one: usesOf(1700)})
+	flush(t, s, uses{one: usedAt(1700)})
 	want[one] = 1700
 	wantUses(t, "used again", want, s, store.New(d))
 	check(t, d, 0)
@@ -71,11 +96,11 @@ func TestUsesAreMergedAndNeverMoveBack(t *testing.T) {
 func TestAFlushWritesWhatWasUsedAndReadsNothing(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t)
-	all, few := map[string]record.Uses{}, map[string]record.Uses{}
+	all, few := uses{}, uses{}
 	for n := range 20_000 {
 		id := idIn(fmt.Sprintf("%02d", n%100), n)
-		if all[id] = usesOf(946724400); n%20 == 7 {
-			few[id] = usesOf(946724500)
+		if all[id] = usedAt(946724400); n%20 == 7 {
+			few[id] = usedAt(946724500)
 		}
 	}
 	flush(t, s, all)
@@ -89,7 +114,7 @@ func TestAFlushWritesWhatWasUsedAndReadsNothing(t *testing.T) {
 		}
 		bytes += len(d.Holds(path))
 	}
-	if most := len(few) * 80; len(puts) != 1 || bytes > most {
+	if most := len(few) * 190; len(puts) != 1 || bytes > most {
 		t.Errorf("of %d keys it wrote %d bytes in %d entries", len(few), bytes, len(puts))
 	}
 	for n := 1; d.Holds(fmt.Sprint("usage/delta/", n)) != ""; n++ {
@@ -106,7 +131,7 @@ func TestADeltaKeepsItsNumberAndItsContent(t *testing.T) {
 	other := idIn("bb", 2)
 	for name, lost := range map[string]bool{"refused": false, "its answer lost": true} {
 		d, s := mount(t, one, other)
-		flush(t, s, map[string]record.Uses{one: usesOf(1)})
+		flush(t, s, uses{one: usedAt(1)})
 		var tried []string
 		trouble := func(op, path string) error {
 			if op == "put" {
@@ -123,12 +148,12 @@ func TestADeltaKeepsItsNumberAndItsContent(t *testing.T) {
 		} else {
 			d.Intercept(memory.Before(trouble))
 		}
-		s.AddUses(map[string]record.Uses{one: usesOf(1500)})
+		add(s, uses{one: usedAt(1500)})
 		for range 3 {
-			if err := s.WriteUses(t.Context(), 0); !errors.Is(err, errDisk) {
+			if err := s.WriteUsage(t.Context(), 0); !errors.Is(err, errDisk) {
 				t.Errorf("%s: it answered %v", name, err)
 			}
-			s.AddUses(map[string]record.Uses{one: usesOf(1600), other: usesOf(1600)})
+			add(s, uses{one: usedAt(1600), other: usedAt(1600)})
 		}
 		wantUses(t, name, map[string]record.Time{one: 1600, other: 1600}, s)
 		d.Intercept(nil)
@@ -152,8 +177,8 @@ func TestAMergeThatIsCutOffIsFinishedByTheNext(t *testing.T) {
 	want := map[string]record.Time{one: 1700, other: 1600}
 	for fails := range 12 {
 		d, s := mount(t, one, other)
-		flush(t, s, map[string]record.Uses{one: usesOf(1500), other: usesOf(1600)})
-		flush(t, s, map[string]record.Uses{one: usesOf(1700)})
+		flush(t, s, uses{one: usedAt(1500), other: usedAt(1600)})
+		flush(t, s, uses{one: usedAt(1700)})
 		ops := 0
 		d.Intercept(memory.Before(func(op, _ string) error {
 			if ops++; ops > fails {
@@ -161,7 +186,7 @@ func TestAMergeThatIsCutOffIsFinishedByTheNext(t *testing.T) {
 			}
 			return nil
 		}))
-		err := s.CompactUses(t.Context(), func() {})
+		err := s.CompactUsage(t.Context(), func() {})
 		if d.Intercept(nil); err != nil && !errors.Is(err, errDisk) {
 			t.Fatal(err)
 		}
@@ -182,9 +207,9 @@ func TestAMergeThatIsCutOffIsFinishedByTheNext(t *testing.T) {
 func TestADeltaThatComesBackIsNotMergedAgain(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
-	flush(t, s, map[string]record.Uses{one: usesOf(1500)})
+	flush(t, s, uses{one: usedAt(1500)})
 	compact(t, s)
-	d.Plant("usage/delta/1", `{"v":1,"record":{"uses":{"`+one+`":[{"version":1,"at":9999}]}}}`)
+	d.Plant("usage/delta/1", `{"v":1,"record":{"usage":{"key/`+one+`":{"last":9999}}}}`)
 	s = store.New(d)
 	wantUses(t, "come back", map[string]record.Time{one: 1500}, s)
 	compact(t, s)
@@ -194,17 +219,17 @@ func TestADeltaThatComesBackIsNotMergedAgain(t *testing.T) {
 func TestNumbersNeverComeAgain(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
-	flush(t, s, map[string]record.Uses{one: usesOf(1500)})
+	flush(t, s, uses{one: usedAt(1500)})
 	compact(t, s)
 	s = store.New(d)
-	flush(t, s, map[string]record.Uses{one: usesOf(1600)})
+	flush(t, s, uses{one: usedAt(1600)})
 	if d.Holds("usage/delta/2") == "" {
 		t.Errorf("after all were merged it wrote %v", d.Paths())
 	}
 	compact(t, s)
 	d.Plant("usage/mark", "no")
 	s = store.New(d)
-	flush(t, s, map[string]record.Uses{one: usesOf(1700)})
+	flush(t, s, uses{one: usedAt(1700)})
 	compact(t, s)
 	wantUses(t, "without a mark", map[string]record.Time{one: 1700}, s, store.New(d))
 }
@@ -213,10 +238,10 @@ func TestManyDeltasAreToBeMerged(t *testing.T) {
 	t.Parallel()
 	_, s := mount(t, one)
 	n := record.Time(0)
-	for ; !s.UsesPileUp() && n < 1000; n++ {
-		flush(t, s, map[string]record.Uses{one: usesOf(n + 1)})
+	for ; !s.UsagePilesUp() && n < 1000; n++ {
+		flush(t, s, uses{one: usedAt(n + 1)})
 	}
-	if compact(t, s); n < 10 || n > 500 || s.UsesPileUp() {
+	if compact(t, s); n < 10 || n > 500 || s.UsagePilesUp() {
 		t.Errorf("they pile up after %d", n)
 	}
 }
@@ -227,7 +252,7 @@ func TestAnotherNodesDeltasAreSeen(t *testing.T) {
 	standby := store.New(d)
 	wantUses(t, "at first", map[string]record.Time{one: 0}, standby)
 	for at := record.Time(1500); at < 1503; at++ {
-		flush(t, s, map[string]record.Uses{one: usesOf(at)})
+		flush(t, s, uses{one: usedAt(at)})
 		standby.Invalidate(fmt.Sprint("usage/delta/", at-1499))
 		wantUses(t, "then", map[string]record.Time{one: at}, standby)
 	}
@@ -239,14 +264,14 @@ func TestAnotherNodesDeltasAreSeen(t *testing.T) {
 func TestADamagedDeltaIsAnErrorAndHoldsUpNoFlush(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
-	flush(t, s, map[string]record.Uses{one: usesOf(1500)})
+	flush(t, s, uses{one: usedAt(1500)})
 	d.Plant("usage/delta/1", "no")
 	s = store.New(d)
-	if _, err := s.Uses(t.Context(), one); !errors.Is(err, store.ErrUnreadable) {
+	if _, err := s.Usage(t.Context(), record.OfKey(one)); !errors.Is(err, store.ErrUnreadable) {
 		t.Errorf("it answered %v", err)
 	}
-	flush(t, s, map[string]record.Uses{one: usesOf(1600)})
-	if err := s.CompactUses(t.Context(), func() {}); !errors.Is(err, store.ErrUnreadable) {
+	flush(t, s, uses{one: usedAt(1600)})
+	if err := s.CompactUsage(t.Context(), func() {}); !errors.Is(err, store.ErrUnreadable) {
 		t.Errorf("a merge answered %v", err)
 	}
 	if d.Holds("usage/delta/1") != "no" || d.Holds("usage/delta/2") == "" {
@@ -255,7 +280,7 @@ func TestADamagedDeltaIsAnErrorAndHoldsUpNoFlush(t *testing.T) {
 	for _, hook := range []func(op, path string) error{memory.On("list", "usage/", errDisk), memory.On("get", "usage/", errDisk)} {
 		s = store.New(d)
 		d.Intercept(memory.Before(hook))
-		if _, err := s.Uses(t.Context(), one); !errors.Is(err, errDisk) {
+		if _, err := s.Usage(t.Context(), record.OfKey(one)); !errors.Is(err, errDisk) {
 			t.Errorf("with trouble it answered %v", err)
 		}
 		d.Intercept(nil)
@@ -266,7 +291,7 @@ func TestASweepRemovesTheUsesOfKeysThatAreGone(t *testing.T) {
 	t.Parallel()
 	gone, far := idIn("aa", 7), idIn("zz", 7)
 	d, s := mount(t, one, gone)
-	flush(t, s, map[string]record.Uses{one: usesOf(1500), gone: usesOf(1500), far: usesOf(1500)})
+	flush(t, s, uses{one: usedAt(1500), gone: usedAt(1500), far: usedAt(1500)})
 	if err := s.TakeOverUsage(t.Context(), 1000); err != nil {
 		t.Fatal(err)
 	}
@@ -277,25 +302,25 @@ func TestASweepRemovesTheUsesOfKeysThatAreGone(t *testing.T) {
 	if _, err := s.DeleteKey(t.Context(), gone, func(*record.Key) bool { return false }); err != nil || d.Holds("usage/key/aa/"+gone) != "" {
 		t.Errorf("after its deletion there is %v, %v", d.Paths(), err)
 	}
-	d.Plant("usage/key/zz/"+far, `{"v":1,"record":{"uses":[],"through":1}}`)
+	d.Plant("usage/key/zz/"+far, `{"v":1,"record":{"usage":{},"through":1}}`)
 	check(t, d, 1)
 	steps := 0
-	if _, err := s.SweepUsage(t.Context(), func() { steps++ }, asTheyAre); err != nil {
+	if _, err := s.SweepUsage(t.Context(), func() { steps++ }, 2000, asTheyAre); err != nil {
 		t.Fatal(err)
 	}
 	wantUses(t, "swept", map[string]record.Time{one: 1500, gone: 0, far: 0}, s)
-	if check(t, d, 0); d.Holds("usage/mark") == "" || steps != 2 {
+	if check(t, d, 0); d.Holds("usage/mark") == "" || steps != 3 {
 		t.Errorf("left are %q after %d steps", d.Paths(), steps)
 	}
 	d.Noted()
-	if _, err := s.SweepUsage(t.Context(), func() {}, asTheyAre); err != nil || len(d.Noted("put", "delete")) != 0 {
+	if _, err := s.SweepUsage(t.Context(), func() {}, 2000, asTheyAre); err != nil || len(d.Noted("put", "delete")) != 0 {
 		t.Errorf("a second sweep wrote, %v", err)
 	}
 	for _, hook := range []func(op, path string) error{memory.On("list", "usage/", errDisk), memory.On("get", "usage/", errDisk), memory.On("get", "key/", errDisk)} {
 		s.Invalidate("key/aa/" + one)
 		s.Invalidate("usage/")
 		d.Intercept(memory.Before(hook))
-		if _, err := s.SweepUsage(t.Context(), func() {}, asTheyAre); !errors.Is(err, errDisk) {
+		if _, err := s.SweepUsage(t.Context(), func() {}, 2000, asTheyAre); !errors.Is(err, errDisk) {
 			t.Errorf("with trouble it answered %v", err)
 		}
 		d.Intercept(nil)
@@ -306,8 +331,8 @@ func TestASweepRemovesTheUsesOfKeysThatAreGone(t *testing.T) {
 func TestASweepLosesNoUseThatComesMeanwhile(t *testing.T) {
 	t.Parallel()
 	d, s := mount(t, one)
-	flush(t, s, map[string]record.Uses{one: usesOf(1500)})
-	_, err := s.SweepUsage(t.Context(), func() { flush(t, s, map[string]record.Uses{one: usesOf(1700)}) }, asTheyAre)
+	flush(t, s, uses{one: usedAt(1500)})
+	_, err := s.SweepUsage(t.Context(), func() { flush(t, s, uses{one: usedAt(1700)}) }, 2000, asTheyAre)
 	if err != nil {
 		t.Error(err)
 	}
@@ -317,10 +342,10 @@ func TestASweepLosesNoUseThatComesMeanwhile(t *testing.T) {
 func TestASweepMovesUsesToWhenTheyWere(t *testing.T) {
 	t.Parallel()
 	_, s := mount(t, one)
-	flush(t, s, map[string]record.Uses{one: usesOf(9000)})
+	flush(t, s, uses{one: usedAt(9000)})
 	back := func(at record.Time) record.Time { return min(at, 1500) }
 	for _, want := range []bool{true, false} {
-		if moved, err := s.SweepUsage(context.Background(), func() {}, back); moved != want || err != nil {
+		if moved, err := s.SweepUsage(context.Background(), func() {}, 2000, back); moved != want || err != nil {
 			t.Errorf("it moved: %t, %v", moved, err)
 		}
 		wantUses(t, "moved", map[string]record.Time{one: 1500}, s)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -16,7 +15,7 @@ const deltaBytes = 256 << 10
 
 // usageDelta is what was used between two flushes, or a part of it.
 type usageDelta struct {
-	Uses map[string]record.Uses `json:"uses"`
+	Usage map[record.Subject]*record.Usage `json:"usage"`
 	// At is when all was written that was used before, in this delta and those before
 	// it; 0 where other parts follow.
 	At record.Time `json:"at"`
@@ -25,38 +24,44 @@ type usageDelta struct {
 	bytes  int // about how long it is
 }
 
-// Intact tells whether d is of keys: what takes another text for an id finds no
+// Intact tells whether d is of subjects: what takes another text for one finds no
 // place in storage for it.
 func (d usageDelta) Intact() bool {
-	for id := range d.Uses {
-		if !apikey.ValidID(id) {
+	for of, usage := range d.Usage {
+		if !of.Valid() || usage == nil {
 			return false
 		}
 	}
-	return len(d.Uses) > 0
+	return len(d.Usage) > 0
 }
 
-// usageBytes is about how long what was used of one key is in a delta.
-func usageBytes(uses record.Uses) int { return 24 + 48*len(uses) }
+// usageBytes is about how long what was used of one subject is in a delta.
+func usageBytes(of record.Subject, u *record.Usage) int {
+	return len(of) + 80 + 36*len(u.Versions) + 36*len(u.Codes) + 44*(len(u.Hours)+len(u.Days))
+}
 
-// usageBase is the last uses of one key through a delta.
+// usageBase is the usage of one subject through a delta.
 type usageBase struct {
-	Uses    record.Uses `json:"uses"`
-	Through uint64      `json:"through"`
+	Usage   record.Usage `json:"usage"`
+	Through uint64       `json:"through"`
 }
 
-// merge puts in what deltas say of a key that is not in yet.
-func (b usageBase) merge(id string, deltas []usageDelta) usageBase {
+// merge puts in what deltas say of a subject that is not in yet.
+func (b *usageBase) merge(of record.Subject, deltas []usageDelta) (merged bool) {
 	for _, d := range deltas {
-		if d.number > b.Through {
-			b.Uses, b.Through = b.Uses.Merge(d.Uses[id]), d.number
+		if d.number <= b.Through {
+			continue
 		}
+		if usage := d.Usage[of]; usage != nil {
+			b.Usage.Add(*usage, of)
+		}
+		b.Through, merged = d.number, true
 	}
-	return b
+	return merged
 }
 
 // readDeltas answers the deltas in storage, and the number after them. One that
-// cannot be read makes all last uses unknown, and holds up no flush.
+// cannot be read makes all usage unknown, and holds up no flush.
 func (s *Store) readDeltas(ctx context.Context) (deltas []usageDelta, next uint64, damaged, err error) {
 	u := &s.usage
 	names, err := s.names(ctx, deltaFolder)
@@ -82,8 +87,8 @@ func (s *Store) readDeltas(ctx context.Context) (deltas []usageDelta, next uint6
 			return nil, 0, nil, err
 		case found:
 			d.number = number
-			for _, uses := range d.Uses {
-				d.bytes += usageBytes(uses)
+			for of, usage := range d.Usage {
+				d.bytes += usageBytes(of, usage)
 			}
 			deltas = append(deltas, d)
 		}

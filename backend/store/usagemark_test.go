@@ -60,11 +60,11 @@ func TestTheMarkTellsHowTheLastProcessEnded(t *testing.T) {
 
 func TestAGapBeginsWithTheLastFlushThatSucceeded(t *testing.T) {
 	t.Parallel()
-	many := map[string]record.Uses{}
+	many := uses{}
 	for n := range 6000 { // two deltas
-		many[idIn(fmt.Sprintf("%02d", n%100), n)] = usesOf(1900)
+		many[idIn(fmt.Sprintf("%02d", n%100), n)] = usedAt(1900)
 	}
-	uses := map[string]record.Uses{one: usesOf(1400)}
+	some := uses{one: usedAt(1400)}
 	second := memory.Before(memory.On("put", "usage/delta/3", errDisk))
 	for name, tc := range map[string]struct {
 		then func(t *testing.T, d *memory.Storage, s *store.Store)
@@ -76,14 +76,14 @@ func TestAGapBeginsWithTheLastFlushThatSucceeded(t *testing.T) {
 		"a longer one":  {func(t *testing.T, _ *memory.Storage, s *store.Store) { flushAt(t, s, 1800, nil) }, 1800},
 		"a part of one": {func(t *testing.T, d *memory.Storage, s *store.Store) {
 			d.Intercept(second)
-			if s.AddUses(many); s.WriteUses(t.Context(), 1950) == nil {
+			if add(s, many); s.WriteUsage(t.Context(), 1950) == nil {
 				t.Error("all was written")
 			}
 			d.Intercept(nil)
 		}, 1500},
 		"another that failed": {func(t *testing.T, d *memory.Storage, s *store.Store) {
 			d.Intercept(memory.Before(memory.On("put", "usage/", errDisk)))
-			if s.AddUses(uses); s.WriteUses(t.Context(), 1950) == nil {
+			if add(s, some); s.WriteUsage(t.Context(), 1950) == nil {
 				t.Error("it was written")
 			}
 			d.Intercept(nil)
@@ -99,7 +99,7 @@ func TestAGapBeginsWithTheLastFlushThatSucceeded(t *testing.T) {
 		if err := s.TakeOverUsage(t.Context(), 1000); err != nil {
 			t.Fatal(err)
 		}
-		flushAt(t, s, 1500, uses)
+		flushAt(t, s, 1500, some)
 		tc.then(t, d, s)
 		gaps, err := store.New(d).UsageGaps(t.Context(), 10_000)
 		if want := (idle.Gaps{{From: tc.from, Before: 10_000}}); err != nil || !slices.Equal(gaps, want) {
@@ -108,10 +108,10 @@ func TestAGapBeginsWithTheLastFlushThatSucceeded(t *testing.T) {
 	}
 }
 
-func flushAt(t *testing.T, s *store.Store, now record.Time, uses map[string]record.Uses) {
+func flushAt(t *testing.T, s *store.Store, now record.Time, of uses) {
 	t.Helper()
-	s.AddUses(uses)
-	if err := s.WriteUses(t.Context(), now); err != nil {
+	add(s, of)
+	if err := s.WriteUsage(t.Context(), now); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -14,17 +14,17 @@ const (
 	manyBytes  = 16 << 20
 )
 
-// UsesPileUp tells whether there are so many deltas that they are to be merged
+// UsagePilesUp tells whether there are so many deltas that they are to be merged
 // before the next tidy.
-func (s *Store) UsesPileUp() bool {
+func (s *Store) UsagePilesUp() bool {
 	s.usage.mu.Lock()
 	defer s.usage.mu.Unlock()
 	return len(s.usage.stored) >= manyDeltas || s.usage.bytes >= manyBytes
 }
 
-// CompactUses merges the deltas into the bases of their keys, and then removes
+// CompactUsage merges the deltas into the bases of their keys, and then removes
 // them. What it did before it was ended is not done again by the next.
-func (s *Store) CompactUses(ctx context.Context, step func()) error {
+func (s *Store) CompactUsage(ctx context.Context, step func()) error {
 	if err := s.loadUsage(ctx); err != nil {
 		return err
 	}
@@ -37,45 +37,62 @@ func (s *Store) CompactUses(ctx context.Context, step func()) error {
 	if err != nil || len(deltas) == 0 {
 		return err
 	}
-	ids := make(map[string]bool)
+	subjects := make(map[record.Subject]bool)
 	for _, d := range deltas {
-		for id := range d.Uses {
-			ids[id] = true
+		for of := range d.Usage {
+			subjects[of] = true
 		}
 	}
-	for id := range ids {
+	for of := range subjects {
 		step()
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.compactUsesOf(ctx, id, deltas); err != nil {
+		if err := s.compactUsageOf(ctx, of, deltas); err != nil {
 			return err
 		}
 	}
 	return s.removeDeltas(ctx, deltas)
 }
 
-// compactUsesOf merges what deltas say of one key into its base, under the key's
-// lock: of one that is gone nothing may be left. A base that cannot be read stays as
-// it is.
-func (s *Store) compactUsesOf(ctx context.Context, id string, deltas []usageDelta) error {
-	defer s.keys.locks.hold(id, alone)()
-	_, found, err := s.keys.peek(ctx, id)
-	if err == nil && !found {
-		return nil
-	}
-	if err != nil && !errors.Is(err, ErrUnreadable) {
+// compactUsageOf merges what deltas say of one subject into its base. A base that
+// cannot be read stays as it is.
+func (s *Store) compactUsageOf(ctx context.Context, of record.Subject, deltas []usageDelta) error {
+	defer s.holdSubject(of)()
+	if gone, err := s.gone(ctx, of); err != nil || gone {
 		return err
 	}
-	base, _, err := read[usageBase](ctx, s.storage, usagePath(id))
+	base, _, err := read[usageBase](ctx, s.storage, usagePath(of))
 	if errors.Is(err, ErrUnreadable) {
 		return nil
 	}
-	merged := base.merge(id, deltas)
-	if err != nil || merged.Through == base.Through {
+	if err != nil || !base.merge(of, deltas) {
 		return err
 	}
-	return write(ctx, s.storage, usagePath(id), merged)
+	return write(ctx, s.storage, usagePath(of), base)
+}
+
+// holdSubject keeps a key as it is. The others have no end that would go by without
+// the sweep.
+func (s *Store) holdSubject(of record.Subject) (release func()) {
+	if id, isKey := of.Key(); isKey {
+		return s.keys.locks.hold(id, alone)
+	}
+	return func() {}
+}
+
+// gone tells whether a subject is a key that is there no more: of such a one nothing
+// may be left.
+func (s *Store) gone(ctx context.Context, of record.Subject) (bool, error) {
+	id, isKey := of.Key()
+	if !isKey {
+		return false, nil
+	}
+	_, found, err := s.keys.peek(ctx, id)
+	if errors.Is(err, ErrUnreadable) {
+		return false, nil
+	}
+	return err == nil && !found, err
 }
 
 // removeDeltas removes what is in the bases. Before the mark says which number is
@@ -98,40 +115,71 @@ func (s *Store) removeDeltas(ctx context.Context, deltas []usageDelta) error {
 	return nil
 }
 
-// SweepUsage merges all deltas, removes the last uses of keys that are gone, and
-// moves the others to when dated says that they were. It tells whether any moved.
-func (s *Store) SweepUsage(ctx context.Context, step func(), dated func(record.Time) record.Time) (moved bool, err error) {
-	if err := s.CompactUses(ctx, step); err != nil && !errors.Is(err, ErrUnreadable) {
+// SweepUsage merges all deltas, removes what is counted of keys that are gone and of
+// owners that are forgotten, and moves the rest to when dated says that it was. It
+// tells whether any moved.
+func (s *Store) SweepUsage(ctx context.Context, step func(), now record.Time, dated func(record.Time) record.Time) (moved bool, err error) {
+	if err := s.CompactUsage(ctx, step); err != nil && !errors.Is(err, ErrUnreadable) {
 		return false, err
 	}
 	s.usage.compacting.Lock()
 	defer s.usage.compacting.Unlock()
-	err = s.walk(ctx, usageKeys, "", func(id string) (bool, error) {
+	sweep := func(of record.Subject) error {
 		step()
-		of, err := s.sweepUsesOf(ctx, id, dated)
-		moved = moved || of
-		return true, err
-	})
-	return moved, err
+		any, err := s.sweepUsageOf(ctx, of, now, dated)
+		moved = moved || any
+		return err
+	}
+	err = s.walk(ctx, usageKeys, "", func(id string) (bool, error) { return true, sweep(record.OfKey(id)) })
+	if err != nil {
+		return moved, err
+	}
+	owners, err := s.names(ctx, usageOwners)
+	if err != nil {
+		return moved, err
+	}
+	for _, name := range owners {
+		if err := sweep(record.OfOwner(name)); err != nil {
+			return moved, err
+		}
+	}
+	return moved, sweep(record.Mount)
 }
 
-func (s *Store) sweepUsesOf(ctx context.Context, id string, dated func(record.Time) record.Time) (moved bool, err error) {
-	defer s.keys.locks.hold(id, alone)()
-	_, found, err := s.keys.peek(ctx, id)
+func (s *Store) sweepUsageOf(ctx context.Context, of record.Subject, now record.Time, dated func(record.Time) record.Time) (moved bool, err error) {
+	defer s.holdSubject(of)()
+	gone, err := s.gone(ctx, of)
+	if err != nil {
+		return false, err
+	}
+	base, found, err := read[usageBase](ctx, s.storage, usagePath(of))
 	if err != nil && !errors.Is(err, ErrUnreadable) {
 		return false, err
 	}
-	if err == nil && !found {
-		return false, remove(ctx, s.storage, usagePath(id))
+	if !gone && found {
+		if gone, err = s.forgotten(ctx, of, &base.Usage, now); err != nil {
+			return false, err
+		}
 	}
-	base, _, err := read[usageBase](ctx, s.storage, usagePath(id))
-	if errors.Is(err, ErrUnreadable) {
+	switch {
+	case gone:
+		return false, remove(ctx, s.storage, usagePath(of))
+	case !found || !base.Usage.Date(dated):
+		return false, nil
+	default:
+		return true, write(ctx, s.storage, usagePath(of), base)
+	}
+}
+
+// forgotten tells whether an owner has no key any more and nothing of what is shown
+// of days: who ends a customer's last key still has a month in which to write the
+// bill. After that nobody could tell its counters from those of an owner that never
+// was.
+func (s *Store) forgotten(ctx context.Context, of record.Subject, u *record.Usage, now record.Time) (bool, error) {
+	name, isOwner := of.Owner()
+	if !isOwner || u.Lately(now, of) {
 		return false, nil
 	}
-	at := base.Uses.Date(dated)
-	if err != nil || slices.Equal(at, base.Uses) {
-		return false, err
-	}
-	base.Uses = at
-	return true, write(ctx, s.storage, usagePath(id), base)
+	used, err := s.hasHints(ctx, name)
+	return !used, err
 }

@@ -36,7 +36,7 @@ func TestAFlushThatPanicsIsFollowedByAnother(t *testing.T) {
 				op, path, _ := strings.Cut(call, " ")
 				w.disk.Intercept(memory.Before(panics(&broken, op, path)))
 				for range 2 {
-					w.uses.Touch(m.Key.ID, 1, start+50)
+					w.use(m.Key.ID, 1, start+50)
 					w.must(spend(w, m))
 					broken.Store(true)
 					w.Store.Invalidate("config")
@@ -70,7 +70,7 @@ func TestAFlusherThatDiedIsStartedAgain(t *testing.T) {
 		f.worker.cancel()
 		f.worker.wait()
 		w.must(f.Start(t.Context()))
-		w.uses.Touch(id, 1, start+50)
+		w.use(id, 1, start+50)
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		if w.lastUse(id) != start+50 {

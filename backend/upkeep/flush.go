@@ -12,7 +12,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/usage"
 )
 
-// Flusher writes last uses down, and gives reserved quota back that nobody
+// Flusher counts decisions, writes their counts down, and gives reserved quota back that nobody
 // spends, every usage_flush_interval.
 type Flusher struct {
 	mount *Mount
@@ -98,10 +98,10 @@ func (f *Flusher) flushWhenDue(ctx context.Context, last *time.Time) (wait time.
 	*last = time.Now()
 	err = errors.Join(f.uses.Flush(ctx, f.mount.Clock.Now()), f.meter.Settle(ctx, interval))
 	if err != nil && ctx.Err() == nil {
-		f.mount.Logger.Error("last uses and quotas were not all written", "error", err)
+		f.mount.Logger.Error("usage and quotas were not all written", "error", err)
 	}
-	if f.mount.Store.UsesPileUp() {
-		f.merger.start(f.mount.Logger, "merging of last uses", f.merge)
+	if f.mount.Store.UsagePilesUp() {
+		f.merger.start(f.mount.Logger, "merging of usage", f.merge)
 	}
 	return interval
 }
@@ -109,8 +109,8 @@ func (f *Flusher) flushWhenDue(ctx context.Context, last *time.Time) (wait time.
 // merge does what tidy does, where it has not come to it.
 func (f *Flusher) merge(ctx context.Context) {
 	pace := &pace{}
-	if err := f.mount.Store.CompactUses(ctx, func() { pace.step(ctx) }); err != nil && ctx.Err() == nil {
-		f.mount.Logger.Error("last uses were not all merged", "error", err)
+	if err := f.mount.Store.CompactUsage(ctx, func() { pace.step(ctx) }); err != nil && ctx.Err() == nil {
+		f.mount.Logger.Error("usage was not all merged", "error", err)
 	}
 }
 

@@ -41,9 +41,9 @@ func (w *world) interval(s record.Seconds) {
 // lastUse is what storage holds.
 func (w *world) lastUse(id string) record.Time {
 	w.Helper()
-	u, err := store.New(w.disk.Clone()).Uses(w.Context(), id)
+	u, err := store.New(w.disk.Clone()).Usage(w.Context(), record.OfKey(id))
 	w.must(err)
-	return u.Latest()
+	return u.Last
 }
 
 func TestUsesAreWrittenOnceInAnInterval(t *testing.T) {
@@ -67,7 +67,7 @@ func TestUsesAreWrittenOnceInAnInterval(t *testing.T) {
 				t.Errorf("after %s more %d is stored, want %d", step.sleep, got, step.want)
 			}
 			if step.touch != 0 {
-				w.uses.Touch(id, 1, step.touch)
+				w.use(id, 1, step.touch)
 			}
 		}
 		writes := w.disk.Writes()
@@ -86,7 +86,7 @@ func TestAShorterIntervalTakesEffectAtOnce(t *testing.T) {
 		id := w.issue().Key.ID
 		f := w.flusher()
 		defer f.Stop()
-		w.uses.Touch(id, 1, 100)
+		w.use(id, 1, 100)
 		time.Sleep(time.Minute)
 		w.interval(30)
 		f.Configure(record.Config{})
@@ -107,7 +107,7 @@ func TestAnIntervalOfNothingIsASecond(t *testing.T) {
 		id := w.issue().Key.ID
 		f := w.flusher()
 		defer f.Stop()
-		w.uses.Touch(id, 1, 100)
+		w.use(id, 1, 100)
 		time.Sleep(time.Second)
 		synctest.Wait() // never returns while it spins
 		if got := w.lastUse(id); got != 100 {
@@ -123,7 +123,7 @@ func TestAnOrderlyEndLosesNothingAndACrashAnInterval(t *testing.T) {
 		w.role("web", func(r *record.Role) { r.Quota, r.IdleTimeout = 640, 100 })
 		m := w.issue()
 		f := w.flusher()
-		w.uses.Touch(m.Key.ID, 1, start+50)
+		w.use(m.Key.ID, 1, start+50)
 		w.must(spend(w, m))
 		f.Stop()
 		if q, _, err := w.Store.Quota(t.Context(), m.Key.ID); w.lastUse(m.Key.ID) != start+50 || q.Total != 1 || err != nil {
@@ -169,7 +169,7 @@ func TestAFlusherThatCannotTakeOverIsStartedAgain(t *testing.T) {
 			if err := f.Start(t.Context()); err == nil {
 				t.Errorf("without a %s it started", op)
 			}
-			w.uses.Touch(id, 1, 100)
+			w.use(id, 1, 100)
 			time.Sleep(time.Hour)
 			w.disk.Intercept(nil)
 			if got := w.lastUse(id); got != 0 {
@@ -197,7 +197,7 @@ func TestTroubleWithAFlushIsLoggedAndTriedAgain(t *testing.T) {
 			return nil
 		}))
 		f := w.flusher()
-		w.uses.Touch(id, 1, 100)
+		w.use(id, 1, 100)
 		broken.Store(true)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
@@ -210,7 +210,7 @@ func TestTroubleWithAFlushIsLoggedAndTriedAgain(t *testing.T) {
 		if got := w.lastUse(id); got != 100 {
 			t.Errorf("%d is stored", got)
 		}
-		w.uses.Touch(id, 1, 200)
+		w.use(id, 1, 200)
 		broken.Store(true)
 		f.Stop()
 		broken.Store(false)
@@ -249,7 +249,7 @@ func TestAKeyThatWasUsedBeforeACrashLivesOn(t *testing.T) {
 			synctest.Wait()
 			w.disk.Intercept(memory.Before(fails("put", "usage/")))
 			w.clock.Move(tc.refused)
-			w.uses.Touch(m.Key.ID, 1, w.clock.Now())
+			w.use(m.Key.ID, 1, w.clock.Now())
 			time.Sleep(31 * time.Second)
 			synctest.Wait()
 			f.worker.stop() // a crash: no last flush

@@ -64,7 +64,7 @@ func TestAnIdleEndIsNotWrittenWhereItMustNot(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]func(w *world, m lifecycle.Minted){
 		"on a standby":                        func(w *world, _ lifecycle.Minted) { w.writable = false },
-		"after a use that was decided before": func(w *world, m lifecycle.Minted) { w.uses.Touch(m.Key.ID, 1, start+1) },
+		"after a use that was decided before": func(w *world, m lifecycle.Minted) { w.use(m.Key.ID, 1, start+1) },
 		"of a key that is gone": func(w *world, m lifecycle.Minted) {
 			w.must(w.Delete(w.Context(), lifecycle.Target{ID: m.Key.ID}))
 		},
@@ -147,7 +147,7 @@ func TestAWrittenIdleEndIsKeptInMindByItsRecord(t *testing.T) {
 		w, ends := idling(t)
 		defer ends.Stop()
 		m := w.issue()
-		w.uses.Touch(m.Key.ID, 1, start+9)
+		w.use(m.Key.ID, 1, start+9)
 		w.clock.Move(hour + 9)
 		writes := w.disk.Writes()
 		w.told(m, m)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -54,7 +55,7 @@ func (f *Flusher) resume(ctx context.Context) (wait time.Duration) {
 		return wait
 	}
 	if err := f.mount.Store.ResumeUsage(ctx); err != nil {
-		f.mount.Logger.Error("last uses are still written one by one", "error", err)
+		f.mount.Logger.Error("usage is still written one by one", "error", err)
 		return flushRetry
 	}
 	f.secured.Store(false)
@@ -62,15 +63,19 @@ func (f *Flusher) resume(ctx context.Context) (wait time.Duration) {
 	return 0
 }
 
-// Observe notes a use of a version, which is one of all ancestors, too. Its answer
+// Observe counts a decision; a valid one is a use of all ancestors, too. Its answer
 // waits for it.
 func (f *Flusher) Observe(o verify.Observation) {
-	if !o.Decision.Valid() {
-		return
-	}
-	f.uses.Touch(o.Lineage.Key.ID, o.Decision.Version.Number, o.At)
-	for i := range o.Lineage.Ancestors {
-		f.uses.Touch(o.Lineage.Ancestors[i].Key.ID, 0, o.At) // version 0: through a child, and by no version of its own
+	k := &o.Decision.Key // that of what is not proven has neither id nor owner
+	f.uses.Count(k.ID, k.Owner, record.Decided{
+		Code: string(o.Decision.Code), Valid: o.Decision.Valid(), At: o.At,
+		Version: o.Decision.Version.Number, ClientIP: o.ClientIP,
+	})
+	if o.Decision.Valid() {
+		for i := range o.Lineage.Ancestors {
+			above := &o.Lineage.Ancestors[i].Key
+			f.uses.Use(above.ID, above.Owner, o.At)
+		}
 	}
 	if !f.secured.Load() {
 		return

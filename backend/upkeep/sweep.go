@@ -61,7 +61,7 @@ func (s *sweep) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	moved, err := records.SweepUsage(ctx, step, s.mount.Clock.Dated)
+	moved, err := records.SweepUsage(ctx, step, s.mount.Clock.Now(), s.mount.Clock.Dated)
 	if moved {
 		s.mount.Redated()
 	}

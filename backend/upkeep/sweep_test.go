@@ -85,7 +85,7 @@ func TestTidyWritesDownWhatNobodyUsed(t *testing.T) {
 	idle, marked, used := w.issue(), w.issue(), w.issue()
 	w.role("web", func(r *record.Role) { r.IdleTimeout = 2 * hour })
 	w.clock.Move(hour)
-	w.uses.Touch(used.Key.ID, 1, w.clock.Now())
+	w.use(used.Key.ID, 1, w.clock.Now())
 	w.role("web", func(r *record.Role) { r.IdleTimeout = hour / 2 })
 	w.told(marked) // under a shorter timeout than today's
 	w.role("web", func(r *record.Role) { r.IdleTimeout = 2 * hour })
@@ -100,7 +100,7 @@ func TestTidyWritesDownWhatNobodyUsed(t *testing.T) {
 	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 1 {
 		t.Errorf("within the retention of one, and after that of the other, it is %+v", s)
 	}
-	w.uses.Touch(used.Key.ID, 1, w.clock.Now())
+	w.use(used.Key.ID, 1, w.clock.Now())
 	w.clock.Move(1)
 	if s := w.tidied(NewTidier(w.kept)); s.KeysRemoved != 1 {
 		t.Errorf("after it, it is %+v", s)
@@ -129,7 +129,7 @@ func TestTidyRemovesQuotasAndUsesWithTheirKeys(t *testing.T) {
 		if strings.Contains(path, m.Key.ID) || strings.Contains(value, m.Key.ID) {
 			t.Errorf("%s is left", path)
 		}
-		if strings.HasPrefix(path, "quota/") || strings.HasPrefix(path, "usage/") && path != "usage/mark" {
+		if strings.HasPrefix(path, "quota/") || strings.HasPrefix(path, "usage/key/") {
 			found++
 		}
 	})
@@ -169,7 +169,7 @@ func TestTidyLooksAgainBeforeItWritesAnEnd(t *testing.T) {
 	for name, come := range map[string]func(w *world, m lifecycle.Minted){
 		"a longer idle_timeout": func(w *world, _ lifecycle.Minted) { w.role("web", func(r *record.Role) { r.IdleTimeout = 9 * hour }) },
 		"no idle_timeout":       func(w *world, _ lifecycle.Minted) { w.role("web", func(r *record.Role) { r.IdleTimeout = 0 }) },
-		"a use that came late":  func(w *world, m lifecycle.Minted) { w.uses.Touch(m.Key.ID, 1, w.clock.Now()) },
+		"a use that came late":  func(w *world, m lifecycle.Minted) { w.use(m.Key.ID, 1, w.clock.Now()) },
 	} {
 		w := newWorld(t)
 		w.role("web", func(r *record.Role) { r.IdleTimeout = hour })

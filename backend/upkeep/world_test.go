@@ -120,6 +120,11 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// use counts a valid decision.
+func (w *world) use(id string, version int, at record.Time) {
+	w.uses.Count(id, "acme", record.Decided{Code: "valid", Valid: true, Version: version, At: at})
+}
+
 // setCost sets a hashing cost that config would refuse, because tests are many.
 func (w *world) setCost(memoryKiB, iterations uint32) {
 	w.Helper()

@@ -3,6 +3,7 @@ package usage_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync"
 	"testing"
 
@@ -22,11 +23,14 @@ func TestTouchesAndFlushesAtOnceLoseNothing(t *testing.T) {
 		touching.Go(func() {
 			for i := range rounds {
 				id := fmt.Sprintf("%02d", (i*7+w)%keys)
-				tr.Touch(id, 1+w%2, record.Time(1001+i))
+				touch(tr, id, 1+w%2, record.Time(1001+i))
+				if i%9 == 0 {
+					_, _ = tr.Usage(context.Background(), record.OfOwner("acme"))
+				}
 				before, _ := tr.Uses(context.Background(), id)
 				after, _ := tr.Uses(context.Background(), id)
-				if after.Latest() < before.Latest() {
-					t.Errorf("a use moved back from %d to %d", before.Latest(), after.Latest())
+				if after.Last < before.Last {
+					t.Errorf("a use moved back from %d to %d", before.Last, after.Last)
 				}
 			}
 		})
@@ -51,32 +55,34 @@ func TestTouchesAndFlushesAtOnceLoseNothing(t *testing.T) {
 	if err := tr.Flush(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]record.Uses{}
+	want := usages{}
 	for w := range 4 {
 		for i := range rounds {
 			id := fmt.Sprintf("%02d", (i*7+w)%keys)
-			want[id] = want[id].Add(record.Use{Version: 1 + w%2, At: record.Time(1001 + i)})
+			u := new(record.Usage)
+			u.Count(record.Decided{Code: "valid", Valid: true, Version: 1 + w%2, At: record.Time(1001 + i)})
+			want.add(usages{record.OfKey(id): u, record.OfOwner("acme"): u, record.Mount: u})
 		}
 	}
-	for id, u := range want {
-		if fmt.Sprint(d.stored[id]) != fmt.Sprint(u) {
-			t.Errorf("of %s is stored %v, want %v", id, d.stored[id], u)
+	for of, u := range want {
+		if got := d.stored[of]; got == nil || !reflect.DeepEqual(*got, *u) {
+			t.Errorf("of %s is stored %+v, want %+v", of, got, u)
 		}
 	}
 }
 
-func BenchmarkTouch(b *testing.B) {
+func BenchmarkCount(b *testing.B) {
 	tr := tracker(newDisk())
 	b.ReportAllocs()
 	for b.Loop() {
-		tr.Touch("3kTMd9Xq2LwVb7Rc", 1, 1500)
+		touch(tr, "3kTMd9Xq2LwVb7Rc", 1, 1500)
 	}
 }
 
-func TestATouchWithinASecondAllocatesNothing(t *testing.T) {
+func TestToCountAgainAllocatesNothing(t *testing.T) {
 	tr := tracker(newDisk())
-	tr.Touch("a", 1, 1500)
-	if allocs := testing.AllocsPerRun(100, func() { tr.Touch("a", 1, 1500) }); allocs != 0 {
+	touch(tr, "a", 1, 1500)
+	if allocs := testing.AllocsPerRun(100, func() { touch(tr, "a", 1, 1500) }); allocs != 0 {
 		t.Errorf("it allocates %.1f times", allocs)
 	}
 }

@@ -140,7 +140,7 @@ func (m *mount) Owner(_ context.Context, name string) (record.Owner, bool, error
 }
 
 func (m *mount) Uses(_ context.Context, id string) (record.Uses, error) {
-	return record.Uses{{At: m.lastUsed[id]}}, m.read("uses")
+	return record.Uses{Last: m.lastUsed[id]}, m.read("uses")
 }
 
 func (*mount) UsageGaps(context.Context, record.Time) (idle.Gaps, error) { return nil, nil }

@@ -22,7 +22,7 @@ func FuzzRequest(f *testing.F) {
 	for _, path := range []string{
 		"verify", "verify/web", "issue", "issue/web", "issue/svc", "rotate", "rotate/{id}", "revoke", "revoke/{id}",
 		"keys/", "keys/{id}", "owners/", "owners/acme/keys/", "owners/acme/keys/{id}", "owners/acme/keys/{id}/rotate",
-		"owners/acme/keys/{id}/revoke", "roles/", "roles/web", "roles/new", "config", "tidy", "tidy-status", "info", "", "keys/../config",
+		"owners/acme/keys/{id}/revoke", "roles/", "roles/web", "roles/new", "config", "tidy", "tidy-status", "info", "usage", "usage/keys/{id}", "usage/owners/acme", "", "keys/../config",
 		"authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web",
 	} {
 		for op := range fuzzedOperations[:4] {
@@ -114,7 +114,7 @@ func known(text string) bool {
 	return text == logical.ErrUnsupportedOperation.Error() || text == logical.ErrUnsupportedPath.Error()
 }
 
-var knownEntries = regexp.MustCompile(`^(?:config|tag-key|role/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|key/..?/[0-9A-Za-z]{16}|owner-key/[^/]+/../[0-9A-Za-z]{16}|role-key/[^/]+/[A-Z2-7]{26}-\d+/../[0-9A-Za-z]{16}|roster/[^/]+/[^/]+|quota/../[0-9A-Za-z]{16}|usage/(?:mark|delta/\d+|key/../[0-9A-Za-z]{16}))$`)
+var knownEntries = regexp.MustCompile(`^(?:config|tag-key|role/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|key/..?/[0-9A-Za-z]{16}|owner-key/[^/]+/../[0-9A-Za-z]{16}|role-key/[^/]+/[A-Z2-7]{26}-\d+/../[0-9A-Za-z]{16}|roster/[^/]+/[^/]+|quota/../[0-9A-Za-z]{16}|usage/(?:mark|mount|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|delta/\d+|key/../[0-9A-Za-z]{16}))$`)
 
 // harmless holds what no request may do: panic, show a secret, or leave entries
 // that do not belong.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 )
@@ -37,7 +36,7 @@ func Mount(ctx context.Context, storage logical.Storage, now record.Time) ([]Pro
 		storage: storage, records: store.New(storage), now: now,
 		hints: make(map[string]bool), wanted: make(map[string]bool), optional: make(map[string]bool),
 		keys: make(map[string]bool), owners: make(map[string]bool),
-		rosters: make(map[string]roster), counted: make(map[string][]string),
+		rosters: make(map[string]roster), counted: make(map[string][]string), usages: make(map[record.Subject]record.Usage),
 	}
 	var paths []string
 	err := logical.ScanView(ctx, storage, func(path string) { paths = append(paths, path) })
@@ -59,6 +58,7 @@ func Mount(ctx context.Context, storage logical.Storage, now record.Time) ([]Pro
 			c.problem(of, "what is counted belongs to no key", true)
 		}
 	}
+	c.checkUsage()
 	slices.SortFunc(c.problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
 	return c.problems, nil
 }
@@ -76,6 +76,7 @@ type checker struct {
 	rosters  map[string]roster
 	counted  map[string][]string // ids of keys that live, by the roster that must name them
 	owners   map[string]bool     // who have keys
+	usages   map[record.Subject]record.Usage
 }
 
 func (c *checker) problem(path, what string, leftover bool) {
@@ -110,25 +111,6 @@ func (c *checker) entry(ctx context.Context, at string) (err error) {
 	default:
 		return errNotOurs
 	}
-	return err
-}
-
-func (c *checker) usage(ctx context.Context, at string) error {
-	switch {
-	case strings.HasPrefix(at, "usage/key/"):
-		c.counts = append(c.counts, at)
-	case strings.HasPrefix(at, "usage/delta/"):
-		delta, err := read[struct{ Uses map[string]any }](ctx, c.storage, at)
-		for id := range delta.Uses {
-			if err == nil && !apikey.ValidID(id) {
-				return errors.New("it is of what is no key")
-			}
-		}
-		return err
-	case at != "usage/mark":
-		return errNotOurs
-	}
-	_, err := read[map[string]any](ctx, c.storage, at)
 	return err
 }
 
