@@ -155,6 +155,7 @@ func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*fr
 		paths.Roles{Store: m.store, Writer: engine, Config: m.store},
 		paths.Config{Store: m.store, Writer: engine},
 		paths.Stop{Stopper: engine},
+		paths.Usage{Counters: m.uses, Keys: engine, Owners: m.store, Clock: m.clock},
 		paths.Tidy{Tidier: m.tidier},
 		paths.Info{Version: Version(), Commit: Commit()},
 	)

@@ -127,6 +127,12 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 		ask(read, path, nil, 200)
 		ask(update, path, map[string]any{"name": "other"}, 200)
 	}
+	for _, path := range []string{"usage", "usage/keys/" + id, "usage/owners/acme"} {
+		ask(read, path, nil, 200)
+	}
+	for _, path := range []string{"usage/keys/" + id[:15], "usage/keys/0000000000000000", "usage/owners/nobody", "usage/owners/.."} {
+		ask(read, path, nil, 404)
+	}
 	ask(update, "rotate", map[string]any{"key": k.Str("key")}, 200)
 	ask(update, "rotate/"+id, map[string]any{"grace_period": 0}, 200)
 	k = ask(update, owned+"/rotate", nil, 200)
@@ -178,7 +184,7 @@ func TestOpenAPIDescribesEveryPath(t *testing.T) {
 		"/verify", "/verify/{role}", "/issue", "/issue/{role}", "/rotate", "/rotate/{key_id}", "/revoke", "/revoke/{key_id}",
 		"/keys/", "/keys/{key_id}", "/owners/", "/owners/{owner}/keys/", "/owners/{owner}/keys/{key_id}",
 		"/owners/{owner}/keys/{key_id}/rotate", "/owners/{owner}/keys/{key_id}/revoke",
-		"/roles/", "/roles/{role}", "/config", "/tidy", "/tidy-status", "/info",
+		"/roles/", "/roles/{role}", "/config", "/tidy", "/tidy-status", "/info", "/usage", "/usage/keys/{key_id}", "/usage/owners/{owner}",
 		"/authorize", "/authorize/{role}", "/delegate", "/stop/owners/{owner}", "/stop/roles/{role}",
 	} {
 		if document.Paths[want] == nil {

@@ -15,9 +15,14 @@ var updateRows = slices.Concat(policyRows, rows[record.Change]{
 	sent("disabled_reason", text, "With disabled=true: why, for people; at most 256 bytes.", func(c *record.Change) **string { return &c.Disabling.Reason }),
 })
 
+// KeyFinder finds keys.
+type KeyFinder interface {
+	Find(ctx context.Context, t lifecycle.Target) (record.Key, error)
+}
+
 // KeyKeeper finds, changes and deletes keys.
 type KeyKeeper interface {
-	Find(ctx context.Context, t lifecycle.Target) (record.Key, error)
+	KeyFinder
 	Update(ctx context.Context, t lifecycle.Target, change record.Change) (record.Key, error)
 	Delete(ctx context.Context, t lifecycle.Target) error
 }

@@ -56,6 +56,9 @@ func ofMount() []Operation {
 		{Path: "tidy", Verb: "update", Status: 200},
 		{Path: "tidy-status", Verb: "read", Status: 200},
 		{Path: "info", Verb: "read", Status: 200},
+		{Path: "usage", Verb: "read", Status: 200},
+		{Path: "usage/owners/{owner}", Verb: "read", Status: 200},
+		{Path: "usage/keys/{key_id}", Verb: "read", Status: 200},
 	}
 }
 
