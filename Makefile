@@ -1,6 +1,6 @@
 # Needs Go, make, git and bash; a C compiler only for the race detector. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build dev test check fuzz bench profile vault terraform-provider-vault clean
+.PHONY: help build dev test check fuzz bench profile vault terraform terraform-provider-vault clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 36
@@ -28,6 +28,9 @@ profile: ## processor profiles of the plugin and of Vault under load, into PROFI
 
 vault: ## the Vault that tests use: VAULT_BIN, else the one on PATH, else built from source once
 	@scripts/vault.sh
+
+terraform: ## the Terraform that tests use: TERRAFORM_BIN, else the one on PATH, else built from source once
+	@scripts/terraform.sh
 
 terraform-provider-vault: ## the Terraform provider that tests use, built from source once
 	@scripts/provider.sh

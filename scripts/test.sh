@@ -30,7 +30,8 @@ cat "$work/race" >&2
 failed=0
 touch "$work/unit" "$work/vault"
 timed "unit tests $race" unit_tests || failed=1
-timed "find or build the Terraform provider" scripts/provider.sh || failed=1
+timed "find or build Terraform" scripts/terraform.sh || failed=1
+timed "find or build its provider for Vault" scripts/provider.sh || failed=1
 vault_tests || failed=1
 "$work/proven" show -took $SECONDS -race "${race:+race detector: on, for the unit tests}$(<"$work/race")" "$work/unit" "$work/vault" || failed=1
 exit $failed

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,18 +12,23 @@ import (
 const PluginName = "vault-plugin-secrets-apikeys"
 
 // vaultBinary finds Vault as scripts/vault.sh does, but builds none: that takes longer than a test may.
-func vaultBinary() (string, error) {
-	if path := os.Getenv("VAULT_BIN"); path != "" {
+func vaultBinary() (string, error) { return program("VAULT_BIN", "vault") }
+
+// Terraform is the program, found as scripts/terraform.sh does.
+func Terraform() (string, error) { return program("TERRAFORM_BIN", "terraform") }
+
+func program(variable, name string) (string, error) {
+	if path := os.Getenv(variable); path != "" {
 		path, err := exec.LookPath(path)
 		if err != nil {
-			return "", fmt.Errorf("VAULT_BIN names no program: %w; `make vault` builds one", err)
+			return "", fmt.Errorf("%s names no program: %w; `make %s` builds one", variable, err, name)
 		}
 		return filepath.Abs(path)
 	}
-	if path, err := exec.LookPath("vault"); err == nil {
+	if path, err := exec.LookPath(name); err == nil {
 		return filepath.Abs(path)
 	}
-	return built("make vault", "test", ".bin", "vault")
+	return built("make "+name, "test", ".bin", name)
 }
 
 func pluginBinary() (string, error) {
@@ -35,15 +39,6 @@ func pluginBinary() (string, error) {
 func TerraformProvider() (string, error) {
 	path, err := built("make terraform-provider-vault", "test", ".bin", "terraform-provider-vault")
 	return filepath.Dir(path), err
-}
-
-// Terraform is the program that TERRAFORM_BIN names, else the one on PATH.
-func Terraform() (string, error) {
-	path, err := exec.LookPath(cmp.Or(os.Getenv("TERRAFORM_BIN"), "terraform"))
-	if err != nil {
-		return "", fmt.Errorf("there is no terraform: %w; TERRAFORM_BIN may name one", err)
-	}
-	return filepath.Abs(path)
 }
 
 func built(command string, elements ...string) (string, error) {

@@ -2,6 +2,7 @@
 package recipes
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -13,7 +14,11 @@ type fields = surface.Fields
 
 var servers harness.Pool
 
-func TestMain(m *testing.M) { os.Exit(servers.Run(m, harness.Options{Plugin: true})) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "4") // whatever the cores: they wait for an Agent's or Terraform's next step
+	os.Exit(servers.Run(m, harness.Options{Plugin: true}))
+}
 
 func read(t testing.TB, file string) string {
 	t.Helper()
