@@ -105,15 +105,17 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	}
 	tidier, rehasher := upkeep.NewTidier(kept), upkeep.NewRehasher(kept, hasher, rand.Reader, proofs)
 	idler, flusher := upkeep.NewIdleEnds(kept), upkeep.NewFlusher(kept, uses, meter)
+	activator := upkeep.NewActivator(kept)
 	verifier := &verify.Verifier{
 		Prover:   prover(hasher),
 		Resolver: resolver,
 		Limiter:  meter,
-		Observer: verify.Observers{flusher, rehasher},
+		Observer: verify.Observers{flusher, activator, rehasher},
+		Writable: here.writable,
 	}
 	m := &mount{
 		node: here, clock: ticks, store: records, meter: meter, uses: uses, tidier: tidier,
-		parts: append(counted, records, proofs, tidier, rehasher, idler, sibling{flusher, process}),
+		parts: append(counted, records, proofs, tidier, rehasher, idler, activator, sibling{flusher, process}),
 	}
 	records.OnChange(m.changed)
 	m.Backend = m.framework(verifier, engine)
@@ -147,7 +149,7 @@ func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*fr
 		&paths.Verify{Verifier: verifier, Config: m.store, Log: engine.Logger},
 		paths.Authorize{Verifier: verifier},
 		paths.Issue{Issuer: engine, System: m.node.system, Clock: m.clock},
-		paths.Rotate{Rotator: engine, Clock: m.clock},
+		paths.Rotate{Rotator: engine, Clock: m.clock, Answers: answers},
 		paths.Revoke{Revoker: engine, Answers: answers},
 		paths.Delegate{Delegator: engine, Clock: m.clock},
 		paths.Lists{Keys: m.store, Lineages: engine, Log: engine.Logger},

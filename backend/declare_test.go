@@ -136,6 +136,12 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 	ask(update, "rotate", map[string]any{"key": k.Str("key")}, 200)
 	ask(update, "rotate/"+id, map[string]any{"grace_period": 0}, 200)
 	k = ask(update, owned+"/rotate", nil, 200)
+	for _, path := range []string{"rotate/" + id, owned + "/rotate"} {
+		ask(update, path, map[string]any{"activation": "first_use", "pending_period": "1h"}, 200)
+		ask(update, path+"/rollback", map[string]any{"reason": "r"}, 200)
+		k = ask(update, path, map[string]any{"activation": "first_use", "grace_period": "1h"}, 200)
+		ask(update, path+"/finish", map[string]any{"grace_period": "1m"}, 200)
+	}
 	ask(update, "revoke", map[string]any{"key": k.Str("key"), "reason": "r"}, 200)
 	ask(update, "revoke/"+id, nil, 200)
 	ask(update, owned+"/revoke", nil, 200)

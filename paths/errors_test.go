@@ -32,7 +32,7 @@ func TestEveryErrorHasItsStatusAndText(t *testing.T) {
 		record.ErrRoleDisabled:                {409, "the role is disabled", false},
 		record.ErrRoleInUse:                   {409, "the role still has keys that have not ended; end them first, all at once with stop/roles", false},
 		record.ErrNotNewest:                   {409, "this version of the key is superseded; use the newest version", false},
-		record.ErrVersionDiffers:              {409, "expected_version is not the key's newest version", false},
+		record.ErrVersionDiffers:              {409, "expected_version is not the key's highest version", false},
 		record.ErrRotatedAlready:              {409, "the key was rotated by another request at the same time", false},
 		record.ErrOwnerFull:                   {409, "the owner has as many keys as the role's max_keys_per_owner allows", false},
 		record.ErrNoMoreRenewals:              {409, "the version has lived for as long as its role and the mount allow; rotate the key", false},

@@ -17,6 +17,7 @@ import (
 // view is a key as answers show it.
 type view struct {
 	record.Key
+	version  *record.Version // the one that is shown: the current one, or one that was just made
 	standing record.Standing // what its state depends on
 	now      record.Time
 	uses     record.Uses
@@ -32,7 +33,7 @@ type quota struct {
 // keyRows are what every answer about a key shows.
 var keyRows = rows[view]{
 	says("key_id", word, "Public id of the key; it stays through rotations.", func(v *view) any { return v.ID }),
-	says("version", count, "Number of the newest version.", func(v *view) any { return v.Newest().Number }),
+	says("version", count, "Number of its current version; of the new one where that was just made.", func(v *view) any { return v.version.Number }),
 	says("hint", word, "The key without its secret.", func(v *view) any { return apikey.Hint(v.Prefix, v.ID) }),
 	says("role", word, "Role of the key.", func(v *view) any { return v.Role }),
 	says("owner", text, "Whose key it is.", func(v *view) any { return v.Owner }),
@@ -44,12 +45,12 @@ var keyRows = rows[view]{
 	says("rate_limit_period", count, "Its period, in seconds.", func(v *view) any { return shown(v.RateLimitPeriod) }),
 	says("quota", count, "Quota of its own; 0 for the role's.", func(v *view) any { return v.Quota }),
 	says("quota_period", count, "Length of its windows, in seconds; 0 for the key's whole life.", func(v *view) any { return shown(v.QuotaPeriod) }),
-	says("recipients", list, "Age recipients that it is sealed to; none if it is answered in clear.", func(v *view) any { return shown(v.Newest().Recipients) }),
+	says("recipients", list, "Age recipients that it is sealed to; none if it is answered in clear.", func(v *view) any { return shown(v.version.Recipients) }),
 	says("parent_key_id", text, "Key that it was delegated from.", func(v *view) any { return v.Parent }),
 	says("status", word, "What verify would answer now: active for valid, else the code.", func(v *view) any { return string(v.State(v.standing, v.now)) }),
 	says("created_at", word, "When the key was issued.", func(v *view) any { return shown(v.CreatedAt) }),
-	says("expires_at", word, "When its newest version expires.", func(v *view) any { return shown(v.Newest().ExpiresAt) }),
-	says("rotate_by", text, "From when the newest version is due for rotation.", func(v *view) any { return shown(v.RotateBy(v.standing, v.now)) }),
+	says("expires_at", word, "When that version expires.", func(v *view) any { return shown(v.version.ExpiresAt) }),
+	says("rotate_by", text, "From when that version is due for rotation.", func(v *view) any { return shown(v.RotateBy(v.version, v.standing, v.now)) }),
 	says("created_by", object, "display_name and entity_id of the token that asked for it.", func(v *view) any {
 		return map[string]any{"display_name": v.CreatedBy.DisplayName, "entity_id": v.CreatedBy.EntityID}
 	}),
@@ -64,7 +65,7 @@ var readRows = slices.Concat(keyRows, rows[view]{
 	says("last_used_at", text, "When it was last verified as valid, itself or through a child.", func(v *view) any { return shown(v.uses.Last) }),
 	says("revoked_at", text, "When it was revoked.", func(v *view) any { at, _ := v.Revocation(v.standing); return shown(at) }),
 	says("revoke_reason", text, "Why it was revoked.", func(v *view) any { _, reason := v.Revocation(v.standing); return reason }),
-	says("versions", objects, "Its versions, newest first: version, status, created_at, expires_at, superseded_at, valid_until, last_used_at.", (*view).versions),
+	says("versions", objects, "Its versions, newest first: version, status, created_at, expires_at, activation, pending_until, activated_at, superseded_at, valid_until, cancelled_at, reason, last_used_at.", (*view).versions),
 })
 
 // quotaRows are shown where a quota applies.
@@ -93,8 +94,13 @@ func (v *view) versions() any {
 			"status":        string(v.Status(version, v.standing, v.now)),
 			"created_at":    version.CreatedAt.String(),
 			"expires_at":    version.ExpiresAt.String(),
+			"activation":    version.Activation(),
+			"pending_until": version.PendingUntil.String(),
+			"activated_at":  version.InEffectSince().String(),
 			"superseded_at": version.SupersededAt.String(),
 			"valid_until":   version.ValidUntil.String(),
+			"cancelled_at":  version.CancelledAt.String(),
+			"reason":        version.CancelReason,
 			"last_used_at":  v.uses.Of(version.Number).String(),
 		}
 	}
@@ -139,18 +145,17 @@ func (a KeyAnswers) read(ctx context.Context, k record.Key) (*logical.Response, 
 // then shown as its record alone has it, and where the record's state is final,
 // which is what an end needs, that is the whole truth. What another node must
 // answer is passed on.
-func (a KeyAnswers) changed(ctx context.Context, k record.Key, err error) (*logical.Response, error) {
+func (a KeyAnswers) changed(ctx context.Context, k record.Key, err error, warnings ...string) (*logical.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var warnings []string
 	v, err := a.view(ctx, k)
 	switch {
 	case errors.Is(err, record.ErrElsewhere):
 		return nil, err
 	case err != nil:
 		a.Log.Warn("a changed key is answered by its record alone", "key_id", k.ID, "error", err)
-		v, warnings = view{Key: k, standing: record.Alone(&k), now: a.Clock.Now()}, []string{aloneWarning}
+		v, warnings = view{Key: k, version: k.Current(), standing: record.Alone(&k), now: a.Clock.Now()}, append(warnings, aloneWarning)
 	}
 	if v.quota, err = a.quota(ctx, k, a.Limits.TryPeek); err != nil {
 		// Not known now, or held by a verify.
@@ -167,7 +172,7 @@ func (a KeyAnswers) view(ctx context.Context, k record.Key) (view, error) {
 		return view{}, err
 	}
 	uses, err := a.Uses.Uses(ctx, k.ID)
-	return view{Key: k, standing: l.Standing, now: l.At, uses: uses}, err
+	return view{Key: l.Key, version: l.Key.Current(), standing: l.Standing, now: l.At, uses: uses}, err
 }
 
 // quota is what remains of the quota that applies to a key, if one does.

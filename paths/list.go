@@ -146,5 +146,5 @@ func (ls Lists) line(ctx context.Context, id string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lineRows.show(&view{Key: k, standing: l.Standing, now: l.At}), nil
+	return lineRows.show(&view{Key: l.Key, version: l.Key.Current(), standing: l.Standing, now: l.At}), nil
 }

@@ -4,7 +4,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
-	"vault-plugin-secrets-apikeys/backend/record"
 )
 
 // textRows are the key itself, in clear or sealed: the one place where a key's text
@@ -24,29 +23,32 @@ func ifAny(text string) any {
 
 // unleasedRows tell a holder without a lease when to come back.
 var unleasedRows = rows[lifecycle.Minted]{
-	maySay("ttl", count, "Unleased: seconds after which its holder should fetch a new one.", func(m *lifecycle.Minted) any { return shown(m.Standing.Role.RefreshAfter(m.Key.Newest().Lifetime)) }),
+	maySay("ttl", count, "Unleased: seconds after which its holder should fetch a new one.", func(m *lifecycle.Minted) any { return shown(m.Standing.Role.RefreshAfter(m.Version().Lifetime)) }),
 	maySay("rotation_period", count, "Unleased: the role's rotation period in seconds.", func(m *lifecycle.Minted) any { return shown(m.Standing.Role.RotationPeriod) }),
 }
 
-// previousRows are of the version that a rotation replaced.
-var previousRows = rows[record.Version]{
-	says("previous_version", count, "Number of the version that was replaced.", func(v *record.Version) any { return v.Number }),
-	says("previous_valid_until", word, "Until when it goes on working.", func(v *record.Version) any { return shown(v.ValidUntil) }),
+// rotatedRows are of a rotation: what became of the version that it replaces, and
+// when it does.
+var rotatedRows = rows[lifecycle.Minted]{
+	says("previous_version", count, "Number of the version that is replaced.", func(m *lifecycle.Minted) any { return m.Previous.Number }),
+	says("previous_valid_until", text, "Until when it goes on working; empty while the new one is pending.", func(m *lifecycle.Minted) any { return shown(m.Previous.ValidUntil) }),
+	says("activation", word, "When the new version takes effect: immediate, or first_use.", func(m *lifecycle.Minted) any { return m.Version().Activation() }),
+	says("pending_until", text, "With first_use: when it takes effect if nobody uses it before.", func(m *lifecycle.Minted) any { return shown(m.Version().PendingUntil) }),
 }
 
 // What delegate, issue and rotate answer.
 var (
 	delegateAnswer = keyRows.fields().with(textRows.fields())
 	issueAnswer    = delegateAnswer.with(unleasedRows.fields())
-	rotateAnswer   = issueAnswer.with(previousRows.fields())
+	rotateAnswer   = issueAnswer.with(rotatedRows.fields())
 )
 
 // minted shows a version that was made, with its key.
 func minted(m *lifecycle.Minted, clock Clock) map[string]any {
-	data := keyRows.show(&view{Key: m.Key, standing: m.Standing, now: clock.Now()})
+	data := keyRows.show(&view{Key: m.Key, version: m.Version(), standing: m.Standing, now: clock.Now()})
 	textRows.add(data, m)
 	if m.Previous != nil {
-		previousRows.add(data, m.Previous)
+		rotatedRows.add(data, m)
 	}
 	return data
 }
@@ -54,14 +56,14 @@ func minted(m *lifecycle.Minted, clock Clock) map[string]any {
 // mintAnswer shows a version that issue or rotate made, with a lease if it is
 // leased.
 func mintAnswer(m lifecycle.Minted, clock Clock) *logical.Response {
-	data, newest := minted(&m, clock), m.Key.Newest()
-	if !newest.Leased {
+	data, made := minted(&m, clock), m.Version()
+	if !made.Leased {
 		unleasedRows.add(data, &m)
 		return answer(data, m.Warnings...)
 	}
-	resp := newLease(data, m.Key.ID, newest.Number)
-	resp.Secret.TTL = leaseTTL(clock.Until(newest.ExpiresAt))
-	resp.Secret.MaxTTL = newest.Until.Sub(newest.CreatedAt).Std()
+	resp := newLease(data, m.Key.ID, made.Number)
+	resp.Secret.TTL = leaseTTL(clock.Until(made.ExpiresAt))
+	resp.Secret.MaxTTL = made.Until.Sub(made.CreatedAt).Std()
 	resp.Warnings = m.Warnings
 	return resp
 }

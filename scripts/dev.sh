@@ -71,7 +71,8 @@ run secrets enable -path=apikeys -passthrough-request-headers=X-API-Key \
   -passthrough-request-headers=X-Required-Scopes -passthrough-request-headers=X-Client-Ip \
   -allowed-response-headers=X-Apikey-Code -allowed-response-headers=X-Apikey-Id \
   -allowed-response-headers=X-Apikey-Owner -allowed-response-headers=X-Apikey-Scopes \
-  -allowed-response-headers=X-Apikey-Scopes-Omitted -allowed-response-headers=Retry-After "$plugin"
+  -allowed-response-headers=X-Apikey-Scopes-Omitted -allowed-response-headers=Retry-After \
+  -allowed-response-headers=Deprecation -allowed-response-headers=Sunset "$plugin"
 run write apikeys/roles/web prefix=acme_live generate_lease=false ttl=720h \
   'allowed_scopes=read:*,write:orders' default_scopes=read:orders
 issued=$(run write apikeys/issue/web owner=acme)

@@ -21,8 +21,8 @@ func (w *wrong) Undone(began, seen time.Duration) bool { return began < w.from &
 func key() *record.Key {
 	return &record.Key{ID: "a", Versions: []record.Version{
 		{Number: 3, Hash: keyhash.Stored("h"), ExpiresAt: 500},
-		{Number: 2, Hash: keyhash.Stored("h"), ExpiresAt: 500, ValidUntil: 300},
-		{Number: 1, ExpiresAt: 500, ValidUntil: 200},
+		{Number: 2, Hash: keyhash.Stored("h"), ExpiresAt: 500, SupersededAt: 1, ValidUntil: 300},
+		{Number: 1, ExpiresAt: 500, SupersededAt: 1, ValidUntil: 200},
 	}}
 }
 

@@ -29,7 +29,16 @@ func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error
 	if err != nil {
 		return Minted{}, err
 	}
-	return e.mint(ctx, e.birth(ctx, r.Asker, func() (draft, error) { return e.child(ctx, p, r) }))
+	o := e.birth(ctx, r.Asker, func() (draft, error) { return e.child(ctx, p, r) })
+	o.ready = func(d draft) error {
+		if !d.took {
+			return nil
+		}
+		e.Ends.NoteUse(p.Key.ID, p.Version.Number, e.Clock.Now())
+		_, err := e.Store.UpdateKey(ctx, p.Key.ID, e.settled(func(*record.Key) error { return nil }))
+		return err
+	}
+	return e.mint(ctx, o)
 }
 
 // child is what the parent, as it is now, lets the new key be.
@@ -42,10 +51,12 @@ func (e *Engine) child(ctx context.Context, p verify.Proof, r DelegateRequest) (
 	if err != nil {
 		return draft{}, err
 	}
-	if p.Version.Number != parent.Newest().Number {
+	parent = l.Key
+	if !parent.Carries(p.Version.Number, "") {
 		return draft{}, record.ErrNotNewest
 	}
-	if err := active(&l, e.Clock.Now()); err != nil {
+	presented := parent.Find(p.Version.Number)
+	if err := active(&l, l.At); err != nil {
 		return draft{}, err
 	}
 	role, want := *l.Standing.Role, r.Want
@@ -66,7 +77,7 @@ func (e *Engine) child(ctx context.Context, p verify.Proof, r DelegateRequest) (
 	}
 	child.Prefix, child.Parent, child.Depth, child.CreatedBy = parent.Prefix, parent.ID, parent.Depth+1, r.By
 	err = delegable(&child, &l, role, record.Change{Metadata: &want.Metadata, Scopes: want.Scopes, BoundCIDRs: want.BoundCIDRs, Limits: want.Limits})
-	return draft{key: child, role: role, number: 1, ttl: want.TTL, named: want.Recipients, parentEnds: parent.Newest().ExpiresAt}, err
+	return draft{key: child, role: role, number: 1, ttl: want.TTL, named: want.Recipients, parentEnds: presented.ExpiresAt, took: presented.Waits()}, err
 }
 
 // delegable refuses a key that exceeds its parent, or one above that, in what the

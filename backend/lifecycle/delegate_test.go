@@ -50,7 +50,7 @@ func TestAChildIsOfItsParentAndWithinIt(t *testing.T) {
 	if k.Parent != parent.Key.ID || k.Depth != 1 || k.Role != "web" || k.RoleUID != "u1" || k.Owner != "acme" || k.Prefix != "vak" || k.Name != "child" || k.CreatedBy.DisplayName != "gateway" {
 		t.Errorf("its record is %+v", k)
 	}
-	v := k.Newest()
+	v := k.Current()
 	if v.Leased || v.Holder != "" || v.ExpiresAt != start.Add(2*hour) || v.Until != v.ExpiresAt || len(m.Warnings) != 0 {
 		t.Errorf("its version is %+v, %q", v, m.Warnings)
 	}
@@ -76,7 +76,7 @@ func TestAChildLivesNoLongerThanItsParent(t *testing.T) {
 		warnings int
 	}{0: {6 * hour, 0}, 1: {1, 0}, 6 * hour: {6 * hour, 0}, 6*hour + 1: {6 * hour, 1}, 200 * hour: {6 * hour, 1}} {
 		m := w.delegate(parent, record.Request{TTL: ttl})
-		if got := m.Key.Newest().ExpiresAt.Sub(w.clock.Now()); got != want.lives || len(m.Warnings) != want.warnings {
+		if got := m.Key.Current().ExpiresAt.Sub(w.clock.Now()); got != want.lives || len(m.Warnings) != want.warnings {
 			t.Errorf("with a ttl of %d it lives for %d, %q", ttl, got, m.Warnings)
 		}
 	}
@@ -86,7 +86,7 @@ func TestAChildLivesNoLongerThanItsParent(t *testing.T) {
 	for ttl, want := range map[record.Seconds]record.Seconds{0: 2 * hour, 100 * hour: 5 * hour} {
 		m, err := w.Rotate(t.Context(), Target{ID: child.Key.ID}, RotateRequest{TTL: ttl, Asker: Asker{Holder: "t1"}})
 		w.must(err)
-		if v := m.Key.Newest(); v.Leased || v.Holder != "" || v.ExpiresAt.Sub(w.clock.Now()) != want {
+		if v := m.Key.Current(); v.Leased || v.Holder != "" || v.ExpiresAt.Sub(w.clock.Now()) != want {
 			t.Errorf("rotated with a ttl of %d it is %+v", ttl, v)
 		}
 	}

@@ -92,7 +92,7 @@ func TestAnEmergencyWaitsForNobodyElse(t *testing.T) {
 				}
 				m, other := w.issue(), w.issue()
 				w.role("web", func(r *record.Role) { r.MaxKeysPerOwner = 10 })
-				w.proofs.Add(m.Text.Presented(), m.Key.Newest().Hash)
+				w.proofs.Add(m.Text.Presented(), m.Key.Current().Hash)
 				for _, k := range []Minted{m, other} {
 					w.Store.Invalidate("key/" + k.Key.ID[:2] + "/" + k.Key.ID)
 				}
@@ -187,7 +187,7 @@ func TestAKeyThatIsOvertakenIsMadeAnew(t *testing.T) {
 				if got := w.code(m); got != verify.Valid {
 					t.Errorf("the key is %s", got)
 				}
-				if m.Standing.Role.MaxTTL == hour && m.Key.Newest().Lifetime != hour {
+				if m.Standing.Role.MaxTTL == hour && m.Key.Current().Lifetime != hour {
 					t.Error("it has the lifetime of the old role")
 				}
 			})

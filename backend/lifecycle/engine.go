@@ -53,10 +53,12 @@ type Event string
 
 // The events. They carry a key id, a stop that of no key, and nothing else.
 const (
-	Issued  Event = "issue"
-	Rotated Event = "rotate"
-	Updated Event = "update"
-	Ended   Event = "revoke"
-	Deleted Event = "delete"
-	Stopped Event = "stop"
+	Issued     Event = "issue"
+	Rotated    Event = "rotate"
+	RolledBack Event = "rollback"
+	Finished   Event = "finish"
+	Updated    Event = "update"
+	Ended      Event = "revoke"
+	Deleted    Event = "delete"
+	Stopped    Event = "stop"
 )

@@ -148,7 +148,7 @@ func TestAKeyIsOfTheRoleAsItIsWhenItIsStored(t *testing.T) {
 	if m.Key.Prefix != "vak" || m.Text.Prefix != "vak" {
 		t.Errorf("the record's prefix is %q, the key's %q", m.Key.Prefix, m.Text.Prefix)
 	}
-	if m.Key.Newest().Lifetime != 2*hour || !slices.Equal(m.Key.Scopes, []string{"read"}) || m.Standing.Role.Prefix != "later" {
+	if m.Key.Current().Lifetime != 2*hour || !slices.Equal(m.Key.Scopes, []string{"read"}) || m.Standing.Role.Prefix != "later" {
 		t.Errorf("it is %+v", m.Key)
 	}
 	if got := w.code(m); got != verify.Valid {

@@ -17,9 +17,12 @@ type Minted struct {
 	Sealed   string     // the key, sealed to its version's recipients; "" where it is not
 	Key      record.Key
 	Standing record.Standing // what the key's state depends on
-	Previous *record.Version // the version that a rotation replaced
+	Previous *record.Version // the version that a rotation replaces
 	Warnings []string
 }
+
+// Version is the one that was made.
+func (m *Minted) Version() *record.Version { return m.Key.Highest() }
 
 // draft is a version that is to be made, by everything that it depends on as that
 // was at one look.
@@ -33,6 +36,9 @@ type draft struct {
 	grace    record.Seconds // of the version that it replaces
 	named    *[]string      // recipients that were asked for; nil for none
 	byOwner  bool           // asked for on the owner's path
+	pending  record.Seconds // how long it waits for its first use; 0 where it takes effect at once
+	// took tells that who asks presented a version that waited, which so takes effect.
+	took bool
 	// parentEnds is when the parent's version ends, for a delegated key: it
 	// lives no longer, and is never leased, because whoever asked for it says
 	// nothing about who holds it. 0 for all other keys.
@@ -101,7 +107,8 @@ func (e *Engine) mint(ctx context.Context, o order) (Minted, error) {
 			return Minted{}, err
 		}
 		if again {
-			rerun := e.rotation(ctx, Target{ID: id}, 0, RotateRequest{TTL: d.ttl, Recipients: d.named, Asker: o.Asker})
+			immediate := record.Immediate
+			rerun := e.rotation(ctx, Target{ID: id}, 0, RotateRequest{TTL: d.ttl, Recipients: d.named, Activation: &immediate, Asker: o.Asker})
 			rerun.told = o.told
 			return e.mint(ctx, rerun)
 		}

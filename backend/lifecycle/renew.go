@@ -33,7 +33,7 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 	}
 	caps := e.Caps()
 	defer e.Store.HoldRole(k.Role)()
-	k, err = e.Store.UpdateKey(ctx, r.ID, func(k *record.Key) error {
+	k, err = e.Store.UpdateKey(ctx, r.ID, e.settled(func(k *record.Key) error {
 		l, err := e.Lineage(ctx, *k)
 		if err != nil {
 			return err
@@ -48,20 +48,22 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 		if s := k.StateOf(v, l.Standing, now); s.Ended() || s == record.Superseded {
 			return record.ErrKeyEnded
 		}
-		if v.Number != k.Newest().Number {
+		if v.SupersededAt != 0 {
 			renewal = renewGrace(v, r.Increment, now)
 			return nil
 		}
-		renewal, err = renewNewest(v, *l.Standing.Role, caps, r, now)
+		renewal, err = renewVersion(v, *l.Standing.Role, caps, r, now)
 		return err
-	})
+	}))
 	if err == nil && e.stopped(ctx, k) {
 		err = record.ErrKeyEnded
 	}
 	return renewal, err
 }
 
-func renewNewest(v *record.Version, role record.Role, caps record.Caps, r RenewRequest, now record.Time) (Renewal, error) {
+// renewVersion moves the end of a version that was not replaced, be it one that still
+// waits.
+func renewVersion(v *record.Version, role record.Role, caps record.Caps, r RenewRequest, now record.Time) (Renewal, error) {
 	limit := role.MaxLifetime(caps)
 	latest := v.CreatedAt.Add(limit)
 	if latest <= now {
@@ -86,7 +88,7 @@ func renewGrace(v *record.Version, increment record.Seconds, now record.Time) Re
 		v.ValidUntil = min(v.ValidUntil, now.Add(increment))
 	}
 	// The lease cannot be renewed any more. Should the rotation be withdrawn, the
-	// version must not outlive it.
-	v.ExpiresAt = min(v.ExpiresAt, v.ValidUntil)
+	// version must not outlive it; and it cannot be rolled back to.
+	v.ExpiresAt, v.Cut = min(v.ExpiresAt, v.ValidUntil), true
 	return Renewal{TTL: v.ValidUntil.Sub(now), Until: v.ValidUntil}
 }

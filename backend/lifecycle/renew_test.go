@@ -52,8 +52,8 @@ func TestARenewalMovesTheEnd(t *testing.T) {
 				t.Fatalf("it answered %+v, %v", got, err)
 			}
 			k := w.key(m.Key.ID)
-			if want := w.clock.Now().Add(got.TTL); k.Newest().ExpiresAt != want || k.Newest().Until < want {
-				t.Errorf("the record ends at %+d, until %+d", k.Newest().ExpiresAt.Sub(start), k.Newest().Until.Sub(start))
+			if want := w.clock.Now().Add(got.TTL); k.Current().ExpiresAt != want || k.Current().Until < want {
+				t.Errorf("the record ends at %+d, until %+d", k.Current().ExpiresAt.Sub(start), k.Current().Until.Sub(start))
 			}
 			w.role("web", func(r *record.Role) { r.Disabled = false })
 			if w.clock.Move(got.TTL - 1); w.code(m) != verify.Valid {
@@ -124,7 +124,7 @@ func TestASupersededVersionsLeaseGoesOnToItsGracesEnd(t *testing.T) {
 				t.Errorf("it answered %+v, %v", got, err)
 			}
 			k := w.key(m.Key.ID)
-			if k.Find(1).ValidUntil != start.Add(hour+tc.want) || k.Newest().ExpiresAt != start.Add(10*hour) {
+			if k.Find(1).ValidUntil != start.Add(hour+tc.want) || k.Current().ExpiresAt != start.Add(10*hour) {
 				t.Errorf("the versions are %+v", k.Versions)
 			}
 		})

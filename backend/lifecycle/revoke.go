@@ -110,12 +110,12 @@ func (e *Engine) EndLease(ctx context.Context, id string, version int) error {
 // end makes a change that may end the key, and tells of it where it did.
 func (e *Engine) end(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
 	revoked := false
-	k, err := e.Store.EndKey(ctx, id, func(k *record.Key) error {
+	k, err := e.Store.EndKey(ctx, id, e.settled(func(k *record.Key) error {
 		before := k.RevokedAt
 		err := change(k)
 		revoked = err == nil && k.RevokedAt != before
 		return err
-	})
+	}))
 	if err == nil && revoked {
 		e.Notify(ctx, Ended, id)
 	}

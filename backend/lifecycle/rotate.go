@@ -13,6 +13,8 @@ type RotateRequest struct {
 	TTL             record.Seconds // 0 is 'not given'
 	ExpectedVersion *int
 	Recipients      *[]string
+	Activation      *string
+	PendingPeriod   *record.Seconds
 	Asker
 }
 
@@ -21,9 +23,9 @@ func (e *Engine) Rotate(ctx context.Context, t Target, r RotateRequest) (Minted,
 	return e.mint(ctx, e.rotation(ctx, t, 0, r))
 }
 
-// RotateByKey is what the holder's path does: possession of the newest version is proof
-// enough. Who holds a superseded one may use it in its grace, but not make
-// itself the newest again.
+// RotateByKey is what the holder's path does: possession of the current version, or of
+// one that waits, is proof enough. Who holds a superseded one may use it in its
+// grace, but not make itself the current one again.
 func (e *Engine) RotateByKey(ctx context.Context, text apikey.Presented, r RotateRequest) (Minted, error) {
 	p, err := prove(ctx, e.Prover, text)
 	if err != nil {
@@ -35,7 +37,7 @@ func (e *Engine) RotateByKey(ctx context.Context, text apikey.Presented, r Rotat
 // rotation is the order for a new version of a key. presented is the version that
 // the caller proved to hold, 0 on the operator's path.
 func (e *Engine) rotation(ctx context.Context, t Target, presented int, r RotateRequest) order {
-	next := func(k record.Key) (draft, error) {
+	next := func(k *record.Key) (draft, error) {
 		d, err := e.next(ctx, k, presented, r)
 		d.named, d.byOwner = r.Recipients, t.byOwner()
 		return d, err
@@ -46,29 +48,35 @@ func (e *Engine) rotation(ctx context.Context, t Target, presented int, r Rotate
 			if err != nil {
 				return draft{}, err
 			}
-			return next(k)
+			return next(&k)
 		},
 		commit: func(_ draft, n made) (Minted, error) { return e.replace(ctx, n, r, next) },
 	}
 }
 
 // next is the version that the key, as it is now, may get: by what was asked for
-// now, else what was asked for at issue, within the parent's remaining life.
-func (e *Engine) next(ctx context.Context, k record.Key, presented int, r RotateRequest) (draft, error) {
-	l, err := e.Lineage(ctx, k)
+// now, else what was asked for at issue, within the parent's remaining life. It
+// settles the key: a version that waits has arrived where it is presented.
+func (e *Engine) next(ctx context.Context, k *record.Key, presented int, r RotateRequest) (draft, error) {
+	l, err := e.Lineage(ctx, *k)
 	if err != nil {
 		return draft{}, err
 	}
-	newest := k.ReplacedBy(r.Request)
-	if presented != 0 && presented != newest {
+	*k = l.Key
+	if presented != 0 && !k.Carries(presented, r.Request) {
 		return draft{}, record.ErrNotNewest
 	}
-	if err := active(&l, e.Clock.Now()); err != nil {
+	now := l.At
+	if err := active(&l, now); err != nil {
 		return draft{}, err
 	}
-	d := draft{key: k, role: *l.Standing.Role, standing: l.Standing, number: k.NumberFor(r.Request), ttl: r.TTL}
+	took := false
+	if p := k.Pending(); p != nil && p.Number == presented {
+		took = k.Settle(now, now)
+	}
+	d := draft{key: *k, role: *l.Standing.Role, standing: l.Standing, number: k.NumberFor(r.Request), ttl: r.TTL, took: took}
 	switch {
-	case r.ExpectedVersion != nil && *r.ExpectedVersion != newest:
+	case r.ExpectedVersion != nil && *r.ExpectedVersion != k.HighestFor(r.Request):
 		return d, record.ErrVersionDiffers
 	case d.number > apikey.MaxVersion:
 		return d, record.ErrLastVersion
@@ -77,21 +85,24 @@ func (e *Engine) next(ctx context.Context, k record.Key, presented int, r Rotate
 		d.ttl = k.TTL
 	}
 	if len(l.Ancestors) > 0 {
-		d.parentEnds = l.Ancestors[0].Key.Newest().ExpiresAt
+		d.parentEnds = l.Ancestors[0].Key.Current().ExpiresAt
+	}
+	if d.pending, err = d.role.Pending(r.Activation, r.PendingPeriod); err != nil {
+		return d, err
 	}
 	d.grace, err = d.role.Grace(r.Grace)
 	return d, err
 }
 
-// replace makes the minted version the newest, unless something came between.
-func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func(record.Key) (draft, error)) (Minted, error) {
+// replace makes the minted version the highest, unless something came between.
+func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func(*record.Key) (draft, error)) (Minted, error) {
 	config, err := e.Store.Config(ctx)
 	if err != nil {
 		return Minted{}, err
 	}
 	var m Minted
 	m.Key, err = e.Store.UpdateKey(ctx, n.text.ID, func(k *record.Key) error {
-		d, err := look(*k)
+		d, err := look(k)
 		if err != nil {
 			return err
 		}
@@ -107,7 +118,7 @@ func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func
 			k.Forget(config.RevokedRetention, now)
 		}
 		m.Previous, m.Standing = k.Supersede(version, d.grace, now), d.standing
-		m.Warnings = append(warnings, rotationWarnings(m.Previous, version, d.grace)...)
+		m.Warnings = append(warnings, rotationWarnings(m.Previous, version, d)...)
 		return nil
 	})
 	if err == nil && e.stopped(ctx, m.Key) {
@@ -117,13 +128,16 @@ func (e *Engine) replace(ctx context.Context, n made, r RotateRequest, look func
 }
 
 // rotationWarnings are what the caller should know about a rotation that worked.
-func rotationWarnings(previous *record.Version, next record.Version, grace record.Seconds) (warnings []string) {
+func rotationWarnings(previous *record.Version, next record.Version, d draft) (warnings []string) {
 	if previous == nil {
 		return nil
 	}
+	if d.took {
+		warnings = append(warnings, "the version that was presented was pending: it has taken effect, and this rotation ended the grace of the version before it")
+	}
 	// A lease's holder renews at about two thirds of it, and learns only then
 	// that the version was superseded.
-	if previous.Leased && 3*grace < 2*previous.Lifetime {
+	if previous.Leased && 3*d.grace < 2*previous.Lifetime {
 		warnings = append(warnings, "the grace period is shorter than two thirds of the previous version's lease: its holder may learn of the rotation too late")
 	}
 	if next.Leased && next.Holder != previous.Holder {

@@ -22,7 +22,7 @@ func TestARotationCarriesEverythingOnButTheSecret(t *testing.T) {
 		t.Errorf("it is %+v", k)
 	}
 	now := start.Add(hour)
-	if v := k.Newest(); v.Number != 2 || v.CreatedAt != now || v.ExpiresAt != now.Add(10*hour) || v.Lifetime != 10*hour || v.Holder != "" {
+	if v := k.Current(); v.Number != 2 || v.CreatedAt != now || v.ExpiresAt != now.Add(10*hour) || v.Lifetime != 10*hour || v.Holder != "" {
 		t.Errorf("the new version is %+v", v)
 	}
 	// The role's grace of a day ends with the version's own ten hours.
@@ -68,8 +68,8 @@ func TestTheLifeAndGraceOfARotation(t *testing.T) {
 			}
 			m, err := w.Rotate(t.Context(), Target{ID: old.Key.ID}, tc.request)
 			w.must(err)
-			if m.Key.Newest().Lifetime != tc.lifetime || m.Previous.ValidUntil != start.Add(tc.grace) || m.Key.TTL != tc.issued {
-				t.Errorf("it lives for %d, the old one until %+d", m.Key.Newest().Lifetime, m.Previous.ValidUntil.Sub(start))
+			if m.Key.Current().Lifetime != tc.lifetime || m.Previous.ValidUntil != start.Add(tc.grace) || m.Key.TTL != tc.issued {
+				t.Errorf("it lives for %d, the old one until %+d", m.Key.Current().Lifetime, m.Previous.ValidUntil.Sub(start))
 			}
 		})
 	}
@@ -186,8 +186,8 @@ func TestOfTwoRotationsAtOnceOneIsRefused(t *testing.T) {
 	if got := w.code(first); got != verify.Valid {
 		t.Errorf("the first one's key is %s", got)
 	}
-	if k := w.key(m.Key.ID); k.Newest().Number != 2 {
-		t.Errorf("the newest is %d", k.Newest().Number)
+	if k := w.key(m.Key.ID); k.Current().Number != 2 {
+		t.Errorf("the newest is %d", k.Current().Number)
 	}
 }
 
@@ -232,7 +232,7 @@ func TestWhatARotationWarnsOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := rotationWarnings(&tc.previous, tc.next, tc.grace)
+			got := rotationWarnings(&tc.previous, tc.next, draft{grace: tc.grace})
 			for i := range tc.want {
 				if i >= len(got) || !strings.Contains(got[i], tc.want[i]) {
 					t.Errorf("it warns %q", got)

@@ -54,12 +54,12 @@ func TestWhatChangesWhileAKeyIsSealedIsNoticed(t *testing.T) {
 			}
 			k := w.key(m.Key.ID)
 			if err != nil {
-				if k.Newest().Number != 1 || next.Sealed != "" {
+				if k.Current().Number != 1 || next.Sealed != "" {
 					t.Error("it was rotated all the same")
 				}
 				return
 			}
-			if got := k.Newest().Recipients; len(got) != 1 || got[0] != one.Recipient || !one.Opens(next.Sealed) {
+			if got := k.Current().Recipients; len(got) != 1 || got[0] != one.Recipient || !one.Opens(next.Sealed) {
 				t.Errorf("the record says %.12q", got)
 			}
 		})
@@ -93,7 +93,7 @@ func TestASealedKeyIsAKeyLikeAnyOther(t *testing.T) {
 		}
 	}
 	w.must(w.WithdrawLease(t.Context(), m.Key.ID, 2))
-	if k := w.key(m.Key.ID); k.Newest().Number != 1 || !k.Newest().Sealed() || !k.Sealed {
-		t.Errorf("with its second version taken back it is %v", k.Newest().Recipients)
+	if k := w.key(m.Key.ID); k.Current().Number != 1 || !k.Current().Sealed() || !k.Sealed {
+		t.Errorf("with its second version taken back it is %v", k.Current().Recipients)
 	}
 }

@@ -67,14 +67,24 @@ func active(l *lineage.Lineage, now record.Time) error {
 // only.
 func (e *Engine) stopped(ctx context.Context, k record.Key) bool {
 	l, err := e.Lineage(ctx, k)
-	return err == nil && (k.State(l.Standing, e.Clock.Now()) == record.Revoked || k.Parent != "" && l.Standing.AncestorsEnded)
+	return err == nil && (l.State(e.Clock.Now()) == record.Revoked || k.Parent != "" && l.Standing.AncestorsEnded)
 }
 
 // judge tells a key's standing to the store, which counts keys.
 func (e *Engine) judge(ctx context.Context) store.Judge {
-	return func(k record.Key) (record.Standing, error) {
-		l, err := e.Lineage(ctx, k)
+	return func(k *record.Key) (record.Standing, error) {
+		l, err := e.Lineage(ctx, *k)
+		*k = l.Key
 		return l.Standing, err
+	}
+}
+
+// settled is a change of a key as it is now: that a version which waited has taken
+// effect goes into its record with the change.
+func (e *Engine) settled(change func(*record.Key) error) func(*record.Key) error {
+	return func(k *record.Key) error {
+		e.Ends.Settle(k, e.Clock.Now())
+		return change(k)
 	}
 }
 

@@ -16,7 +16,7 @@ func (e *Engine) Update(ctx context.Context, t Target, change record.Change) (re
 	if d := change.Disabling.Disabled; d != nil && *d {
 		write = e.Store.EndKey // an emergency, as a revocation is
 	}
-	k, err = write(ctx, k.ID, func(k *record.Key) error {
+	k, err = write(ctx, k.ID, e.settled(func(k *record.Key) error {
 		if t.hides(k) {
 			return record.ErrKeyNotFound
 		}
@@ -45,7 +45,7 @@ func (e *Engine) Update(ctx context.Context, t Target, change record.Change) (re
 		// Verify holds it to its parent in any case; this tells whoever writes it.
 		parent := l.Parent()
 		return delegable(k, &parent, role, change)
-	})
+	}))
 	if err == nil {
 		e.Notify(ctx, Updated, k.ID)
 	}

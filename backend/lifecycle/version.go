@@ -51,6 +51,12 @@ func (n made) version(d draft, now record.Time) (v record.Version, warnings []st
 
 		Recipients: to,
 	}
+	if d.pending > 0 {
+		v.PendingUntil = now.Add(d.pending)
+		if v.PendingUntil > v.ExpiresAt {
+			warnings = append(warnings, "the new version expires before its pending period is over: unless it is used before, it is cancelled")
+		}
+	}
 	if v.Leased {
 		v.Until = now.Add(d.role.MaxLifetime(n.caps))
 		v.Holder = n.Holder

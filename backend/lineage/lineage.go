@@ -49,8 +49,10 @@ type Resolver struct {
 	Clock  Clock
 }
 
-// Resolve finds a key's role, owner and ancestors, as they are now.
+// Resolve finds a key, settled, with its role, owner and ancestors, as they are now.
 func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
+	now := r.Clock.Now()
+	r.Ends.Settle(&k, now)
 	l := Lineage{Key: k}
 	var err error
 	if l.Standing, err = r.standing(ctx, &k); err != nil || k.Parent == "" {
@@ -67,6 +69,7 @@ func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
 			l.Standing.AncestorsEnded = true
 			return l, nil
 		}
+		r.Ends.Settle(&p, now)
 		standing, err := r.standing(ctx, &p)
 		if err != nil {
 			return l, err
@@ -95,6 +98,7 @@ func (r *Resolver) Witness(l *Lineage) {
 	now := r.Clock.Now()
 	l.At = now
 	note := func(l *Lineage) {
+		r.Ends.Settle(&l.Key, now)
 		r.Ends.Note(&l.Key, now)
 		r.Idle.Note(&l.Key, l.Standing, now)
 	}

@@ -24,7 +24,9 @@ func (k *Key) Date(dated func(Time) Time) (moved bool) {
 	}
 	for i := range k.Versions {
 		v := &k.Versions[i]
-		move(shift(v.CreatedAt), &v.CreatedAt, &v.ExpiresAt, &v.Until)
+		move(shift(v.CreatedAt), &v.CreatedAt, &v.ExpiresAt, &v.Until, &v.PendingUntil)
+		move(shift(v.ActivatedAt), &v.ActivatedAt)
+		move(shift(v.CancelledAt), &v.CancelledAt)
 		move(shift(v.SupersededAt), &v.SupersededAt, &v.ValidUntil)
 		v.ValidUntil = min(v.ValidUntil, v.ExpiresAt) // a grace given since by the right clock may outlast it
 	}
@@ -40,7 +42,7 @@ func (k *Key) Date(dated func(Time) Time) (moved bool) {
 // dates stay as they are until then, and once they do not lie ahead any more
 // nothing has changed.
 func (k *Key) FindAhead(now Time, by Seconds) (changed bool) {
-	newest, ahead := k.Newest(), false
+	current, ahead := k.Current(), false
 	end := func(began Time, ends *Time, life Seconds) {
 		if began <= now.Add(by) || *ends <= now {
 			return
@@ -50,14 +52,17 @@ func (k *Key) FindAhead(now Time, by Seconds) (changed bool) {
 			*ends, changed = now, true
 		}
 	}
-	life := newest.ExpiresAt.Sub(newest.CreatedAt)
-	if life < newest.Lifetime { // renewed by today's clock, which ends it unless it is renewed
-		life = newest.Until.Sub(newest.CreatedAt)
+	life := current.ExpiresAt.Sub(current.CreatedAt)
+	if life < current.Lifetime { // renewed by today's clock, which ends it unless it is renewed
+		life = current.Until.Sub(current.CreatedAt)
 	}
-	end(newest.CreatedAt, &newest.ExpiresAt, life)
-	for i := range k.Versions[1:] {
-		v := &k.Versions[i+1]
+	end(current.CreatedAt, &current.ExpiresAt, life)
+	for i := range k.Versions {
+		v := &k.Versions[i]
 		end(v.SupersededAt, &v.ValidUntil, v.ValidUntil.Sub(v.SupersededAt))
+		if v.Waits() {
+			end(v.CreatedAt, &v.PendingUntil, v.PendingUntil.Sub(v.CreatedAt))
+		}
 	}
 	switch {
 	case ahead && k.AheadSince == 0:

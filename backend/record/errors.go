@@ -78,7 +78,7 @@ const (
 	ErrRoleInUse      Conflict = "the role still has keys that have not ended; end them first, all at once with stop/roles"
 	ErrNotNewest      Conflict = "this version of the key is superseded; use the newest version"
 	ErrVersionOver    Conflict = "this version of the key is superseded and its grace is over; who may revoke by key_id can end the key"
-	ErrVersionDiffers Conflict = "expected_version is not the key's newest version"
+	ErrVersionDiffers Conflict = "expected_version is not the key's highest version"
 	ErrRotatedAlready Conflict = "the key was rotated by another request at the same time"
 	ErrOwnerFull      Conflict = "the owner has as many keys as the role's max_keys_per_owner allows"
 	ErrNoMoreRenewals Conflict = "the version has lived for as long as its role and the mount allow; rotate the key"

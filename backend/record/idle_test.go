@@ -14,8 +14,8 @@ func TestAnIdleEndIsWrittenDownAndMovesNothingToLater(t *testing.T) {
 		unchanged bool
 	}{{4601, 4600, true}, {4600, 4600, true}, {3000, 3000, false}, {3500, 3000, true}, {2000, 2000, false}} {
 		err := k.Expire(step.at)
-		if (err == record.ErrUnchanged) != step.unchanged || k.Newest().ExpiresAt != step.want {
-			t.Errorf("ended at %d it expires at %d, %v", step.at, k.Newest().ExpiresAt, err)
+		if (err == record.ErrUnchanged) != step.unchanged || k.Current().ExpiresAt != step.want {
+			t.Errorf("ended at %d it expires at %d, %v", step.at, k.Current().ExpiresAt, err)
 		}
 	}
 	s := record.Standing{Role: &record.Role{UID: "u1"}}

@@ -58,12 +58,19 @@ type Version struct {
 	ExpiresAt    Time        `json:"expires_at"`
 	Until        Time        `json:"until"`         // the latest to which renewals can move ExpiresAt; what the hints say
 	Lifetime     Seconds     `json:"lifetime"`      // granted when it was made; what a renewal without an increment asks for
-	SupersededAt Time        `json:"superseded_at"` // 0 for the newest version
-	ValidUntil   Time        `json:"valid_until"`   // the end of its grace; 0 for the newest version
+	SupersededAt Time        `json:"superseded_at"` // 0 for what was not replaced
+	ValidUntil   Time        `json:"valid_until"`   // the end of its grace; 0 for what was not replaced
 	Leased       bool        `json:"leased"`
 	Holder       string      `json:"holder"`               // fingerprint of the token that holds the lease; "" without one
+	Cut          bool        `json:"cut,omitempty"`        // its lease goes no further than its grace, whatever becomes of that
 	Recipients   []string    `json:"recipients,omitempty"` // whom it is sealed to, and its successor where that names nobody else; none if it was answered in clear
-	// Request is Vault's id of the request that made the version. Only the newest
+	// Of a rotation that waits for the first use of what it made.
+	PendingUntil Time    `json:"pending_until,omitempty"` // when it takes effect unused; 0 where it took effect at once
+	ActivatedAt  Time    `json:"activated_at,omitempty"`  // when it took effect; 0 while it waits
+	Grace        Seconds `json:"grace,omitempty"`         // that the version before has from then on
+	CancelledAt  Time    `json:"cancelled_at,omitempty"`
+	CancelReason string  `json:"cancel_reason,omitempty"`
+	// Request is Vault's id of the request that made the version. Only the highest
 	// has it: no other can be made again.
 	Request string `json:"request,omitempty"`
 }
@@ -100,34 +107,46 @@ func (k Key) Intact() bool {
 	return k.ID != "" && k.Role != "" && k.RoleUID != "" && len(k.Versions) > 0 && k.Limits.intact()
 }
 
-// Newest is the version that the last issue or rotation made.
-func (k *Key) Newest() *Version { return &k.Versions[0] }
-
-// MadeBy tells whether this request made the newest version. Then Vault runs it
+// MadeBy tells whether this request made the highest version. Then Vault runs it
 // again, because the plugin died under it, and nobody has seen that version's text:
 // it is made again in its place, and counts once.
-func (k *Key) MadeBy(request string) bool { return request != "" && k.Newest().Request == request }
+func (k *Key) MadeBy(request string) bool { return request != "" && k.Highest().Request == request }
 
 // NumberFor is the number of the version that this request makes. No number is
 // given out twice.
 func (k *Key) NumberFor(request string) int {
 	if k.MadeBy(request) {
-		return k.Newest().Number
+		return k.Highest().Number
 	}
-	return max(k.Newest().Number, k.Withdrawn) + 1
+	return max(k.Highest().Number, k.Withdrawn) + 1
 }
 
-// ReplacedBy is the number of the version that this request replaces, which was
-// the newest when it came; 0 for none.
-func (k *Key) ReplacedBy(request string) int {
-	switch {
-	case !k.MadeBy(request):
-		return k.Newest().Number
-	case len(k.Versions) > 1:
-		return k.Versions[1].Number
-	default:
-		return 0
+// foundBy are the versions that this request found when it came.
+func (k *Key) foundBy(request string) []Version {
+	if k.MadeBy(request) {
+		return k.Versions[1:]
 	}
+	return k.Versions
+}
+
+// HighestFor is the number of the highest version when this request came; 0 for
+// none.
+func (k *Key) HighestFor(request string) int {
+	if found := k.foundBy(request); len(found) > 0 {
+		return found[0].Number
+	}
+	return 0
+}
+
+// Carries tells whether who holds this version may hand on the key's power: make
+// the next version, or a child. The current version and one that waits do; one that
+// was replaced only works for a while.
+func (k *Key) Carries(number int, request string) bool {
+	if p := k.Pending(); p != nil && p.Number == number && !k.MadeBy(request) {
+		return true
+	}
+	c := current(k.foundBy(request))
+	return c != nil && c.Number == number
 }
 
 // Find is the version of this number, or nil when there is none or it was
@@ -158,12 +177,19 @@ func (k *Key) IssuedUnder(named *Role) *Role {
 	return named
 }
 
-// RotateBy is the time from which the newest version is due under the role, or 0
-// when the role asks for no rotation, and for a key that has ended: what cannot be
-// rotated is not due.
-func (k *Key) RotateBy(s Standing, now Time) Time {
+// RotateBy is the time from which a version is due under the role, or 0 when the
+// role asks for no rotation, and for a key that has ended: what cannot be rotated
+// is not due.
+func (k *Key) RotateBy(v *Version, s Standing, now Time) Time {
 	if k.Ended(s, now) || s.Role.RotationPeriod == 0 {
 		return 0
 	}
-	return k.Newest().CreatedAt.Add(s.Role.RotationPeriod)
+	return v.CreatedAt.Add(s.Role.RotationPeriod)
+}
+
+// RotationDue tells whether whoever holds this version should fetch another one:
+// the current one is due, or another waits for its first use.
+func (k *Key) RotationDue(v *Version, s Standing, now Time) bool {
+	due := k.RotateBy(k.Current(), s, now)
+	return due != 0 && now >= due || k.Pending() != nil && v.Number == k.Current().Number
 }

@@ -48,6 +48,30 @@ func (r Role) Grace(asked *Seconds) (Seconds, error) {
 	return *asked, nil
 }
 
+// Pending is how long the new version of a rotation may wait for its first use, 0
+// where it takes effect at once: by what was asked for, else by the role.
+func (r Role) Pending(as *string, asked *Seconds) (Seconds, error) {
+	activation := r.Activation
+	if as != nil {
+		activation = *as
+	}
+	switch {
+	case activation != Immediate && activation != FirstUse:
+		return 0, ErrActivation
+	case asked == nil && activation == Immediate:
+		return 0, nil
+	case activation == Immediate:
+		return 0, Mistake("pending_period goes with activation=first_use")
+	case asked == nil:
+		return r.MaxPendingPeriod, nil
+	case *asked == 0:
+		return 0, Mistake("pending_period must be at least one second")
+	case *asked > r.MaxPendingPeriod:
+		return 0, Mistake("pending_period exceeds the role's max_pending_period")
+	}
+	return *asked, nil
+}
+
 // RefreshAfter is when the holder of an unleased version should fetch the next
 // one: at the role's rotation period, and in any case at two thirds of the
 // lifetime, while this one still works.
@@ -59,43 +83,73 @@ func (r Role) RefreshAfter(lifetime Seconds) Seconds {
 	return max(1, after)
 }
 
-// MaxVersions is how many versions of a key are remembered.
+// MaxVersions is how many versions of a key are remembered, and how many cancelled
+// ones beside them.
 const MaxVersions = 8
 
-// Supersede makes next the newest version and returns the one that it replaced,
-// which works until its grace is over or it expires itself; nil for none. At most
-// these two work: an earlier grace ends now.
+// Supersede makes next the highest version and returns the one that it replaces,
+// now or when it takes effect; nil for none. At most these two work: an earlier
+// grace ends now, and a version that still waited is cancelled.
 //
 // A request that is run again replaces its own version. What its first run did to
 // the others stays: their holders have seen nothing of it.
 func (k *Key) Supersede(next Version, grace Seconds, now Time) *Version {
 	k.Sealed = k.Sealed || next.Sealed()
 	if k.MadeBy(next.Request) {
-		k.Versions[0] = next
-		return k.replaced()
+		first := k.Versions[0]
+		k.Versions = k.Versions[1:]
+		if !first.Waits() { // it took effect, and so has what is made in its place
+			next.PendingUntil = 0
+			return k.add(next)
+		}
+	} else {
+		k.clear(now)
 	}
-	for i := range k.Versions[1:] {
-		v := &k.Versions[i+1]
-		v.ValidUntil = min(v.ValidUntil, now)
+	if next.PendingUntil != 0 {
+		next.Grace = grace
+	} else {
+		k.Current().supersede(grace, now)
 	}
-	previous := k.Newest()
-	previous.SupersededAt = now
-	previous.ValidUntil = min(now.Add(grace), previous.ExpiresAt)
-	previous.Request = ""
-	k.Versions = append([]Version{next}, k.Versions...)
-	if len(k.Versions) > MaxVersions {
-		k.Versions = k.Versions[:MaxVersions]
-	}
-	return k.replaced()
+	return k.add(next)
 }
 
-// replaced is the version before the newest, nil for none.
-func (k *Key) replaced() *Version {
-	if len(k.Versions) == 1 {
-		return nil
+// clear ends what an earlier rotation left: its grace, or the version that waits.
+// Hashes of cancelled versions go: one can be asked for again and again.
+func (k *Key) clear(now Time) {
+	k.Highest().Request = ""
+	for i := range k.Versions {
+		v := &k.Versions[i]
+		switch {
+		case v.Waits():
+			v.cancel("", now)
+		case v.CancelledAt != 0:
+			v.Hash = keyhash.PHC{}
+		case v.SupersededAt != 0:
+			v.ValidUntil = min(v.ValidUntil, now)
+		}
 	}
-	previous := k.Versions[1]
-	return &previous
+}
+
+// add makes next the highest version and returns the one that it replaces. The
+// oldest beyond those that are remembered go.
+func (k *Key) add(next Version) *Version {
+	kept, others, cancelled := []Version{next}, 1, 0
+	for _, v := range k.Versions {
+		of := &others
+		if v.CancelledAt != 0 {
+			of = &cancelled
+		}
+		if *of < MaxVersions {
+			*of++
+			kept = append(kept, v)
+		}
+	}
+	k.Versions = kept
+	if before := k.replaced(k.Highest()); before != nil {
+		copied := *before
+		return &copied
+	}
+	return nil
 }
 
 // EndGraces writes down that the graces of these versions are over, whatever the
@@ -103,23 +157,22 @@ func (k *Key) replaced() *Version {
 func (k *Key) EndGraces(numbers []int, now Time) bool {
 	changed := false
 	for _, n := range numbers {
-		if v := k.Find(n); v != nil && n != k.Newest().Number && v.ValidUntil > now {
+		if v := k.Find(n); v != nil && v.SupersededAt != 0 && v.ValidUntil > now {
 			v.ValidUntil, changed = now, true
 		}
 	}
 	return changed
 }
 
-// Forget drops the hashes of superseded versions that stopped working longer
-// ago than retention, and tells whether it dropped any. Right after a rotation it
-// is too early: a version that was ended a moment ago may be current again.
+// Forget drops the hashes of versions that stopped working longer ago than
+// retention, and tells whether it dropped any. Right after a rotation it is too
+// early: a version that was ended a moment ago may be current again.
 func (k *Key) Forget(retention Seconds, now Time) bool {
 	forgot := false
-	for i := range k.Versions[1:] {
-		v := &k.Versions[i+1]
-		if !v.Hash.None() && now >= v.ValidUntil.Add(retention) {
-			v.Hash = keyhash.PHC{}
-			forgot = true
+	for i := range k.Versions {
+		v := &k.Versions[i]
+		if over := v.over(); over != 0 && !v.Hash.None() && now >= over.Add(retention) {
+			v.Hash, forgot = keyhash.PHC{}, true
 		}
 	}
 	return forgot
@@ -138,10 +191,13 @@ func (k *Key) Revoke(reason string, now Time) error {
 // Expire writes an idle end down, so that no later change of the role revives
 // the key. It never moves an end to later.
 func (k *Key) Expire(at Time) error {
-	if at >= k.Newest().ExpiresAt {
+	if at >= k.Current().ExpiresAt {
 		return ErrUnchanged
 	}
-	k.Newest().ExpiresAt = at
+	if p := k.Pending(); p != nil {
+		p.cancel("", at) // or it would take the place of what expires
+	}
+	k.Current().ExpiresAt = at
 	return nil
 }
 
@@ -149,43 +205,49 @@ func (k *Key) Expire(at Time) error {
 // withdrawn.
 var ErrLastOne = errors.New("the key has no other version")
 
-// Withdraw takes the newest version back, which nobody has: the one before is
+// Withdraw takes the highest version back, which nobody has: the one before is
 // current again, as it was. An older version's withdrawal is its end, and touches
 // nothing else.
 func (k *Key) Withdraw(number int, now Time) error {
+	highest := *k.Highest()
 	switch {
 	case k.RevokedAt != 0:
 		return ErrUnchanged
-	case k.Newest().Number != number:
+	case highest.Number != number || highest.CancelledAt != 0:
 		return k.EndVersion(number, now)
-	case len(k.Versions) == 1:
+	case k.replaced(&highest) == nil:
 		return ErrLastOne
 	}
 	k.Withdrawn = number
 	k.Versions = k.Versions[1:]
-	k.Newest().SupersededAt, k.Newest().ValidUntil = 0, 0
+	if !highest.Waits() {
+		k.Current().SupersededAt, k.Current().ValidUntil = 0, 0
+	}
 	return nil
 }
 
 // LeaseEnded is the reason of a revocation by the end of a lease.
-const LeaseEnded = "the lease of its newest version was ended"
+const LeaseEnded = "the lease of its current version was ended"
 
-// EndVersion is what the end of a version's lease does: the newest version's
-// end is the key's, an older one's touches nothing else. An end that the record
-// knows already changes nothing.
+// EndVersion is what the end of a version's lease does: the current version's
+// end is the key's, the end of one that waits cancels it, and an older one's touches
+// nothing else. An end that the record knows already changes nothing.
 //
 // An older version expires then, too, also where its grace is over: should the
 // rotation that replaced it be withdrawn, it must not outlive its lease.
 func (k *Key) EndVersion(number int, now Time) error {
 	v := k.Find(number)
 	switch {
-	case v == nil || k.RevokedAt != 0 || now >= k.Newest().ExpiresAt:
+	case v == nil || k.RevokedAt != 0 || v.CancelledAt != 0 || now >= k.Current().ExpiresAt:
 		return ErrUnchanged
-	case v.Number == k.Newest().Number:
+	case v.Waits():
+		v.CancelledAt = now
+		return nil
+	case v.Number == k.Current().Number:
 		return k.Revoke(LeaseEnded, now)
 	case now >= v.ValidUntil && now >= v.ExpiresAt:
 		return ErrUnchanged
 	}
-	v.ValidUntil, v.ExpiresAt = min(v.ValidUntil, now), min(v.ExpiresAt, now)
+	v.ValidUntil, v.ExpiresAt, v.Cut = min(v.ValidUntil, now), min(v.ExpiresAt, now), true
 	return nil
 }

@@ -110,7 +110,7 @@ func TestWhenAKeyIsDueForRotation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := k.RotateBy(record.Standing{Role: k.IssuedUnder(tc.role)}, tc.now); got != tc.want {
+			if got := k.RotateBy(k.Current(), record.Standing{Role: k.IssuedUnder(tc.role)}, tc.now); got != tc.want {
 				t.Errorf("got %d, want %d", got, tc.want)
 			}
 		})

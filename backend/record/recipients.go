@@ -55,7 +55,7 @@ func (r Role) Recipients(k *Key, named *[]string) (to []string, err error) {
 	case named != nil:
 		to, err = *named, checkNamed(*named)
 	case len(k.Versions) > 0:
-		to = k.Newest().Recipients
+		to = k.Current().Recipients
 	}
 	var unlisted []string
 	if len(r.AllowedRecipients) > 0 {
@@ -78,13 +78,13 @@ func (r Role) Recipients(k *Key, named *[]string) (to []string, err error) {
 // SealTo lets later versions be sealed to these. The current version says so, which
 // is what a read shows and a rotation goes by.
 func (k *Key) SealTo(recipients []string) {
-	k.Newest().Recipients = recipients
+	k.Current().Recipients = recipients
 	k.Sealed = k.Sealed || len(recipients) > 0
 }
 
 // KeepsRecipients refuses other recipients than those of the key's current version.
 func (k *Key) KeepsRecipients(recipients []string) error {
-	if before := k.Newest().Recipients; !slices.Equal(slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(recipients))) {
+	if before := k.Current().Recipients; !slices.Equal(slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(recipients))) {
 		return ErrOwnersRecipients
 	}
 	return nil

@@ -71,15 +71,15 @@ func TestAChangeOfRecipientsIsOfWhatLaterRotationsMake(t *testing.T) {
 	if err := set(); err != nil || k.Sealed {
 		t.Fatal("a key in clear is not to be so:", err)
 	}
-	if err := set(a); err != nil || !k.Sealed || !slices.Equal(k.Newest().Recipients, []string{a}) {
-		t.Fatalf("%v, %.12q", err, k.Newest().Recipients)
+	if err := set(a); err != nil || !k.Sealed || !slices.Equal(k.Current().Recipients, []string{a}) {
+		t.Fatalf("%v, %.12q", err, k.Current().Recipients)
 	}
 	if err := set(); !errors.Is(err, record.ErrSealed) {
 		t.Error("a sealed key is to be in clear:", err)
 	}
 	k.Supersede(record.Version{Number: 2, Recipients: []string{b}}, 10, 100)
-	if err := k.Withdraw(2, 101); err != nil || !k.Sealed || !slices.Equal(k.Newest().Recipients, []string{a}) {
-		t.Errorf("taken back: %v, sealed=%t to %.12q", err, k.Sealed, k.Newest().Recipients)
+	if err := k.Withdraw(2, 101); err != nil || !k.Sealed || !slices.Equal(k.Current().Recipients, []string{a}) {
+		t.Errorf("taken back: %v, sealed=%t to %.12q", err, k.Sealed, k.Current().Recipients)
 	}
 }
 

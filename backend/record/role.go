@@ -21,6 +21,7 @@ type Role struct {
 	GenerateLease  bool              `json:"generate_lease"`
 	GracePeriod    Seconds           `json:"grace_period"`
 	MaxGracePeriod Seconds           `json:"max_grace_period"`
+	Activation     string            `json:"activation"` // of rotations that do not say
 	RotationPeriod Seconds           `json:"rotation_period"`
 	IdleTimeout    Seconds           `json:"idle_timeout"`
 	AllowedScopes  []string          `json:"allowed_scopes"`
@@ -37,6 +38,9 @@ type Role struct {
 
 	Disabled bool `json:"disabled"`
 
+	MaxPendingPeriod Seconds `json:"max_pending_period"`
+	GraceBrownout    bool    `json:"grace_brownout"`
+
 	MaxKeysPerOwner    int `json:"max_keys_per_owner"`   // 0 for any
 	Counts             int `json:"counts"`               // how often a limit was set where there was none
 	MaxDelegationDepth int `json:"max_delegation_depth"` // 0 for no delegation
@@ -52,7 +56,10 @@ func DefaultRole() Role {
 		GenerateLease:  true,
 		GracePeriod:    24 * 3600,
 		MaxGracePeriod: 7 * 24 * 3600,
+		Activation:     Immediate,
 		Limits:         DefaultLimits(),
+
+		MaxPendingPeriod: 7 * 24 * 3600,
 	}
 }
 
@@ -69,6 +76,13 @@ func (r Role) Count() string { return fmt.Sprintf("%s-%d", r.UID, r.Counts) }
 // ErrNoTemplate is returned for an owner_template that is none.
 const ErrNoTemplate Mistake = "owner_template must be an identity template, like {{identity.entity.name}}"
 
+// ErrActivation is returned for an activation that there is not.
+const ErrActivation Mistake = "activation must be immediate or first_use"
+
+// MaxPending is the longest max_pending_period: a version that nobody used in 90
+// days is lost.
+const MaxPending Seconds = 90 * 24 * 3600
+
 // Check refuses a role that contradicts itself. wrote names the fields of this
 // write: narrowing allowed_scopes alone must always work, so default_scopes are
 // held against it only when they are written themselves.
@@ -83,6 +97,12 @@ func (r Role) Check(wrote func(field string) bool) error {
 	}
 	if r.GracePeriod > r.MaxGracePeriod {
 		return Mistake("grace_period exceeds max_grace_period")
+	}
+	if r.Activation != Immediate && r.Activation != FirstUse {
+		return ErrActivation
+	}
+	if r.MaxPendingPeriod < 1 || r.MaxPendingPeriod > MaxPending {
+		return Mistake("max_pending_period must be from one second to 90 days")
 	}
 	err := cmp.Or(
 		CheckText("description", r.Description, MaxDescription),

@@ -48,7 +48,7 @@ func (o outside) build() (record.Key, *record.Version, record.Standing) {
 	k := keyAt(1000)
 	k.Supersede(versionAt(2, 2000), 601, 2000) // version 1 works until 2601
 	k.Parent, k.RoleGeneration, k.OwnerGeneration = "parent", 3, 5
-	k.Newest().ExpiresAt = now + 1
+	k.Current().ExpiresAt = now + 1
 	s := record.Standing{
 		Role:            &record.Role{UID: "u1", Disabled: o.roleOff, Stop: record.Stop{Generation: 3}},
 		Owner:           record.Owner{Stop: record.Stop{Generation: 5}},
@@ -66,7 +66,7 @@ func (o outside) build() (record.Key, *record.Version, record.Standing) {
 		s.Role.Generation++
 	}
 	if o.expired {
-		k.Newest().ExpiresAt = now
+		k.Current().ExpiresAt = now
 	}
 	if o.idle {
 		s.IdleEnd--
@@ -81,7 +81,7 @@ func (o outside) build() (record.Key, *record.Version, record.Standing) {
 	if o.roleGone {
 		s.Role = nil
 	}
-	v := k.Newest()
+	v := k.Current()
 	if o.superseded {
 		k.Versions[1].ValidUntil = now
 		v = &k.Versions[1]
@@ -126,7 +126,7 @@ func TestAKeyEndsWithItsAncestors(t *testing.T) {
 		k.Parent, k.Disabled = tc.parent, tc.disabled
 		now := record.Time(1001)
 		if tc.expired {
-			now = k.Newest().ExpiresAt
+			now = k.Current().ExpiresAt
 		}
 		s := record.Standing{Role: &record.Role{UID: "u1"}, AncestorsActive: tc.active, AncestorsEnded: tc.ended}
 		if state, ended := k.State(s, now), k.Ended(s, now); state != tc.wantState || ended != tc.wantEnded {
@@ -210,7 +210,7 @@ func TestTheEarliestEndCounts(t *testing.T) {
 				note(at(2))
 			}
 			if is(3) {
-				k.Newest().ExpiresAt = at(3)
+				k.Current().ExpiresAt = at(3)
 				note(at(3))
 			}
 			if got := k.EndedAt(s, 1200); got != want {

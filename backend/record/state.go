@@ -17,6 +17,12 @@ const (
 	Active      State = "active"
 )
 
+// What a read also calls a version.
+const (
+	Pending   State = "pending"
+	Cancelled State = "cancelled"
+)
+
 // Ended tells whether s is final. A disabled key can be enabled, and a parent
 // that does not verify may only be disabled; a state that this code does not
 // know has ended.
@@ -43,7 +49,7 @@ type Standing struct {
 // Seen is what this process has seen to end of a key, by time.
 type Seen struct {
 	Idle       bool  // the key, at IdleEnd, under an idle_timeout as it was then
-	Expired    bool  // its newest version
+	Expired    bool  // its current version
 	Superseded []int // versions whose grace was over
 }
 
@@ -70,9 +76,9 @@ func Alone(k *Key) Standing {
 	}
 }
 
-// State is that of the key as a whole, which is that of its newest version.
+// State is that of the key as a whole, which is that of its current version.
 func (k *Key) State(s Standing, now Time) State {
-	return k.StateOf(k.Newest(), s, now)
+	return k.StateOf(k.Current(), s, now)
 }
 
 // Ended tells whether the key has ended for good, by itself or with an ancestor.
@@ -80,19 +86,19 @@ func (k *Key) Ended(s Standing, now Time) bool {
 	return k.Parent != "" && s.AncestorsEnded || k.State(s, now).Ended()
 }
 
-// StateOf is what verify decides for one version, before networks, scopes and
-// limits. A superseded version is Active until its grace is over.
+// StateOf is what verify decides for one version of a settled key, before brownouts,
+// networks, scopes and limits. A superseded version is Active until its grace is
+// over.
 //
-// A key whose role is gone counts as revoked. The end of the newest
+// A key whose role is gone counts as revoked. The end of the current
 // version is the end of the key, and so of every version still in grace.
 func (k *Key) StateOf(v *Version, s Standing, now Time) State {
-	newest := k.Newest()
 	switch {
 	case k.RevokedAt != 0, s.Role == nil, s.Stopped(k) != nil:
 		return Revoked
-	case now >= newest.ExpiresAt, s.Seen.Expired, s.Idle(now):
+	case now >= k.Current().ExpiresAt, s.Seen.Expired, s.Idle(now):
 		return Expired
-	case v.Number != newest.Number && (now >= v.ValidUntil || slices.Contains(s.Seen.Superseded, v.Number)):
+	case v.CancelledAt != 0, v.SupersededAt != 0 && (now >= v.ValidUntil || slices.Contains(s.Seen.Superseded, v.Number)):
 		return Superseded
 	case k.Disabled, s.Role.Disabled:
 		return Disabled
@@ -109,7 +115,14 @@ func (s Standing) Idle(now Time) bool { return s.Seen.Idle || s.IdleEnd != 0 && 
 // Status is what a read shows for one version. Unlike verify it calls a
 // replaced version superseded in its grace, too.
 func (k *Key) Status(v *Version, s Standing, now Time) State {
-	if v.Number != k.Newest().Number && !k.State(s, now).Ended() {
+	switch {
+	case v.CancelledAt != 0:
+		return Cancelled
+	case k.State(s, now).Ended():
+		return k.StateOf(v, s, now)
+	case v.Waits():
+		return Pending
+	case v.SupersededAt != 0:
 		return Superseded
 	}
 	return k.StateOf(v, s, now)
@@ -121,7 +134,7 @@ func (k *Key) Status(v *Version, s Standing, now Time) State {
 // by tidy.
 func (k *Key) EndedAt(s Standing, now Time) Time {
 	var ended Time
-	if expiry := k.Newest().ExpiresAt; now >= expiry {
+	if expiry := k.Current().ExpiresAt; now >= expiry {
 		ended = expiry
 	}
 	earlier := func(t Time) {

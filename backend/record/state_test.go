@@ -38,9 +38,9 @@ func TestTheStateOfAVersionIsTheFirstThatApplies(t *testing.T) {
 			now = 2600
 		}
 		if expired {
-			k.Newest().ExpiresAt = now
+			k.Current().ExpiresAt = now
 		} else {
-			k.Newest().ExpiresAt = now + 1
+			k.Current().ExpiresAt = now + 1
 		}
 		if revoked {
 			k.RevokedAt = 1
@@ -54,7 +54,7 @@ func TestTheStateOfAVersionIsTheFirstThatApplies(t *testing.T) {
 			role = nil
 		}
 		role = k.IssuedUnder(role)
-		v := k.Newest()
+		v := k.Current()
 		if older {
 			v = &k.Versions[1]
 		}

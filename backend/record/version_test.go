@@ -54,7 +54,7 @@ func TestTheReplacedVersionWorksUntilItsGraceOrItsOwnEnd(t *testing.T) {
 			if text(t, k.Versions[1]) != text(t, *replaced) {
 				t.Errorf("the key remembers %+v", k.Versions[1])
 			}
-			if newest := k.Newest(); newest.Number != 2 || newest.SupersededAt != 0 || newest.ValidUntil != 0 {
+			if newest := k.Current(); newest.Number != 2 || newest.SupersededAt != 0 || newest.ValidUntil != 0 {
 				t.Errorf("newest is %+v", newest)
 			}
 		})
@@ -88,7 +88,7 @@ func TestAtMostTwoVersionsWorkAndEightAreRemembered(t *testing.T) {
 	if want := []int{12, 11, 10, 9, 8, 7, 6, 5}; !slices.Equal(numbers, want) {
 		t.Errorf("remembered are %v", numbers)
 	}
-	if k.Find(12) != k.Newest() || k.Find(5) == nil || k.Find(4) != nil || k.Find(0) != nil || k.Find(13) != nil {
+	if k.Find(12) != k.Current() || k.Find(5) == nil || k.Find(4) != nil || k.Find(0) != nil || k.Find(13) != nil {
 		t.Error("Find does not find what is remembered")
 	}
 }
@@ -125,8 +125,8 @@ func TestHashesAreForgottenAfterTheRetention(t *testing.T) {
 			if forgot := k.Forget(100, tc.now); forgot != tc.forgot {
 				t.Errorf("forgot: %v", forgot)
 			}
-			if k.Find(1).Hash.None() != tc.forgot || k.Newest().Hash.None() {
-				t.Errorf("the hashes are %q and %q", k.Newest().Hash.Reveal(), k.Find(1).Hash.Reveal())
+			if k.Find(1).Hash.None() != tc.forgot || k.Current().Hash.None() {
+				t.Errorf("the hashes are %q and %q", k.Current().Hash.Reveal(), k.Find(1).Hash.Reveal())
 			}
 			if tc.forgot && k.Forget(100, tc.now) {
 				t.Error("it forgot twice")
@@ -134,7 +134,7 @@ func TestHashesAreForgottenAfterTheRetention(t *testing.T) {
 		})
 	}
 	k := keyAt(1000)
-	if k.Forget(0, 1_000_000) || k.Newest().Hash.None() {
+	if k.Forget(0, 1_000_000) || k.Current().Hash.None() {
 		t.Error("the newest version's hash was forgotten")
 	}
 }

@@ -9,7 +9,7 @@ import (
 // Weights are what records count for in a cache that is bounded by a number of
 // records: 1 up to twice this many bytes of memory, which is twice what a record
 // takes as a rule, and as many as it has of these above.
-const weightUnit = 1 << 10
+const weightUnit = 1200
 
 // What things take in memory beside the bytes of their texts: the header of a
 // text, the pair of headers in a map with its share of free places, a parsed
@@ -32,7 +32,8 @@ func (k *Key) Weight() int {
 	bytes := keySize + policyBytes(k.Metadata, k.BoundCIDRs, k.Scopes) +
 		textBytes(k.ID, k.Prefix, k.Role, k.RoleUID, k.Owner, k.Parent, k.Name, k.RevokeReason, k.CreatedBy.DisplayName, k.CreatedBy.EntityID)
 	for i := range k.Versions {
-		bytes += versionSize + textBytes(k.Versions[i].Hash.Reveal(), k.Versions[i].Holder) + textBytes(k.Versions[i].Recipients...)
+		v := &k.Versions[i]
+		bytes += versionSize + textBytes(v.Hash.Reveal(), v.Holder, v.CancelReason) + textBytes(v.Recipients...)
 	}
 	return max(1, bytes/weightUnit)
 }

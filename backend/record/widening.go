@@ -29,7 +29,7 @@ func checkWidenings(kinds []string) error {
 // OwnerMay refuses a change of a key on its owner's path that gives it more than
 // the issuer did, except where the role lists that.
 func (r Role) OwnerMay(before, after *Key) error {
-	if err := before.KeepsRecipients(after.Newest().Recipients); err != nil {
+	if err := before.KeepsRecipients(after.Current().Recipients); err != nil {
 		return err
 	}
 	for _, kind := range widened(before, after) {

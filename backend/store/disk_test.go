@@ -82,6 +82,6 @@ func endedAt(at record.Time) func(record.Key) record.Time {
 
 // underWeb is what the state of a key depends on where there is role web and
 // nothing else.
-func underWeb(k record.Key) (record.Standing, error) {
+func underWeb(k *record.Key) (record.Standing, error) {
 	return record.Standing{Role: k.IssuedUnder(&record.Role{UID: "u1"})}, nil
 }

@@ -19,7 +19,7 @@ type hint struct {
 
 // writeHints writes the hints of a key before its record.
 func (s *Store) writeHints(ctx context.Context, k record.Key) error {
-	h := hint{Role: k.Role, ExpiresAt: k.Newest().Until}
+	h := hint{Role: k.Role, ExpiresAt: k.LastsUntil()}
 	for _, path := range hintPaths(k) {
 		if err := write(ctx, s.storage, path, h); err != nil {
 			return err

@@ -67,8 +67,8 @@ func (s *Store) updateKey(ctx context.Context, id string, w writing[record.Key],
 		if !found {
 			return k, record.ErrKeyNotFound
 		}
-		until := k.Newest().Until
-		if err := change(&k); err != nil || k.Newest().Until <= until {
+		until := k.LastsUntil()
+		if err := change(&k); err != nil || k.LastsUntil() <= until {
 			return k, err
 		}
 		return k, s.writeHints(ctx, k)

@@ -21,7 +21,7 @@ func (s *Store) RepairHints(ctx context.Context, id string, endedAt func(record.
 	if err != nil || !found {
 		return 0, err
 	}
-	want := hint{Role: k.Role, ExpiresAt: k.Newest().Until}
+	want := hint{Role: k.Role, ExpiresAt: k.LastsUntil()}
 	ended := endedAt(k)
 	if ended != 0 {
 		want.ExpiresAt = ended

@@ -26,8 +26,8 @@ type roster struct {
 	More bool `json:"more"`
 }
 
-// Judge finds what the state of a key depends on.
-type Judge func(record.Key) (record.Standing, error)
+// Judge settles a key, and finds what its state depends on.
+type Judge func(*record.Key) (record.Standing, error)
 
 // Enrol enters a key that is about to be made in its owner's roster, or answers
 // record.ErrOwnerFull. The caller holds the owner exclusively until the key is
@@ -129,7 +129,7 @@ func (s *Store) counts(ctx context.Context, id string, now record.Time, judge Ju
 	if err != nil || !found {
 		return false, false, err
 	}
-	standing, err := judge(k)
+	standing, err := judge(&k)
 	if errors.Is(err, ErrUnreadable) {
 		return true, true, nil
 	}

@@ -59,7 +59,7 @@ func (c *counting) role() record.Role {
 	return r
 }
 
-func judge(k record.Key) (record.Standing, error) { return record.Alone(&k), nil }
+func judge(k *record.Key) (record.Standing, error) { return record.Alone(k), nil }
 
 // add makes a key of acme, if there is room.
 func (c *counting) add(id string) error {
@@ -144,8 +144,8 @@ func TestAnIdleKeyMakesRoomAndKeepsItsPlace(t *testing.T) {
 	t.Parallel()
 	c := counted(t, 1)
 	c.want(nil, idIn("aa", 1))
-	idle := func(k record.Key) (record.Standing, error) {
-		s := record.Alone(&k)
+	idle := func(k *record.Key) (record.Standing, error) {
+		s := record.Alone(k)
 		s.IdleEnd = now
 		return s, nil
 	}
@@ -212,7 +212,7 @@ func TestAKeyWhoseStandingCannotBeReadCounts(t *testing.T) {
 	t.Parallel()
 	c := counted(t, 1, one)
 	unreadable := fmt.Errorf("load last use: %w", store.ErrUnreadable)
-	judge := func(record.Key) (record.Standing, error) { return record.Standing{}, unreadable }
+	judge := func(*record.Key) (record.Standing, error) { return record.Standing{}, unreadable }
 	err := c.Enrol(t.Context(), keyOf(idIn("aa", 2), "acme"), c.role(), now, judge)
 	if !errors.Is(err, record.ErrOwnerFull) {
 		t.Errorf("a new key: %v", err)

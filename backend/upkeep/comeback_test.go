@@ -92,13 +92,13 @@ func TestAnIdleEndBehindOneThatPanickedIsWritten(t *testing.T) {
 		w.told(first, second)
 		synctest.Wait()
 		broken.Store(false)
-		if k := w.key(second.Key.ID); k.Newest().ExpiresAt != start.Add(hour) {
-			t.Errorf("the second expires at %+d", k.Newest().ExpiresAt.Sub(start))
+		if k := w.key(second.Key.ID); k.Current().ExpiresAt != start.Add(hour) {
+			t.Errorf("the second expires at %+d", k.Current().ExpiresAt.Sub(start))
 		}
 		time.Sleep(flushRetry)
 		synctest.Wait()
-		if k := w.key(first.Key.ID); k.Newest().ExpiresAt != start.Add(hour) {
-			t.Errorf("the first expires at %+d", k.Newest().ExpiresAt.Sub(start))
+		if k := w.key(first.Key.ID); k.Current().ExpiresAt != start.Add(hour) {
+			t.Errorf("the first expires at %+d", k.Current().ExpiresAt.Sub(start))
 		}
 	})
 }

@@ -98,8 +98,8 @@ func TestTidyMendsWhatWasDatedByAWrongClock(t *testing.T) {
 	w.clock.Dates = func(at record.Time) record.Time { return min(at, start) }
 	w.clock.Move(60)
 	w.tidied(NewTidier(w.kept))
-	if k := w.key(m.Key.ID); k.CreatedAt != start || k.Newest().ExpiresAt != start.Add(10*hour) {
-		t.Errorf("it was made at %+d and ends at %+d", k.CreatedAt.Sub(start), k.Newest().ExpiresAt.Sub(start))
+	if k := w.key(m.Key.ID); k.CreatedAt != start || k.Current().ExpiresAt != start.Add(10*hour) {
+		t.Errorf("it was made at %+d and ends at %+d", k.CreatedAt.Sub(start), k.Current().ExpiresAt.Sub(start))
 	}
 	w.clock.Move(10*hour - 61)
 	if got := w.code(m); got != verify.Valid {

@@ -68,6 +68,7 @@ func (i *IdleEnds) write(ctx context.Context, end idle.End) {
 		}
 		err = record.ErrUnchanged
 		if stands {
+			i.mount.Resolver.Ends.Settle(k, end.At)
 			err = k.Expire(end.At)
 			i.mount.Resolver.Ends.Note(k, end.At) // no clock takes it back either
 		}

@@ -47,8 +47,8 @@ func TestAnIdleEndIsForGood(t *testing.T) {
 			t.Errorf("they are %s and %s", w.code(m), w.code(used))
 		}
 		synctest.Wait()
-		if k := w.key(m.Key.ID); k.Newest().ExpiresAt != start.Add(hour) {
-			t.Errorf("it expires at %+d", k.Newest().ExpiresAt.Sub(start))
+		if k := w.key(m.Key.ID); k.Current().ExpiresAt != start.Add(hour) {
+			t.Errorf("it expires at %+d", k.Current().ExpiresAt.Sub(start))
 		}
 		w.role("web", func(r *record.Role) { r.IdleTimeout = 0 })
 		if got := w.code(m); got != verify.Expired {

@@ -141,7 +141,7 @@ func (r *Rehasher) rehash(ctx context.Context, job rehash) error {
 	r.proofs.Add(job.text.Presented(), phc)
 	_, err = r.mount.Store.RehashKey(ctx, job.text.ID, func(k *record.Key) error {
 		v := k.Find(job.text.Version)
-		if v == nil || !v.Hash.Equal(job.phc) || k.RevokedAt != 0 || r.mount.Clock.Now() >= k.Newest().ExpiresAt {
+		if v == nil || !v.Hash.Equal(job.phc) || k.RevokedAt != 0 || r.mount.Clock.Now() >= k.Current().ExpiresAt {
 			return record.ErrUnchanged
 		}
 		v.Hash = phc

@@ -105,27 +105,32 @@ func (s *sweep) key(ctx context.Context, id string) error {
 		}
 		return err
 	}
-	if !k.Ended(l.Standing, m.Clock.Now()) {
+	if !l.Key.Ended(l.Standing, m.Clock.Now()) {
 		s.carriers.saw(&k)
 	}
 	if err := s.writeDown(ctx, &k, l.Standing); err != nil {
 		return err
 	}
-	repaired, err := m.Store.RepairHints(ctx, id, func(k record.Key) record.Time {
-		return k.EndedAt(l.Standing, m.Clock.Now())
-	})
+	repaired, err := m.Store.RepairHints(ctx, id, func(k record.Key) record.Time { return s.endedAt(k, l.Standing) })
 	s.count(0, repaired)
 	return err
 }
 
 // over tells whether a key ended so long ago that its record goes.
 func (s *sweep) over(k *record.Key, standing record.Standing) bool {
-	now := s.mount.Clock.Now()
-	ended := k.EndedAt(standing, now)
-	return ended != 0 && now >= ended.Add(s.retention) && s.settled()
+	ended := s.endedAt(*k, standing)
+	return ended != 0 && s.mount.Clock.Now() >= ended.Add(s.retention) && s.settled()
 }
 
-// writeDown puts into the record what it does not say yet: that nobody used the
+// endedAt is when a key ended, as it is now; 0 while it lives.
+func (s *sweep) endedAt(k record.Key, standing record.Standing) record.Time {
+	now := s.mount.Clock.Now()
+	s.mount.Resolver.Ends.Settle(&k, now)
+	return k.EndedAt(standing, now)
+}
+
+// writeDown puts into the record what it does not say yet: that a version which
+// waited has taken effect, that nobody used the
 // key for too long, that its role is gone or an ancestor has ended, so that its
 // retention begins, which graces were seen to end, and which hashes are forgotten.
 // What it saw from afar only tells whether there may be something to write: a use
@@ -147,7 +152,8 @@ func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.St
 }
 
 func (s *sweep) note(k *record.Key, standing record.Standing, now record.Time) error {
-	changed := k.EndGraces(standing.Seen.Superseded, now)
+	changed := s.mount.Resolver.Ends.Settle(k, now)
+	changed = k.EndGraces(standing.Seen.Superseded, now) || changed
 	changed = k.Forget(s.retention, now) || changed
 	var err error
 	switch {

@@ -186,8 +186,8 @@ func TestTidyLooksAgainBeforeItWritesAnEnd(t *testing.T) {
 		}))
 		w.sweep()
 		w.disk.Intercept(nil)
-		if k := w.key(m.Key.ID); !came || k.Newest().ExpiresAt != m.Key.Newest().ExpiresAt {
-			t.Errorf("%s: the key ends at %d, did it come: %t", name, k.Newest().ExpiresAt, came)
+		if k := w.key(m.Key.ID); !came || k.Current().ExpiresAt != m.Key.Current().ExpiresAt {
+			t.Errorf("%s: the key ends at %d, did it come: %t", name, k.Current().ExpiresAt, came)
 		}
 	}
 }

@@ -6,6 +6,7 @@
 package verdict
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -60,8 +61,8 @@ var parts = []part{
 		{"quota_remaining", "What is left of it.", func(d *verify.Decision) any { return d.Remaining.Quota }},
 		{"quota_resets_at", "When it refills.", func(d *verify.Decision) any { return d.QuotaResetsAt.String() }},
 	}},
-	{func(d *verify.Decision, brief bool) bool { return inFull(d, brief) && spent(d) }, []Field{
-		{"retry_after", "With rate_limited and quota_exceeded: seconds until this cost fits; 0 if it never does.", func(d *verify.Decision) any { return int64(d.RetryAfter) }},
+	{func(d *verify.Decision, brief bool) bool { return inFull(d, brief) && later(d) }, []Field{
+		{"retry_after", "With rate_limited and quota_exceeded: seconds until this cost fits; 0 if it never does. With superseded: seconds until the version works again, where it is refused for some minutes only.", func(d *verify.Decision) any { return int64(d.RetryAfter) }},
 	}},
 	{func(d *verify.Decision, brief bool) bool {
 		return inFull(d, brief) && d.Code == verify.InsufficientScope
@@ -73,9 +74,10 @@ var parts = []part{
 // inFull is of a key that is proven, unless the answer is brief.
 func inFull(d *verify.Decision, brief bool) bool { return d.Proven() && !brief }
 
-// spent is of a key whose limits allow no such request now.
-func spent(d *verify.Decision) bool {
-	return d.Code == verify.RateLimited || d.Code == verify.QuotaExceeded
+// later is of a key that may be good for such a request later: its limits allow none
+// now, or its version has a brownout.
+func later(d *verify.Decision) bool {
+	return d.Code == verify.RateLimited || d.Code == verify.QuotaExceeded || d.Code == verify.Superseded && d.RetryAfter > 0
 }
 
 // Fields are all that an answer may have, in its order.
@@ -129,11 +131,15 @@ const maxHeaders = 2 << 10
 // whole or not there at all: part of a list would read as all of it.
 func Headers(d *verify.Decision) map[string][]string {
 	headers := map[string][]string{"X-Apikey-Code": {string(d.Code)}}
-	if spent(d) {
+	if later(d) {
 		headers["Retry-After"] = []string{strconv.FormatInt(int64(d.RetryAfter), 10)}
 	}
 	if !d.Proven() {
 		return headers
+	}
+	if d.Version.SupersededAt != 0 {
+		headers["Deprecation"] = []string{"@" + strconv.FormatInt(int64(d.Version.SupersededAt), 10)} // RFC 9745
+		headers["Sunset"] = []string{d.Version.ValidUntil.Std().Format(http.TimeFormat)}              // RFC 8594
 	}
 	headers["X-Apikey-Id"] = []string{d.Key.ID}
 	headers["X-Apikey-Owner"] = []string{d.Key.Owner}

@@ -62,7 +62,7 @@ type Allowance struct {
 	Limits        record.Limits   // effective
 	Remaining     limit.Remaining // of those limits
 	QuotaResetsAt record.Time
-	RetryAfter    record.Seconds // with RateLimited and QuotaExceeded
+	RetryAfter    record.Seconds // with RateLimited and QuotaExceeded, and with Superseded in a brownout
 }
 
 // Valid tells whether the key is good for the request.

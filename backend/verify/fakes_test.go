@@ -189,6 +189,7 @@ func (m *mount) verifier() *verify.Verifier {
 		Resolver: lineage.Resolver{Reader: m, Idle: m.idle, Ends: m.ends, Clock: m},
 		Limiter:  m,
 		Observer: verify.Observers{m},
+		Writable: func() bool { return !m.standby },
 	}
 }
 

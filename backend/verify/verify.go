@@ -33,6 +33,8 @@ type Verifier struct {
 	Resolver lineage.Resolver
 	Limiter  Limiter
 	Observer Observer
+	// Writable tells whether this node may write down that a version took effect.
+	Writable func() bool
 }
 
 // Request is one question.
@@ -85,7 +87,12 @@ func (v *Verifier) decide(ctx context.Context, r Request) (Observation, error) {
 	if o.Lineage.RequiresScopes() && !r.ScopesNamed {
 		return o, ErrScopesRequired
 	}
-	code, shown := v.judge(&o.Lineage, p.Version, r, o.At)
+	version := o.Lineage.Key.Find(p.Version.Number) // as it is now
+	code, brownout, shown := v.judge(&o.Lineage, version, r, o.At)
+	// The first use of a version is told everywhere by the node that writes it down.
+	if code == Valid && Activates(version, r.Cost) && !v.Writable() {
+		return o, record.ErrElsewhere
+	}
 	if r.Room != nil {
 		if err := r.Room(shown); err != nil {
 			return o, err
@@ -96,33 +103,45 @@ func (v *Verifier) decide(ctx context.Context, r Request) (Observation, error) {
 		return o, err
 	}
 	if code == Valid && waited {
-		if code, err = v.lookAgain(ctx, &o, p.Version.Number); err != nil {
+		if code, err = v.lookAgain(ctx, &o, version.Number); err != nil {
 			return o, err
 		}
+	}
+	if brownout > 0 {
+		left.RetryAfter = brownout
 	}
 	o.Decision = Decision{code, shown, left}
 	return o, nil
 }
 
+// Activates tells whether a valid answer about a version is the first use of one
+// that waits for it.
+func Activates(version *record.Version, cost int64) bool { return version.Waits() && cost > 0 }
+
 // judge is everything but the limits: state, networks, scopes; and what the answer
-// holds.
-func (v *Verifier) judge(l *lineage.Lineage, version record.Version, r Request, now record.Time) (code Code, d Description) {
-	due := l.Key.RotateBy(l.Standing, now)
+// holds. A brownout is one of the version, for as many seconds.
+func (v *Verifier) judge(l *lineage.Lineage, version *record.Version, r Request, now record.Time) (code Code, brownout record.Seconds, d Description) {
 	d = Description{
-		Key: l.Key, Version: version, Scopes: l.Scopes(), Metadata: l.Metadata(),
-		RotationDue: due != 0 && now >= due,
+		Key: l.Key, Version: *version, Scopes: l.Scopes(), Metadata: l.Metadata(),
+		RotationDue: l.Key.RotationDue(version, l.Standing, now),
 	}
-	if state := l.Key.StateOf(&version, l.Standing, now); state != record.Active {
+	state := l.Key.StateOf(version, l.Standing, now)
+	if !state.Ended() {
+		if brownout = l.Standing.Role.Brownout(version, now); brownout > 0 {
+			return Superseded, brownout, d
+		}
+	}
+	if state != record.Active {
 		v.Resolver.Witness(l)
-		return Code(state), d
+		return Code(state), 0, d
 	}
 	if !l.Admits(r.ClientIP) {
-		return IPDenied, d
+		return IPDenied, 0, d
 	}
 	if d.MissingScopes = scope.Missing(d.Scopes, r.Scopes); d.MissingScopes != nil {
-		return InsufficientScope, d
+		return InsufficientScope, 0, d
 	}
-	return Valid, d
+	return Valid, 0, d
 }
 
 // lookAgain refuses what ended while the request waited for its limits: for
@@ -135,16 +154,16 @@ func (v *Verifier) lookAgain(ctx context.Context, o *Observation, number int) (C
 	if !found {
 		return Revoked, nil
 	}
-	version := k.Find(number)
-	if version == nil {
-		return Superseded, nil
-	}
 	l, err := v.Resolver.Resolve(ctx, k)
 	if err != nil {
 		return "", err
 	}
+	version := l.Key.Find(number)
+	if version == nil {
+		return Superseded, nil
+	}
 	now := v.Resolver.Clock.Now()
-	state := k.StateOf(version, l.Standing, now)
+	state := l.Key.StateOf(version, l.Standing, now)
 	if state == record.Active {
 		return Valid, nil
 	}

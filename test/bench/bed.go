@@ -43,7 +43,7 @@ func newBed(t *runner, p plan, out *table, binary string) *bed {
 	s.Register(t, harness.Plugin{Binary: binary})
 	s.Register(t, harness.Plugin{Name: floorName, Binary: built("floor")})
 	requests := []string{"X-API-Key", "X-Required-Scopes", "X-Client-Ip"}
-	answers := []string{"X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "X-Apikey-Scopes-Omitted", "Retry-After"}
+	answers := []string{"X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "X-Apikey-Scopes-Omitted", "Deprecation", "Sunset", "Retry-After"}
 	for path, kind := range map[string]string{"tiny": "", "few": "", "many": "", "floor": floorName, "transit": "transit"} {
 		s.Mount(t, path, harness.Mount{Type: kind, RequestHeaders: requests, ResponseHeaders: answers})
 	}

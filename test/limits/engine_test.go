@@ -44,7 +44,7 @@ func mountedOn(t *testing.T, s *harness.Server) engine {
 	e := engineAt(s, "apikeys")
 	s.Mount(t, e.Mount, harness.Mount{
 		RequestHeaders:  []string{"X-API-Key", "X-Required-Scopes", "X-Client-Ip"},
-		ResponseHeaders: []string{"X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "X-Apikey-Scopes-Omitted", "Retry-After"},
+		ResponseHeaders: []string{"X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "X-Apikey-Scopes-Omitted", "Deprecation", "Sunset", "Retry-After"},
 	})
 	e.hashCheaply(t)
 	e.setRole(t, nil)

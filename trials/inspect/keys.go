@@ -30,15 +30,20 @@ func (c *checker) key(ctx context.Context, at string) error {
 		return errors.New("the record has no version")
 	}
 	c.keys[id] = true
-	working := 0
+	current, working := k.Current(), 0
+	if current == nil {
+		return errors.New("no version of the record is in effect")
+	}
 	for i, v := range k.Versions {
-		if i > 0 && (v.Number >= k.Versions[i-1].Number || v.SupersededAt == 0 || v.ValidUntil > v.ExpiresAt) {
+		replaced := v.Number < current.Number && v.CancelledAt == 0
+		if i > 0 && (v.Number >= k.Versions[i-1].Number || v.Waits()) ||
+			replaced != (v.SupersededAt != 0) || v.ValidUntil > v.ExpiresAt || v.CancelledAt != 0 && v.ValidUntil != 0 {
 			return fmt.Errorf("version %d does not follow from the one after it", v.Number)
 		}
 		if !v.Hash.None() && !phc.MatchString(v.Hash.Reveal()) {
 			return fmt.Errorf("version %d has a damaged hash", v.Number)
 		}
-		if i == 0 || v.ValidUntil > k.Versions[0].CreatedAt {
+		if v.Waits() || v.Number == current.Number || v.ValidUntil > current.InEffectSince() || v.ValidUntil > k.Highest().CreatedAt {
 			working++
 		}
 	}
@@ -70,6 +75,7 @@ func (c *checker) hintsOf(ctx context.Context, k record.Key) error {
 	if found {
 		standing.Role = k.IssuedUnder(&role)
 	}
+	k.Settle(0, c.now)
 	ended := standing.Role == nil || k.EndedAt(standing, c.now) != 0
 	hint := sharded(fmt.Sprintf("role-key/%s/%s-%d/", k.Role, k.RoleUID, k.RoleGeneration), k.ID)
 	if ended {

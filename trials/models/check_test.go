@@ -160,6 +160,7 @@ func (r *run) sameAsRead(k *modelKey) {
 			"version": float64(v.number), "status": status, "created_at": rfc3339(v.created), "expires_at": rfc3339(v.expires),
 			"superseded_at": rfc3339(v.superseded), "valid_until": rfc3339(v.until),
 			"last_used_at": rfc3339(v.used),
+			"activation":   "immediate", "activated_at": rfc3339(v.created), "pending_until": "", "cancelled_at": "", "reason": "",
 		}
 		if !reflect.DeepEqual(shown[i], want) {
 			r.m.T.Fatalf("version %d of %s is\n%v, the model says\n%v", v.number, k.id, shown[i], want)

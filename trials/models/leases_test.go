@@ -89,7 +89,7 @@ func (r *run) endLease() {
 	}
 	switch {
 	case v == k.newest():
-		k.revoked, k.reason = now, "the lease of its newest version was ended"
+		k.revoked, k.reason = now, "the lease of its current version was ended"
 	case now < v.until:
 		v.until = now
 	}
