@@ -30,7 +30,7 @@ func (c Config) Argon2() keyhash.Params {
 	}
 }
 
-// MaxCacheSize bounds verify_cache_size. At about 1.5 KiB for a record, its proof
+// MaxCacheSize bounds verify_cache_size. At about 1.6 KiB for a record, its proof
 // and its last use it is 14 GiB, or 24 of the heaviest: more than any node should
 // give.
 const MaxCacheSize = 10_000_000

@@ -19,8 +19,8 @@ func rotated() record.Key {
 	return k
 }
 
-// stored is v as it is stored: two hashes are not compared by what holds them.
-func stored(v any) string {
+// asStored is v as it is stored: two hashes are not compared by what holds them.
+func asStored(v any) string {
 	raw, _ := json.Marshal(v)
 	return string(raw)
 }
@@ -49,10 +49,10 @@ func TestAVersionThatWaitsTakesEffectOnce(t *testing.T) {
 		if tc.change != nil {
 			tc.change(&k)
 		}
-		before := stored(k)
+		before := asStored(k)
 		is := k // shares its versions, as what a cache holds does
 		changed := is.Settle(tc.used, tc.now)
-		if changed != (tc.at != 0 || is.Highest().CancelledAt != 0) || stored(k) != before {
+		if changed != (tc.at != 0 || is.Highest().CancelledAt != 0) || asStored(k) != before {
 			t.Errorf("%s: changed %v, and the key itself to %+v", name, changed, k.Versions)
 		}
 		if now, was := is.Highest(), is.Find(1); now.ActivatedAt != tc.at || was.SupersededAt != tc.at || was.ValidUntil != tc.until {
@@ -74,7 +74,7 @@ func TestAVersionThatEndsWhileItWaitsTouchesNothingElse(t *testing.T) {
 		"by its expires_at": func(k *record.Key) error { k.Pending().ExpiresAt = 150; k.Settle(0, 150); return nil },
 	} {
 		k := rotated()
-		before := stored(*k.Current())
+		before := asStored(*k.Current())
 		if err := end(&k); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -82,7 +82,7 @@ func TestAVersionThatEndsWhileItWaitsTouchesNothingElse(t *testing.T) {
 		if v.CancelledAt != 150 || v.Hash.None() || k.Status(v, record.Alone(&k), 160) != record.Cancelled || k.StateOf(v, record.Alone(&k), 160) != record.Superseded {
 			t.Errorf("%s: it is %+v, %s", name, v, k.StateOf(v, record.Alone(&k), 160))
 		}
-		if stored(*k.Current()) != before || k.State(record.Alone(&k), 500) != record.Active {
+		if asStored(*k.Current()) != before || k.State(record.Alone(&k), 500) != record.Active {
 			t.Errorf("%s: the current one is %+v", name, k.Current())
 		}
 		if k.EndVersion(2, 170) != record.ErrUnchanged || k.Forget(100, 249) || !k.Forget(100, 250) {
