@@ -152,6 +152,38 @@ func TestWhoMayNameRecipients(t *testing.T) {
 	}
 }
 
+// A rollback brings back whom the former version was sealed to, and no key in clear.
+func TestARollbackBringsBackTheFormerRecipients(t *testing.T) {
+	m := newSealedMount(t)
+	other := opener.X25519(t)
+	for _, activation := range []string{"immediate", "first_use"} {
+		to := func(who opener.Opener) map[string]any {
+			return map[string]any{"recipients": who.Recipient, "activation": activation}
+		}
+		id, _ := m.sealedKey("web")
+		if lost := m.Must("rotate/"+id, to(other)); !other.Opens(lost.Str("sealed_key")) {
+			t.Error("it is not sealed to who was named")
+		}
+		if activation == "first_use" {
+			if again := m.Must("rotate/"+id, map[string]any{"activation": activation}); !m.who.Opens(again.Str("sealed_key")) {
+				t.Error("under a version that waits the next is not sealed to the current one's recipients")
+			}
+		}
+		if a := m.Must("rotate/"+id+"/rollback", nil); marshalled(t, a.Data["recipients"]) != marshalled(t, []string{m.who.Recipient}) {
+			t.Errorf("%s: rolled back it is sealed to %v", activation, a.Data["recipients"])
+		}
+		m.opened(m.Must("rotate/"+id, nil))
+
+		clear := m.Must("issue/web", nil).Str("key_id")
+		m.Must("rotate/"+clear, to(m.who))
+		m.Must("rotate/"+clear+"/rollback", nil)
+		if a := m.Write("rotate/"+clear, nil); a.Status != http.StatusBadRequest || !strings.Contains(a.Text, "in clear again") {
+			t.Errorf("%s: after a rollback to a version in clear: %d %s", activation, a.Status, a.Text)
+		}
+		m.opened(m.Must("rotate/"+clear, to(m.who)))
+	}
+}
+
 func marshalled(t *testing.T, value any) string {
 	t.Helper()
 	raw, err := json.Marshal(value)

@@ -80,7 +80,8 @@ func (e *Engine) create(ctx context.Context, d draft, n made) (Minted, error) {
 	}
 	key.ID, key.Prefix, key.CreatedAt = n.text.ID, n.text.Prefix, now
 	key.CreatedBy = key.CreatedBy.Bounded()
-	key.Versions, key.Sealed = []record.Version{first}, first.Sealed()
+	key.Versions = []record.Version{first}
+	key.SealTo(first.Recipients)
 	if key.Owner != "" && d.role.MaxKeysPerOwner > 0 {
 		if err := e.Store.Enrol(ctx, key, d.role, now, e.judge(ctx)); err != nil {
 			return Minted{}, err

@@ -35,7 +35,7 @@ type Key struct {
 	RevokeReason string    `json:"revoke_reason"`
 	OrphanedAt   Time      `json:"orphaned_at"`           // when tidy found that an ancestor had ended
 	AheadSince   Time      `json:"ahead_since,omitempty"` // when tidy first found it dated ahead of the clock; 0 if it is not
-	Sealed       bool      `json:"sealed,omitempty"`      // a version of it was sealed: none is answered in clear again
+	SealedFrom   int       `json:"sealed_from,omitempty"` // the version from which on none is answered in clear; 0 for none
 	Withdrawn    int       `json:"withdrawn,omitempty"`   // the highest number of a version that was withdrawn; 0 for none
 	Versions     []Version `json:"versions"`              // newest first; never empty
 

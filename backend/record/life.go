@@ -94,7 +94,7 @@ const MaxVersions = 8
 // A request that is run again replaces its own version. What its first run did to
 // the others stays: their holders have seen nothing of it.
 func (k *Key) Supersede(next Version, grace Seconds, now Time) *Version {
-	k.Sealed = k.Sealed || next.Sealed()
+	k.sealed(next.Number, next.Recipients)
 	if k.MadeBy(next.Request) {
 		first := k.Versions[0]
 		k.Versions = k.Versions[1:]
@@ -219,6 +219,9 @@ func (k *Key) Withdraw(number int, now Time) error {
 		return ErrLastOne
 	}
 	k.Withdrawn = number
+	if k.SealedFrom == number {
+		k.SealedFrom = 0
+	}
 	k.Versions = k.Versions[1:]
 	if !highest.Waits() {
 		k.Current().SupersededAt, k.Current().ValidUntil = 0, 0

@@ -40,7 +40,7 @@ func checkNamed(recipients []string) error {
 }
 
 // ErrSealed is returned when nobody is named that a key can be sealed to which was
-// sealed before: by an empty list, or after its only sealed version was taken back.
+// sealed before: by an empty list, or after a rollback to a version in clear.
 const ErrSealed Mistake = "the key was sealed and is not answered in clear again: name recipients"
 
 // ErrOwnersRecipients is returned when an owner's path names recipients that are not
@@ -64,7 +64,7 @@ func (r Role) Recipients(k *Key, named *[]string) (to []string, err error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case len(to) == 0 && k.Sealed:
+	case len(to) == 0 && k.SealedFrom != 0:
 		return nil, ErrSealed
 	case len(to) == 0 && r.RequireRecipients:
 		return nil, Mistake("the role requires recipients")
@@ -76,19 +76,34 @@ func (r Role) Recipients(k *Key, named *[]string) (to []string, err error) {
 }
 
 // SealTo lets later versions be sealed to these. The current version says so, which
-// is what a read shows and a rotation goes by.
+// is what a read shows and a rotation goes by; and so does one that waits, which may
+// be the current one at any time. It counts from the first version on, so that it
+// stays whatever is withdrawn.
 func (k *Key) SealTo(recipients []string) {
 	k.Current().Recipients = recipients
-	k.Sealed = k.Sealed || len(recipients) > 0
+	if p := k.Pending(); p != nil {
+		p.Recipients = recipients
+	}
+	k.sealed(1, recipients)
+}
+
+// sealed remembers that a version is sealed. That of a rotation which is withdrawn
+// was never answered, and is forgotten with it.
+func (k *Key) sealed(number int, recipients []string) {
+	if len(recipients) > 0 && (k.SealedFrom == 0 || number < k.SealedFrom) {
+		k.SealedFrom = number
+	}
 }
 
 // KeepsRecipients refuses other recipients than those of the key's current version.
 func (k *Key) KeepsRecipients(recipients []string) error {
-	if before := k.Current().Recipients; !slices.Equal(slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(recipients))) {
+	if !same(k.Current().Recipients, recipients) {
 		return ErrOwnersRecipients
 	}
 	return nil
 }
 
-// Sealed tells whether the version was sealed, or is to be followed by one that is.
-func (v *Version) Sealed() bool { return len(v.Recipients) > 0 }
+// same tells whether they are the same, in whatever order.
+func same(recipients, others []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(recipients)), slices.Sorted(slices.Values(others)))
+}

@@ -17,8 +17,8 @@ func TestWhomAVersionIsSealedTo(t *testing.T) {
 		nine[i] = opener.X25519(t).Recipient
 	}
 	listed := record.Role{AllowedRecipients: []string{b, pq}}
-	clear, sealed := record.Key{Versions: []record.Version{{}}}, record.Key{Sealed: true, Versions: []record.Version{{Recipients: []string{a, b}}}}
-	takenBack := record.Key{Sealed: true, Versions: []record.Version{{}}}
+	clear, sealed := record.Key{Versions: []record.Version{{}}}, record.Key{SealedFrom: 1, Versions: []record.Version{{Recipients: []string{a, b}}}}
+	takenBack := record.Key{SealedFrom: 1, Versions: []record.Version{{}}}
 	for name, tc := range map[string]struct {
 		role  record.Role
 		key   record.Key
@@ -68,30 +68,42 @@ func TestAChangeOfRecipientsIsOfWhatLaterRotationsMake(t *testing.T) {
 	a, b := opener.X25519(t).Recipient, opener.X25519(t).Recipient
 	k := record.Key{Versions: []record.Version{{Number: 1, ExpiresAt: 1000}}}
 	set := func(to ...string) error { return record.Change{Recipients: &to}.Apply(&k, record.Role{}) }
-	if err := set(); err != nil || k.Sealed {
+	if err := set(); err != nil || k.SealedFrom != 0 {
 		t.Fatal("a key in clear is not to be so:", err)
 	}
-	if err := set(a); err != nil || !k.Sealed || !slices.Equal(k.Current().Recipients, []string{a}) {
+	if err := set(a); err != nil || k.SealedFrom != 1 || !slices.Equal(k.Current().Recipients, []string{a}) {
 		t.Fatalf("%v, %.12q", err, k.Current().Recipients)
 	}
 	if err := set(); !errors.Is(err, record.ErrSealed) {
 		t.Error("a sealed key is to be in clear:", err)
 	}
-	k.Supersede(record.Version{Number: 2, Recipients: []string{b}}, 10, 100)
-	if err := k.Withdraw(2, 101); err != nil || !k.Sealed || !slices.Equal(k.Current().Recipients, []string{a}) {
-		t.Errorf("taken back: %v, sealed=%t to %.12q", err, k.Sealed, k.Current().Recipients)
+	k.Supersede(record.Version{Number: 2, ExpiresAt: 1000, Recipients: []string{b}, PendingUntil: 500}, 10, 100)
+	if to, err := (record.Role{}).Recipients(&k, nil); err != nil || !slices.Equal(to, []string{a}) {
+		t.Errorf("under a version that waits the next is sealed to %.12q, %v", to, err)
+	}
+	if err := set(a, b); err != nil || len(k.Current().Recipients) != 2 || len(k.Pending().Recipients) != 2 {
+		t.Errorf("a version that waits keeps others: %v", err)
+	}
+	if err := set(a); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Withdraw(2, 101); err != nil || k.SealedFrom != 1 || !slices.Equal(k.Current().Recipients, []string{a}) {
+		t.Errorf("taken back: %v, sealed from %d to %.12q", err, k.SealedFrom, k.Current().Recipients)
 	}
 }
 
-func TestAKeyThatWasSealedOnceStaysSealed(t *testing.T) {
+func TestARotationThatIsWithdrawnHasSealedNothing(t *testing.T) {
 	a := opener.X25519(t).Recipient
 	k := record.Key{Versions: []record.Version{{Number: 1, ExpiresAt: 1000}}}
 	k.Supersede(record.Version{Number: 2, ExpiresAt: 1000, Recipients: []string{a}}, 10, 100)
+	if _, err := (record.Role{}).Recipients(&k, &[]string{}); !errors.Is(err, record.ErrSealed) {
+		t.Errorf("its next version is answered in clear: %v", err)
+	}
 	if err := k.Withdraw(2, 101); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (record.Role{}).Recipients(&k, nil); !errors.Is(err, record.ErrSealed) {
-		t.Errorf("its next version is answered in clear: %v", err)
+	if to, err := (record.Role{}).Recipients(&k, nil); err != nil || len(to) > 0 {
+		t.Errorf("what was never answered counts: %.12q, %v", to, err)
 	}
 }
 
@@ -110,11 +122,18 @@ func TestAnOwnersPathKeepsTheRecipients(t *testing.T) {
 		"another":               {[]string{a}, []string{b}, false},
 		"one of a key in clear": {nil, []string{a}, false},
 	} {
-		before := record.Key{Versions: []record.Version{{Recipients: tc.before}}}
-		after := record.Key{Versions: []record.Version{{Recipients: tc.after}}}
+		waiting := record.Version{Number: 3, PendingUntil: 500, Recipients: tc.before}
+		before := record.Key{Versions: []record.Version{waiting, {Number: 2, Recipients: tc.before}}}
+		after := before.Clone()
+		after.SealTo(tc.after)
 		if err := role.OwnerMay(&before, &after); (err == nil) != tc.ok || err != nil && !errors.Is(err, record.ErrOwnersRecipients) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	before := record.Key{Versions: []record.Version{{Number: 2, PendingUntil: 500, Recipients: []string{b}}, {Number: 1, Recipients: []string{a}}}}
+	after := before.Clone()
+	if after.SealTo([]string{a}); role.OwnerMay(&before, &after) == nil {
+		t.Error("what waits is sealed to others by its owner")
 	}
 }
 

@@ -29,8 +29,10 @@ func checkWidenings(kinds []string) error {
 // OwnerMay refuses a change of a key on its owner's path that gives it more than
 // the issuer did, except where the role lists that.
 func (r Role) OwnerMay(before, after *Key) error {
-	if err := before.KeepsRecipients(after.Current().Recipients); err != nil {
-		return err
+	for i := range before.Versions {
+		if !same(before.Versions[i].Recipients, after.Versions[i].Recipients) {
+			return ErrOwnersRecipients
+		}
 	}
 	for _, kind := range widened(before, after) {
 		switch {

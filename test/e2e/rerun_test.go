@@ -9,6 +9,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/test/harness"
 	"vault-plugin-secrets-apikeys/test/surface"
+	"vault-plugin-secrets-apikeys/trials/opener"
 )
 
 // doomed is a request under which the plugin is killed.
@@ -40,7 +41,9 @@ func TestAKillUnderRotationsAndIssuesMakesNoSecondOnes(t *testing.T) {
 				d.path, d.body = "rotate", fields{"key": k.Text}
 			case 2:
 				d.owner = fmt.Sprintf("owner-%d-%d", round, i)
-				d.path, d.body = "issue/web", fields{"owner": d.owner}
+				d.path, d.body = "issue/web", fields{"owner": d.owner, "recipients": opener.Known}
+			case 3:
+				d.body["recipients"] = opener.Known
 			}
 			requests[i] = d
 		}
@@ -80,7 +83,7 @@ func (e engine) once(t *testing.T, d *doomed) string {
 		}
 		return "error"
 	}
-	made := surface.KeyOf(t, d.answer)
+	made := surface.KeyOf(t, d.answer) // in clear only where nobody was to get it sealed
 	e.WantCode(t, "valid", made.Text)
 	if d.owner == "" {
 		surface.WantFields(t, d.path, made.Data, fields{"version": 2, "previous_version": 1})

@@ -1,6 +1,7 @@
 package surface
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/trials/opener"
 )
 
 // Key is a key with what its answer said of it.
@@ -32,12 +34,16 @@ func (e Engine) Minted(t testing.TB, path string, body any) Key {
 	return KeyOf(t, e.Want(t, http.StatusOK, http.MethodPost, path, body))
 }
 
-// KeyOf is the key of such an answer.
+// KeyOf is the key of such an answer, in clear or sealed to the recipient who is known, but not both.
 func KeyOf(t testing.TB, r harness.Response) Key {
 	t.Helper()
 	data := r.Data()
 	text := func(name string) string { s, _ := data[name].(string); return s }
-	k := Key{Text: text("key"), ID: text("key_id"), Owner: text("owner"), Role: text("role"), Data: data, Warnings: Warnings(r)}
+	clear, sealed := text("key"), opener.Opened(text("sealed_key"))
+	if clear != "" && fmt.Sprint(data["recipients"]) != "[]" {
+		t.Error("a sealed key is answered in clear")
+	}
+	k := Key{Text: cmp.Or(clear, sealed), ID: text("key_id"), Owner: text("owner"), Role: text("role"), Data: data, Warnings: Warnings(r)}
 	if k.Text == "" || k.ID == "" {
 		t.Fatal("the answer has no key or no key_id")
 	}

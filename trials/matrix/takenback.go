@@ -8,8 +8,8 @@ import (
 )
 
 // takenBack tells whether a key is as it was before a rotation that was withdrawn.
-// What such a rotation has done besides stays: a grace that was older than the
-// version before is over, and a key that was to be sealed is one that is sealed.
+// What such a rotation has ended besides is not revived: a grace that was older
+// than the version before.
 func takenBack(now, before []byte) bool {
 	var is, was struct {
 		Record record.Key `json:"record"`
@@ -18,7 +18,6 @@ func takenBack(now, before []byte) bool {
 		return false
 	}
 	is.Record.Withdrawn = 0
-	was.Record.Sealed = was.Record.Sealed || is.Record.Sealed
 	was.Record.Highest().Request = "" // no request makes that version again
 	for i := 1; i < min(len(is.Record.Versions), len(was.Record.Versions)); i++ {
 		if older := &is.Record.Versions[i]; older.ValidUntil < was.Record.Versions[i].ValidUntil {
