@@ -202,3 +202,27 @@ func TestAnOwnerIsForgottenWithoutKeysAndAMonthLater(t *testing.T) {
 		}
 	}
 }
+
+// Of a flush that is cut off no key has more decisions than its owner.
+func TestWhatIsLeftOfAFlushFitsTogether(t *testing.T) {
+	t.Parallel()
+	d, s := mount(t)
+	all := map[record.Subject]*record.Usage{record.Mount: {}, record.OfOwner("acme"): {}}
+	for n := range 4000 {
+		u := usedAt(1500)
+		all[record.OfKey(idIn(fmt.Sprintf("%02d", n%100), n))] = u
+		all[record.Mount].Add(*u, record.Mount)
+		all[record.OfOwner("acme")].Add(*u, record.OfOwner("acme"))
+	}
+	s.AddUsage(all)
+	d.Intercept(memory.Before(memory.On("put", "usage/delta/2", errDisk)))
+	if s.WriteUsage(t.Context(), 1500) == nil || d.Holds("usage/delta/1") == "" {
+		t.Fatal("it was not cut off")
+	}
+	d.Intercept(nil)
+	for _, of := range []record.Subject{record.Mount, record.OfOwner("acme")} {
+		if u, err := store.New(d).Usage(t.Context(), of); err != nil || u.Codes.Total() != 4000 {
+			t.Errorf("%s has %d decisions, %v", of, u.Codes.Total(), err)
+		}
+	}
+}

@@ -57,7 +57,7 @@ func (r *run) decided(v *modelVersion, q question) string {
 		data["scopes"] = q.scopes
 	}
 	want := r.model.codes(v, q, r.now())
-	a := r.expect(http.StatusOK, r.write(path, data))
+	a := r.counted(r.expect(http.StatusOK, r.write(path, data)))
 	code := a.Str("code")
 	if !slices.Contains(want, code) {
 		r.m.T.Fatalf("version %d of %s is %s, the model says %v", v.number, v.key.id, code, want)
@@ -93,7 +93,7 @@ func (r *run) present() {
 	for text[at] == v.text[at] {
 		text[at] = "0123456789ABCXYZabcxyz_"[r.rand.IntN(23)]
 	}
-	a := r.expect(http.StatusOK, r.write("verify", map[string]any{"key": string(text)}))
+	a := r.counted(r.expect(http.StatusOK, r.write("verify", map[string]any{"key": string(text)})))
 	if a.Str("code") != "invalid" || len(a.Data) != 3 {
 		r.m.T.Fatalf("a forged key: %v", a.Data)
 	}

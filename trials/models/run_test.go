@@ -26,6 +26,7 @@ type run struct {
 	versions []*modelVersion // all that were ever minted
 	leases   []*modelLease
 	history  []string
+	counts   counts
 }
 
 const day = 24 * 3600
@@ -52,7 +53,7 @@ func walk(t *testing.T, seed uint64, steps int) {
 	r := &run{
 		m:     mount.New(t),
 		model: &model{roles: map[string]*modelRole{}, keys: map[string]*modelKey{}},
-		rand:  rand.New(rand.NewPCG(seed, 0)),
+		rand:  rand.New(rand.NewPCG(seed, 0)), counts: counts{},
 	}
 	defer func() {
 		if t.Failed() {
@@ -74,11 +75,13 @@ func walk(t *testing.T, seed uint64, steps int) {
 		}
 		if step%20 == 0 {
 			r.sweep()
+			r.sameCounts()
 		}
 	}
 	r.sweep()
 	r.tidy()
 	r.sweep()
+	r.sameCounts()
 }
 
 // do sends a request and holds that a refusal left the storage as it was.
@@ -178,7 +181,7 @@ func (r *run) proven(v *modelVersion) bool {
 	// there or not; the model asks.
 	codes := r.model.codes(v, question{}, r.now())
 	if len(codes) == 2 {
-		return r.m.Must("verify", map[string]any{"key": v.text}).Str("code") != "invalid"
+		return r.counted(r.m.Must("verify", map[string]any{"key": v.text})).Str("code") != "invalid"
 	}
 	return codes[0] != "invalid"
 }

@@ -91,6 +91,9 @@ func readTrials() []Trial {
 		{Name: "list an owner's keys", Run: listing("owners/acme/keys/")},
 		{Name: "list owners", Run: listing("owners/")},
 		{Name: "list roles", Run: listing("roles/")},
+		{Name: "read usage", Run: reading("usage")},
+		{Name: "read an owner's usage", Run: reading("usage/owners/acme")},
+		{Name: "read a key's usage", Run: func(m *mount.Mount, w *World) mount.Answer { return m.Read("usage/keys/" + w.IDs["owned"]) }},
 	}
 	for _, name := range []string{"owned", "leased", "old", "new", "revoked", "expired", "disabled"} {
 		trials = append(trials,
@@ -99,6 +102,10 @@ func readTrials() []Trial {
 		)
 	}
 	return append(trials, Trial{Name: "verify for a role", Run: Holding("verify/web", "owned", nil)})
+}
+
+func reading(path string) Operation {
+	return func(m *mount.Mount, _ *World) mount.Answer { return m.Read(path) }
 }
 
 // To writes data to a path.
