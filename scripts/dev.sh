@@ -96,11 +96,13 @@ Mint a key, keep it, and verify it:
   OLD=\$(vault write -field=key apikeys/issue/web owner=acme)
   vault write apikeys/verify/web key="\$OLD"
 
-Rotate it. The old version stays valid for an hour, and says that it is superseded:
+Rotate it, without an hour of worry: the new version waits for its first use, and
+until then nothing changes for the old one. Then that one is superseded:
 
-  NEW=\$(vault write -field=key apikeys/rotate key="\$OLD" grace_period=1h)
+  NEW=\$(vault write -field=key apikeys/rotate key="\$OLD" activation=first_use grace_period=1h)
   vault write apikeys/verify/web key="\$OLD"
   vault write apikeys/verify/web key="\$NEW" scopes=read:orders
+  vault write apikeys/verify/web key="\$OLD"
 
 Revoke it. Both versions are refused from now on:
 

@@ -83,23 +83,24 @@ var (
 		"default_scopes": aList, "bound_cidrs": aList, "metadata": pairs, "owner_template": aText, "require_owner": aFlag,
 		"require_scopes": aFlag, "owner_may_widen": aList, "disabled": aFlag, "key_pattern": aWord, "rate_limit": aNumber, "rate_limit_period": aNumber, "quota": aNumber,
 		"quota_period": aNumber, "idle_timeout": aNumber, "max_keys_per_owner": aNumber, "max_delegation_depth": aNumber,
+		"activation": aWord, "max_pending_period": aNumber, "grace_brownout": aFlag, "require_recipients": aFlag, "allowed_recipients": aList,
 	}
 	keyShape = shape{
 		"key_id": aWord, "version": aNumber, "hint": aWord, "role": aWord, "owner": aText, "name": aText, "scopes": aList,
 		"metadata": pairs, "bound_cidrs": aList, "status": aWord, "created_at": aTime, "expires_at": aTime, "rotate_by": maybe,
 		"created_by": creator, "rate_limit": aNumber, "rate_limit_period": aNumber, "quota": aNumber, "quota_period": aNumber,
-		"parent_key_id": aText,
+		"parent_key_id": aText, "recipients": aList,
 	}
 	leasedShape   = keyShape.with(shape{"key": aWord})
 	unleasedShape = leasedShape.with(shape{"ttl": aNumber, "rotation_period": aNumber})
-	previousShape = shape{"previous_version": aNumber, "previous_valid_until": aTime}
+	previousShape = shape{"previous_version": aNumber, "previous_valid_until": maybe, "activation": aWord, "pending_until": maybe}
 	readShape     = keyShape.with(shape{
 		"ttl": aNumber, "disabled": aFlag, "disabled_at": maybe, "disabled_reason": aText, "last_used_at": maybe, "revoked_at": maybe, "revoke_reason": aText,
 		"versions": objects,
 	})
 	versionShape = shape{
 		"version": aNumber, "status": aWord, "created_at": aTime, "expires_at": aTime, "superseded_at": maybe, "valid_until": maybe,
-		"last_used_at": maybe,
+		"activation": aWord, "pending_until": maybe, "activated_at": maybe, "cancelled_at": maybe, "reason": aText, "last_used_at": maybe,
 	}
 	lineShape = shape{
 		"role": aWord, "owner": aText, "name": aText, "status": aWord, "expires_at": aTime, "rotate_by": maybe, "created_at": aTime,
