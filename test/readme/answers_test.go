@@ -94,7 +94,7 @@ func TestEveryHeaderOfAuthorizeIsTold(t *testing.T) {
 	}
 	set := regexp.MustCompile(`headers\["([A-Za-z-]+)"\]|\{"(X-[A-Za-z-]+)"`)
 	var inSource []string
-	for _, m := range set.FindAllStringSubmatch(read(t, "backend/verdict/headers.go"), -1) {
+	for _, m := range set.FindAllStringSubmatch(read(t, "backend/verdict/verdict.go"), -1) {
 		inSource = append(inSource, m[1]+m[2])
 	}
 	slices.Sort(told)

@@ -32,6 +32,12 @@ var shown = map[string]func(t *testing.T, e surface.Engine) surface.Fields{
 		answer := e.Write(t, "revoke", surface.Fields{"key": e.Issue(t, "fresh", "acme").Text})
 		return surface.Fields{"reason": answer["revoke_reason"]}
 	},
+	"Rotate": func(t *testing.T, e surface.Engine) surface.Fields {
+		k := e.Issue(t, "fresh", "acme")
+		e.Write(t, "rotate/"+k.ID, surface.Fields{"activation": "first_use"})
+		answer := e.Write(t, "rotate/"+k.ID+"/rollback", surface.Fields{})
+		return surface.Fields{"reason": answer["versions"].([]any)[0].(map[string]any)["reason"]}
+	},
 	"Stop": func(t *testing.T, e surface.Engine) surface.Fields {
 		return e.Write(t, "stop/roles/fresh", surface.Fields{})
 	},
@@ -122,7 +128,7 @@ func TestEveryDefaultToldIsThatOfTheEngine(t *testing.T) {
 			compared[s.chapter]++
 		}
 	}
-	for _, title := range []string{"Config", "Roles", "Issue", "Delegate", "Revoke", "Stop", "Verify", "Authorize", "Keys"} {
+	for _, title := range []string{"Config", "Roles", "Issue", "Delegate", "Rotate", "Revoke", "Stop", "Verify", "Authorize", "Keys"} {
 		if compared[title] == 0 {
 			t.Errorf("no default of the section %s was compared", title)
 		}
