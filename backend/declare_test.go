@@ -142,6 +142,19 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 		k = ask(update, path, map[string]any{"activation": "first_use", "grace_period": "1h"}, 200)
 		ask(update, path+"/finish", map[string]any{"grace_period": "1m"}, 200)
 	}
+	const static = "static-keys/app"
+	ask(update, static, map[string]any{"role": "web", "owner": "acme"}, 200)
+	asked[m.Route(static).Pattern+" create"] = true
+	ask(update, static, map[string]any{"name": "other", "ttl": "1h"}, 200)
+	ask(read, static, nil, 200)
+	ask(list, "static-keys/", nil, 200)
+	ask(update, static+"/rotate", map[string]any{"activation": "first_use"}, 200)
+	ask(update, static+"/rollback", map[string]any{"reason": "r"}, 200)
+	ask(update, static+"/rotate", nil, 200)
+	ask(update, static+"/finish", nil, 200)
+	ask(remove, static, nil, 204)
+	ask(remove, static, nil, 204)
+	ask(read, static, nil, 404)
 	ask(update, "revoke", map[string]any{"key": k.Str("key"), "reason": "r"}, 200)
 	ask(update, "revoke/"+id, nil, 200)
 	ask(update, owned+"/revoke", nil, 200)
@@ -191,7 +204,7 @@ func TestOpenAPIDescribesEveryPath(t *testing.T) {
 		"/keys/", "/keys/{key_id}", "/owners/", "/owners/{owner}/keys/", "/owners/{owner}/keys/{key_id}",
 		"/owners/{owner}/keys/{key_id}/rotate", "/owners/{owner}/keys/{key_id}/revoke",
 		"/roles/", "/roles/{role}", "/config", "/tidy", "/tidy-status", "/info", "/usage", "/usage/keys/{key_id}", "/usage/owners/{owner}",
-		"/authorize", "/authorize/{role}", "/delegate", "/stop/owners/{owner}", "/stop/roles/{role}",
+		"/authorize", "/authorize/{role}", "/delegate", "/static-keys/", "/static-keys/{static_name}", "/static-keys/{static_name}/rotate", "/stop/owners/{owner}", "/stop/roles/{role}",
 	} {
 		if document.Paths[want] == nil {
 			t.Errorf("the OpenAPI document has no %s", want)

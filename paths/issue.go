@@ -67,14 +67,19 @@ func (i Issue) issue(ctx context.Context, r request) (*logical.Response, error) 
 	}
 	minted, err := i.Issuer.Issue(ctx, lifecycle.IssueRequest{
 		Role: role, Want: want, By: creator(r), Asker: asker(r.Request),
-		Render: func(template string) (string, error) {
-			return framework.PopulateIdentityTemplate(template, r.EntityID, i.System)
-		},
+		Render: render(i.System, r),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return mintAnswer(minted, i.Clock), nil
+}
+
+// render is what an identity template says of whoever asks.
+func render(system logical.SystemView, r request) func(template string) (string, error) {
+	return func(template string) (string, error) {
+		return framework.PopulateIdentityTemplate(template, r.EntityID, system)
+	}
 }
 
 // wanted is what the caller asks of a new key.

@@ -58,6 +58,7 @@ var keyRows = rows[view]{
 
 // readRows are what a read, an update and a revocation show.
 var readRows = slices.Concat(keyRows, rows[view]{
+	says("static_name", text, "Static name under which it was declared.", func(v *view) any { return v.StaticName }),
 	says("ttl", count, "Lifetime that was asked for, in seconds; 0 if none.", func(v *view) any { return shown(v.TTL) }),
 	says("disabled", flag, "Whether the key is disabled for now.", func(v *view) any { return v.Disabled }),
 	says("disabled_at", text, "When it was disabled.", func(v *view) any { return shown(v.DisabledAt) }),

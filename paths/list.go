@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 )
@@ -27,12 +29,23 @@ var pageAnswer = fields{
 	"key_info": {kind: object, help: "For each id: role, owner, name, status, expires_at, rotate_by, created_at."},
 }
 
+var namePageFields = fields{
+	"after": {kind: text, help: "Answer the names after this one; it need not exist."},
+	"limit": pageFields["limit"],
+}
+
+var namePageAnswer = fields{
+	"keys":     {kind: list, help: "Static names in byte order."},
+	"key_info": {kind: object, help: "For each name: key_id, role, owner, name, status, expires_at, rotate_by, created_at."},
+}
+
 const listHelp = "Pages through the keys in byte order of their ids. A page shorter than limit is the last one; an empty one is a 404."
 
 // KeyList finds keys and owners.
 type KeyList interface {
 	EachKey(ctx context.Context, after string, visit func(id string) (more bool, err error)) error
 	EachKeyOf(ctx context.Context, owner, after string, visit func(id string) (more bool, err error)) error
+	EachName(ctx context.Context, after string, visit func(name string) (more bool, err error)) error
 	PeekKey(ctx context.Context, id string) (record.Key, bool, error)
 	Owners(ctx context.Context) ([]string, error)
 }
@@ -40,6 +53,7 @@ type KeyList interface {
 // Lists pages through the keys.
 type Lists struct {
 	Keys     KeyList
+	Finder   KeyFinder // of static names
 	Lineages Lineages
 	Log      hclog.Logger
 }
@@ -52,6 +66,9 @@ func (ls Lists) routes() []route {
 		{"owners/?$", "List the owners.", "The names of all owners that have or had keys, in byte order.", nil, operations{
 			logical.ListOperation: {summary: "List the owners.", answers: names, handler: ls.owners},
 		}},
+		{"static-keys/?$", "List the static names that have a key.", "Pages through the names in byte order. A page shorter than limit is the last one; an empty one is a 404.", nil, operations{
+			logical.ListOperation: {summary: "List the static names that have a key.", takes: namePageFields, answers: namePageAnswer, handler: ls.named},
+		}},
 		{"owners/(?P<owner>[^/]+)/keys/?$", "List the keys of this owner.", listHelp, ownerName, operations{
 			logical.ListOperation: {summary: "List the keys of an owner.", takes: pageFields, answers: pageAnswer, handler: ls.ofOwner},
 		}},
@@ -59,7 +76,14 @@ func (ls Lists) routes() []route {
 }
 
 func (ls Lists) all(ctx context.Context, r request) (*logical.Response, error) {
-	return ls.page(ctx, r.in, ls.Keys.EachKey)
+	return ls.page(ctx, r.in, listing{afterID, ls.Keys.EachKey, ls.Keys.PeekKey, lineRows})
+}
+
+func (ls Lists) named(ctx context.Context, r request) (*logical.Response, error) {
+	return ls.page(ctx, r.in, listing{afterName, ls.Keys.EachName, func(ctx context.Context, name string) (record.Key, bool, error) {
+		k, err := ls.Finder.Find(ctx, lifecycle.Target{Static: name})
+		return k, err == nil, record.Except(err, record.ErrKeyNotFound)
+	}, namedLineRows})
 }
 
 func (ls Lists) ofOwner(ctx context.Context, r request) (*logical.Response, error) {
@@ -67,9 +91,9 @@ func (ls Lists) ofOwner(ctx context.Context, r request) (*logical.Response, erro
 	if !record.ValidName(owner) {
 		return nil, nil
 	}
-	return ls.page(ctx, r.in, func(ctx context.Context, after string, visit func(string) (bool, error)) error {
+	return ls.page(ctx, r.in, listing{afterID, func(ctx context.Context, after string, visit func(string) (bool, error)) error {
 		return ls.Keys.EachKeyOf(ctx, owner, after, visit)
-	})
+	}, ls.Keys.PeekKey, lineRows})
 }
 
 func (ls Lists) owners(ctx context.Context, _ request) (*logical.Response, error) {
@@ -84,13 +108,22 @@ func listed(names []string, err error) (*logical.Response, error) {
 	return logical.ListResponse(names), nil
 }
 
-// eachKey visits ids after the given one until visit answers false.
-type eachKey func(ctx context.Context, after string, visit func(id string) (more bool, err error)) error
+// listing is what a list goes over: keys by their ids, or by their names.
+type listing struct {
+	after *regexp.Regexp // grammar of where to begin
+	// each visits those after the given one until visit answers false.
+	each func(ctx context.Context, after string, visit func(name string) (more bool, err error)) error
+	find func(ctx context.Context, name string) (record.Key, bool, error)
+	rows rows[view]
+}
 
-// afterGrammar is that of an id, or of the beginning of one.
-var afterGrammar = regexp.MustCompile(`^[0-9A-Za-z]{0,16}$`)
+// What a list may begin after: an id or a name, or the beginning of one.
+var (
+	afterID   = regexp.MustCompile(`^[0-9A-Za-z]{0,16}$`)
+	afterName = regexp.MustCompile(`^[0-9A-Za-z._@-]{0,128}$`)
+)
 
-func (ls Lists) page(ctx context.Context, in input, each eachKey) (*logical.Response, error) {
+func (ls Lists) page(ctx context.Context, in input, of listing) (*logical.Response, error) {
 	limit := int64(maxPage)
 	if in.has("limit") {
 		n, err := in.number("limit", 1, maxPage)
@@ -100,12 +133,12 @@ func (ls Lists) page(ctx context.Context, in input, each eachKey) (*logical.Resp
 		limit = n
 	}
 	after := in.word("after")
-	if !afterGrammar.MatchString(after) {
-		return nil, record.Mistake("after must be a key id")
+	if !of.after.MatchString(after) {
+		return nil, record.Mistake("after must be one that could be listed")
 	}
 	ids, info, more := []string{}, map[string]any{}, false
-	err := each(ctx, after, func(id string) (bool, error) {
-		line, err := ls.line(ctx, id)
+	err := of.each(ctx, after, func(id string) (bool, error) {
+		line, err := ls.line(ctx, id, of)
 		if err != nil || line == nil {
 			return true, err
 		}
@@ -120,7 +153,7 @@ func (ls Lists) page(ctx context.Context, in input, each eachKey) (*logical.Resp
 	}
 	resp := logical.ListResponseWithInfo(ids, info)
 	if more {
-		resp.AddWarning("there are more keys: go on with after=" + ids[len(ids)-1])
+		resp.AddWarning("there are more: go on with after=" + ids[len(ids)-1])
 	}
 	return resp, nil
 }
@@ -128,16 +161,21 @@ func (ls Lists) page(ctx context.Context, in input, each eachKey) (*logical.Resp
 // lineRows are what a list shows of one key.
 var lineRows = keyRows.pick("role", "owner", "name", "status", "expires_at", "rotate_by", "created_at")
 
+// namedLineRows are what a list shows of the key of a name.
+var namedLineRows = slices.Concat(keyRows.pick("key_id"), lineRows)
+
 // line is what a list shows of one key, nil when its record is gone.
-func (ls Lists) line(ctx context.Context, id string) (map[string]any, error) {
-	k, found, err := ls.Keys.PeekKey(ctx, id)
+func (ls Lists) line(ctx context.Context, name string, of listing) (map[string]any, error) {
+	k, found, err := of.find(ctx, name)
 	if errors.Is(err, store.ErrUnreadable) {
 		// One damaged record must not hide the others; it can be deleted.
-		ls.Log.Error("a key cannot be listed", "key_id", id, "error", err)
-		return map[string]any{
-			"role": "", "owner": "", "name": "", "status": "unreadable",
-			"expires_at": "", "rotate_by": "", "created_at": "",
-		}, nil
+		ls.Log.Error("a key cannot be listed", "name", name, "error", err)
+		line := make(map[string]any, len(of.rows))
+		for _, row := range of.rows {
+			line[row.name] = ""
+		}
+		line["status"] = "unreadable"
+		return line, nil
 	}
 	if err != nil || !found {
 		return nil, err
@@ -146,5 +184,5 @@ func (ls Lists) line(ctx context.Context, id string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lineRows.show(&view{Key: l.Key, version: l.Key.Current(), standing: l.Standing, now: l.At}), nil
+	return of.rows.show(&view{Key: l.Key, version: l.Key.Current(), standing: l.Standing, now: l.At}), nil
 }

@@ -128,7 +128,7 @@ func TestAPageEndsWhereTheWalkDoes(t *testing.T) {
 	each := func(ctx context.Context, after string, visit func(string) (bool, error)) error {
 		return sv.Store.EachKey(ctx, after, func(id string) (bool, error) { visited++; return visit(id) })
 	}
-	if _, err := sv.lists.page(t.Context(), input{"limit": int64(2)}, each); err != nil || visited != 3 {
+	if _, err := sv.lists.page(t.Context(), input{"limit": int64(2)}, listing{afterID, each, sv.Store.PeekKey, lineRows}); err != nil || visited != 3 {
 		t.Errorf("for a page of two it visited %d, %v", visited, err)
 	}
 }
@@ -150,7 +150,7 @@ func TestNoEndIsShownThatIsNotNoted(t *testing.T) {
 	id := idOf("aa")
 	sv.plant(t, id)
 	past := witnessed{record.At(time.Now()) - 2}
-	line, err := Lists{sv.Store, past, nil}.line(t.Context(), id)
+	line, err := Lists{Keys: sv.Store, Lineages: past}.line(t.Context(), id, listing{find: sv.Store.PeekKey, rows: lineRows})
 	if err != nil || line["status"] != "active" {
 		t.Errorf("a list shows %v, %v", line, err)
 	}

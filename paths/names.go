@@ -15,6 +15,7 @@ var (
 	roleName  = fields{"role": {kind: word, help: "Name of the role."}}
 	ownerName = fields{"owner": {kind: word, help: "Whose keys these are."}}
 	keyID     = fields{"key_id": {kind: word, help: "Public id of the key."}}
+	static    = fields{"static_name": {kind: word, help: "Name of your choice that leads to the key."}}
 )
 
 // ofOwner is the pattern of a key of an owner, and ownerHelp what all paths of
@@ -27,9 +28,10 @@ const (
 // presentedKey is a key by which its holder speaks.
 var presentedKey = fields{"key": {kind: word, help: "The key itself.", secret: true}}
 
-// target is the key that the path names, under its owner where the path has one.
+// target is the key that the path names, by its id or its static name, under its owner
+// where the path has one.
 func target(in input) lifecycle.Target {
-	return lifecycle.Target{ID: in.word("key_id"), Owner: in.word("owner")}
+	return lifecycle.Target{ID: in.word("key_id"), Owner: in.word("owner"), Static: in.word("static_name")}
 }
 
 // creator is whose token asks for a key.

@@ -77,6 +77,9 @@ func (ro Rotate) routes() []route {
 		{ofOwner + "/rotate", "Rotate a key of this owner.", ownerHelp, ownerName.with(keyID), byID},
 		{"rotate/(?P<key_id>[^/]+)/rollback", "Take the last rotation of a key back.", rollbackHelp, keyID, rollback},
 		{ofOwner + "/rotate/rollback", "Take the last rotation of a key of this owner back.", rollbackHelp, ownerName.with(keyID), rollback},
+		{ofStatic + "/rotate", "Rotate the key of a static name.", rotateHelp, static, byID},
+		{ofStatic + "/rollback", "Take the last rotation of a static name's key back.", rollbackHelp, static, rollback},
+		{ofStatic + "/finish", "Complete the last rotation of a static name's key.", finishHelp, static, finish},
 		{"rotate/(?P<key_id>[^/]+)/finish", "Complete the last rotation of a key.", finishHelp, keyID, finish},
 		{ofOwner + "/rotate/finish", "Complete the last rotation of a key of this owner.", finishHelp, ownerName.with(keyID), finish},
 	}

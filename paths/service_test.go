@@ -72,10 +72,10 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 		Writable: kept.Writable,
 	}
 	answers := KeyAnswers{Lineages: engine, Uses: uses, Roles: s, Limits: meter, Clock: ticks, Log: logger}
-	sv := &services{Store: s, Verifier: verifier, lists: Lists{s, engine, logger}, Verify: &Verify{Verifier: verifier, Config: s, Log: logger}}
+	sv := &services{Store: s, Verifier: verifier, lists: Lists{s, engine, engine, logger}, Verify: &Verify{Verifier: verifier, Config: s, Log: logger}}
 	sv.backend = &framework.Backend{BackendType: logical.TypeLogical, Secrets: Secrets(engine, system, ticks, logger), Paths: All(logger,
 		sv.Verify, Authorize{verifier}, Issue{engine, system, ticks}, Rotate{engine, ticks, answers}, Revoke{engine, answers}, Delegate{engine, ticks}, sv.lists,
-		Keys{engine, answers}, Roles{s, engine, s}, Config{s, engine}, Stop{engine}, Tidy{upkeep.NewTidier(kept)}, Info{},
+		Keys{engine, answers}, Static{engine, system, answers}, Roles{s, engine, s}, Config{s, engine}, Stop{engine}, Tidy{upkeep.NewTidier(kept)}, Info{},
 	)}
 	sv.role(t, "web", func(r *record.Role) { r.UID = "u1" })
 	return sv

@@ -39,6 +39,7 @@ func (e *Engine) birth(ctx context.Context, a Asker, look func() (draft, error))
 func (e *Engine) tryBirth(ctx context.Context, first draft, n made, look func() (draft, error)) (m Minted, last draft, placed bool, err error) {
 	counted := first.role.MaxKeysPerOwner > 0
 	defer e.Store.HoldOwner(first.key.Owner, counted)()
+	defer e.Store.HoldName(first.key.StaticName, true)()
 	// Here many may have waited for each other.
 	d, err := e.owned(ctx, look)
 	if err != nil || counted != (d.role.MaxKeysPerOwner > 0) {
@@ -70,10 +71,13 @@ func (e *Engine) owned(ctx context.Context, look func() (draft, error)) (draft, 
 	return d, err
 }
 
-// create stores the key. The caller holds the role, and the owner as its limit
-// asks for.
+// create stores the key. The caller holds the role, the owner as its limit asks for,
+// and the static name.
 func (e *Engine) create(ctx context.Context, d draft, n made) (Minted, error) {
 	key, now := d.key, e.Clock.Now()
+	if err := e.freeName(ctx, key.StaticName); err != nil {
+		return Minted{}, err
+	}
 	first, warnings, err := n.version(d, now)
 	if err != nil {
 		return Minted{}, err

@@ -10,7 +10,9 @@ import (
 type IssueRequest struct {
 	Role string
 	Want record.Request
-	By   record.Creator
+	// StaticName is the name that is to lead to the key; "" for none.
+	StaticName string
+	By         record.Creator
 	Asker
 	// Render is what a role's owner_template says of whoever asks.
 	Render func(template string) (owner string, err error)
@@ -90,6 +92,6 @@ func (e *Engine) grant(ctx context.Context, r IssueRequest) (draft, error) {
 		return draft{}, record.ErrRoleNotFound
 	}
 	key, err := record.Grant(r.Role, role, r.Want)
-	key.Prefix, key.CreatedBy = role.EffectivePrefix(config), r.By
+	key.Prefix, key.StaticName, key.CreatedBy = role.EffectivePrefix(config), r.StaticName, r.By
 	return draft{key: key, role: role, number: 1, ttl: r.Want.TTL, named: r.Want.Recipients}, err
 }

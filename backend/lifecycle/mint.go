@@ -45,7 +45,11 @@ type draft struct {
 	parentEnds record.Time
 }
 
-func (d *draft) leased() bool { return d.role.GenerateLease && d.parentEnds == 0 }
+// leased tells whether the version gets a lease. A declared key has none: it is to
+// outlive the token of whoever declared it.
+func (d *draft) leased() bool {
+	return d.role.GenerateLease && d.parentEnds == 0 && d.key.StaticName == ""
+}
 
 // mayBelongTo refuses a lease to who cannot hold it.
 func (d *draft) mayBelongTo(a Asker) error {

@@ -86,7 +86,7 @@ func TestWhoseKeyItIsNotDoesNotFindIt(t *testing.T) {
 	w := newWorld(t)
 	m := w.issue()
 	w.quiet(func() {
-		for name, target := range map[string]Target{"another owner": {m.Key.ID, "eve"}, "an unknown id": {strings.Repeat("0", 16), ""}, "no id": {"", ""}} {
+		for name, target := range map[string]Target{"another owner": {ID: m.Key.ID, Owner: "eve"}, "an unknown id": {ID: strings.Repeat("0", 16)}, "no id": {}} {
 			if _, err := w.Revoke(t.Context(), target, ""); err != record.ErrKeyNotFound {
 				t.Errorf("%s: revoke answered %v", name, err)
 			}

@@ -44,7 +44,7 @@ func (e *Engine) conclude(ctx context.Context, t Target, what Event, change func
 	if err != nil {
 		return record.Key{}, err
 	}
-	k, err = e.Store.UpdateKey(ctx, t.ID, e.settled(func(k *record.Key) error {
+	k, err = e.Store.UpdateKey(ctx, k.ID, e.settled(func(k *record.Key) error {
 		if t.hides(k) {
 			return record.ErrKeyNotFound
 		}

@@ -17,6 +17,8 @@ type Target struct {
 	// Owner, when set, is whose key it must be: any other is as if it were not
 	// there.
 	Owner string
+	// Static, when set, is the static name that leads to the key, in the place of its id.
+	Static string
 }
 
 // byOwner tells whether whoever asks speaks for the owner, and not for the
@@ -37,6 +39,9 @@ func prove(ctx context.Context, by Prover, text apikey.Presented) (verify.Proof,
 
 // Find is the record of the target.
 func (e *Engine) Find(ctx context.Context, t Target) (record.Key, error) {
+	if t.Static != "" {
+		return e.findStatic(ctx, t.Static)
+	}
 	if !apikey.ValidID(t.ID) {
 		return record.Key{}, record.ErrKeyNotFound
 	}

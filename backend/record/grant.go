@@ -80,6 +80,7 @@ type Change struct {
 	Scopes     *[]string
 	BoundCIDRs *network.List
 	Limits     LimitsChange
+	TTL        *Seconds  // of what later rotations make
 	Recipients *[]string // of what later rotations make
 	Disabling  Disabling
 }
@@ -121,6 +122,7 @@ func (c Change) Apply(k *Key, role Role) error {
 			return err
 		}
 	}
+	assign(&k.TTL, c.TTL)
 	if c.Recipients != nil {
 		recipients, err := role.Recipients(k, c.Recipients)
 		if err != nil {

@@ -20,8 +20,9 @@ type Key struct {
 	RoleGeneration  uint64            `json:"role_generation"`
 	OwnerGeneration uint64            `json:"owner_generation"`
 	Owner           string            `json:"owner"`
-	Parent          string            `json:"parent"` // id of the key that it was delegated from; "" for none
-	Depth           int               `json:"depth"`  // number of its ancestors
+	StaticName      string            `json:"static_name,omitempty"` // under which it was declared; "" for none
+	Parent          string            `json:"parent"`                // id of the key that it was delegated from; "" for none
+	Depth           int               `json:"depth"`                 // number of its ancestors
 	Name            string            `json:"name"`
 	Metadata        map[string]string `json:"metadata"`
 	Scopes          []string          `json:"scopes"`

@@ -30,7 +30,7 @@ var (
 // Weight is what the key counts for in a cache.
 func (k *Key) Weight() int {
 	bytes := keySize + policyBytes(k.Metadata, k.BoundCIDRs, k.Scopes) +
-		textBytes(k.ID, k.Prefix, k.Role, k.RoleUID, k.Owner, k.Parent, k.Name, k.RevokeReason, k.CreatedBy.DisplayName, k.CreatedBy.EntityID)
+		textBytes(k.ID, k.Prefix, k.Role, k.RoleUID, k.Owner, k.StaticName, k.Parent, k.Name, k.RevokeReason, k.CreatedBy.DisplayName, k.CreatedBy.EntityID)
 	for i := range k.Versions {
 		v := &k.Versions[i]
 		bytes += versionSize + textBytes(v.Hash.Reveal(), v.Holder, v.CancelReason) + textBytes(v.Recipients...)

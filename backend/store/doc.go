@@ -10,6 +10,7 @@
 //	                                         its stops
 //	roster/<owner>/<role>                    the owner's keys that count against the
 //	                                         role's max_keys_per_owner
+//	static/<name>                            the key that has this static name
 //	quota/<2 of id>/<id>                     what was reserved of a key's quota
 //	usage/delta/<number>                     what was used between two flushes
 //	usage/key/<2 chars>/<id>                 the last uses of one key through a delta
@@ -29,6 +30,8 @@
 //	                alone: a deletion, over a walk of its keys
 //	owner's hold    shared: issue, delegate; alone where a       no
 //	                limit counts, and by tidy over a short list
+//	static name's   shared: a change by the name; alone: what    no
+//	hold            makes its key or takes the name away
 //	key             one change of it: reads, one to three Puts   revoke, the end of a
 //	                                                             lease, disable, delete
 //	role's entry    a change of the role: one read, one Put      its stop, disable

@@ -21,13 +21,20 @@ func (s *Store) PeekKey(ctx context.Context, id string) (record.Key, bool, error
 	return s.keys.peek(ctx, id)
 }
 
-// CreateKey stores a new key. The caller holds the role and the owner.
+// CreateKey stores a new key. The caller holds the role, the owner and
+// the static name.
 //
-// Order: the owner, the hints, the record. A crash in between leaves a hint
-// without a record, which nobody follows and tidy removes.
+// Order: the owner, the static name, the hints, the record. A crash in between leaves
+// a name that is free, or a hint that nobody follows: both lead to no record, and tidy
+// removes them. There is no moment at which a key has a name that does not lead to it.
 func (s *Store) CreateKey(ctx context.Context, k record.Key) error {
 	if k.Owner != "" {
 		if err := s.ensureOwner(ctx, k.Owner); err != nil {
+			return err
+		}
+	}
+	if k.StaticName != "" {
+		if err := s.nameKey(ctx, k.StaticName, k.ID); err != nil {
 			return err
 		}
 	}
@@ -75,35 +82,41 @@ func (s *Store) updateKey(ctx context.Context, id string, w writing[record.Key],
 	})
 }
 
-// DeleteKey removes the record and then its hints. keep may refuse under the
+// DeleteKey removes the record and then its hints and its static name. keep may refuse under the
 // lock by returning true; it gets nil when the record cannot be read. What is not
 // there is no error; deleted tells whether there was a record.
 func (s *Store) DeleteKey(ctx context.Context, id string, keep func(*record.Key) bool) (deleted bool, err error) {
-	return s.deleteKey(ctx, id, false, keep)
+	k, deleted, err := s.deleteKey(ctx, id, false, keep)
+	if deleted && k.StaticName != "" {
+		_ = s.FreeName(ctx, k.StaticName, id) // it is free in any case; the entry is tidy's
+	}
+	return deleted, err
 }
 
-// RemoveKey is DeleteKey for a key that ended long ago, or that nobody was told of.
+// RemoveKey is DeleteKey for a key that ended long ago, or that nobody was told of. It
+// leaves the static name, which may be held, to tidy.
 func (s *Store) RemoveKey(ctx context.Context, id string, keep func(*record.Key) bool) (removed bool, err error) {
-	return s.deleteKey(ctx, id, true, keep)
+	_, removed, err = s.deleteKey(ctx, id, true, keep)
+	return removed, err
 }
 
-func (s *Store) deleteKey(ctx context.Context, id string, quiet bool, keep func(*record.Key) bool) (deleted bool, err error) {
+func (s *Store) deleteKey(ctx context.Context, id string, quiet bool, keep func(*record.Key) bool) (k record.Key, deleted bool, err error) {
 	if !apikey.ValidID(id) {
-		return false, nil
+		return k, false, nil
 	}
 	defer s.keys.locks.hold(id, urgent)()
 	k, found, err := s.keys.fresh(ctx, id)
 	unreadable := errors.Is(err, ErrUnreadable)
 	switch {
 	case unreadable && keep(nil):
-		return false, err
+		return k, false, err
 	case unreadable:
 	case err != nil, !found, keep(&k):
 		s.keys.cache.Drop(id) // what storage says was read: see table.update
-		return false, err
+		return k, false, err
 	}
 	if err := s.keys.remove(ctx, id, quiet); err != nil {
-		return false, err
+		return k, false, err
 	}
 	// The key is gone, which is what was asked for; what stays behind, as the
 	// hints of an unreadable record must, is tidy's.
@@ -111,7 +124,7 @@ func (s *Store) deleteKey(ctx context.Context, id string, quiet bool, keep func(
 		_ = remove(ctx, s.storage, quotaPath(id))
 		_ = remove(ctx, s.storage, usagePath(record.OfKey(id)))
 	}
-	return true, nil
+	return k, true, nil
 }
 
 // Quota is what was reserved of a key's quota.

@@ -53,8 +53,8 @@ func (s *Store) RepairHints(ctx context.Context, id string, endedAt func(record.
 	return repaired, nil
 }
 
-// SweepLeftovers removes hints and quotas that belong to no key, and owners
-// without any, and answers how many. step is called between them.
+// SweepLeftovers removes hints, quotas and static names that belong to no key, and
+// owners without any, and answers how many. step is called between them.
 func (s *Store) SweepLeftovers(ctx context.Context, step func()) (repaired int, err error) {
 	l := &leftovers{Store: s, step: step}
 	err = l.sweep(ctx)
@@ -100,6 +100,9 @@ func (l *leftovers) sweep(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	if err := l.sweepNames(ctx); err != nil {
+		return err
 	}
 	return l.sweepFolder(ctx, quotaFolder, func(k record.Key) []string { return []string{quotaPath(k.ID)} })
 }

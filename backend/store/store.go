@@ -22,6 +22,7 @@ const (
 	ownerKeys     = "owner-key/"
 	roleKeys      = "role-key/"
 	rosterFolder  = "roster/"
+	staticFolder  = "static/"
 	quotaFolder   = "quota/"
 	usageFolder   = "usage/"
 	usageMarkPath = usageFolder + "mark"
@@ -52,6 +53,7 @@ type Store struct {
 
 	roleHolds  locks // by role: shared by what makes keys of it or lengthens their lives
 	ownerHolds locks // by owner: shared by what makes keys of it, exclusive for counting them
+	nameHolds  locks // by static name: exclusive for what gives it to a key or takes it away
 
 	usage usageLog
 
@@ -99,7 +101,7 @@ func (s *Store) Invalidate(path string) {
 		s.tell(UsageChanged, "")
 	case quotaFolder:
 		s.tell(QuotaChanged, base)
-	case ownerKeys, roleKeys, rosterFolder:
+	case ownerKeys, roleKeys, rosterFolder, staticFolder:
 		// Not cached here.
 	default:
 		// The configuration, the tag key, or what a later version of this

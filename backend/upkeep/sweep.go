@@ -9,9 +9,6 @@ import (
 	"vault-plugin-secrets-apikeys/backend/store"
 )
 
-// RoleGone is the reason that tidy writes into a key whose role was deleted.
-const RoleGone = "its role was deleted"
-
 // ErrUnsettled is returned when the clock is too uncertain to remove anything by.
 var ErrUnsettled = errors.New("the clock has jumped: nothing is removed while it is in doubt, and after a jump forward until revoked_retention has passed since")
 
@@ -111,8 +108,14 @@ func (s *sweep) key(ctx context.Context, id string) error {
 	if err := s.writeDown(ctx, &k, l.Standing); err != nil {
 		return err
 	}
-	repaired, err := m.Store.RepairHints(ctx, id, func(k record.Key) record.Time { return s.endedAt(k, l.Standing) })
-	s.count(0, repaired)
+	endedAt := func(k record.Key) record.Time { return s.endedAt(k, l.Standing) }
+	hints, err := m.Store.RepairHints(ctx, id, endedAt)
+	s.count(0, hints)
+	if err != nil {
+		return err
+	}
+	names, err := m.Store.RepairName(ctx, k.StaticName, id, endedAt)
+	s.count(0, names)
 	return err
 }
 
@@ -155,25 +158,10 @@ func (s *sweep) note(k *record.Key, standing record.Standing, now record.Time) e
 	changed := s.mount.Resolver.Ends.Settle(k, now)
 	changed = k.EndGraces(standing.Seen.Superseded, now) || changed
 	changed = k.Forget(s.retention, now) || changed
-	var err error
-	switch {
-	case k.EndedAt(standing, now) != 0:
-		err = record.ErrUnchanged
-	case standing.Role == nil:
-		err = k.Revoke(RoleGone, now)
-	case standing.Idle(now):
-		err = k.Expire(standing.IdleEnd)
-	case standing.Seen.Expired: // before the clock was set back
-		err = k.Expire(now)
-	case k.Parent != "" && standing.AncestorsEnded:
-		k.OrphanedAt = now
-	default:
-		err = record.ErrUnchanged
+	if err := k.EndBy(standing, now); !changed {
+		return err
 	}
-	if changed {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // pace keeps a background run to half of the time, so that it never owns the

@@ -103,7 +103,7 @@ func TestTheRetentionOfAKeyWithoutARoleBeginsWithTidy(t *testing.T) {
 	w.role("web", func(r *record.Role) { r.UID = "u2" })
 	w.clock.Move(hour)
 	w.tidied(NewTidier(w.kept))
-	if k := w.key(m.Key.ID); k.RevokedAt != start.Add(hour) || k.RevokeReason != RoleGone {
+	if k := w.key(m.Key.ID); k.RevokedAt != start.Add(hour) || k.RevokeReason != record.RoleGone {
 		t.Errorf("it was revoked at %+d: %q", k.RevokedAt.Sub(start), k.RevokeReason)
 	}
 	w.clock.Move(hour)

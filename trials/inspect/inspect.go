@@ -35,6 +35,7 @@ func Mount(ctx context.Context, storage logical.Storage, now record.Time) ([]Pro
 	c := &checker{
 		storage: storage, records: store.New(storage), now: now,
 		hints: make(map[string]bool), wanted: make(map[string]bool), optional: make(map[string]bool),
+		names: make(map[string]string), named: make(map[string]string), declared: make(map[string]string),
 		keys: make(map[string]bool), owners: make(map[string]bool),
 		rosters: make(map[string]roster), counted: make(map[string][]string), usages: make(map[record.Subject]record.Usage),
 	}
@@ -53,6 +54,7 @@ func Mount(ctx context.Context, storage logical.Storage, now record.Time) ([]Pro
 		return nil, err
 	}
 	c.checkHints()
+	c.checkNames()
 	for _, of := range c.counts {
 		if !c.keys[path.Base(of)] {
 			c.problem(of, "what is counted belongs to no key", true)
@@ -76,6 +78,9 @@ type checker struct {
 	rosters  map[string]roster
 	counted  map[string][]string // ids of keys that live, by the roster that must name them
 	owners   map[string]bool     // who have keys
+	names    map[string]string   // ids to which static names lead
+	named    map[string]string   // static names that records call theirs, by id
+	declared map[string]string   // those of keys that live
 	usages   map[record.Subject]record.Usage
 }
 
@@ -95,6 +100,8 @@ func (c *checker) entry(ctx context.Context, at string) (err error) {
 		_, err = read[hint](ctx, c.storage, at)
 	case "roster":
 		c.rosters[at], err = read[roster](ctx, c.storage, at)
+	case "static":
+		c.names[name], err = c.records.KeyNamed(ctx, name)
 	case "role":
 		_, _, err = c.records.Role(ctx, name)
 	case "owner":

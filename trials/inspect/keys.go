@@ -77,6 +77,12 @@ func (c *checker) hintsOf(ctx context.Context, k record.Key) error {
 	}
 	k.Settle(0, c.now)
 	ended := standing.Role == nil || k.EndedAt(standing, c.now) != 0
+	if k.StaticName != "" {
+		c.named[k.ID] = k.StaticName
+		if !ended {
+			c.declared[k.ID] = k.StaticName
+		}
+	}
 	hint := sharded(fmt.Sprintf("role-key/%s/%s-%d/", k.Role, k.RoleUID, k.RoleGeneration), k.ID)
 	if ended {
 		c.optional[hint] = true
@@ -104,6 +110,20 @@ func (c *checker) checkHints() {
 	for path := range c.hints {
 		if !c.wanted[path] && !c.optional[path] {
 			c.problem(path, "the hint leads to no key", true)
+		}
+	}
+}
+
+// checkNames holds static names against the keys: one that lives is reached by its name.
+func (c *checker) checkNames() {
+	for id, name := range c.declared {
+		if c.names[name] != id {
+			c.problem("static/"+name, "the name of key "+id+", which lives, does not lead to it", false)
+		}
+	}
+	for name, id := range c.names {
+		if c.named[id] != name {
+			c.problem("static/"+name, "the name leads to no key", true)
 		}
 	}
 }
