@@ -188,6 +188,23 @@ func TestTheEndOfAKeyFreesItsName(t *testing.T) {
 	}
 }
 
+// A version that waited is what the name leads to when the one before has expired.
+func TestADeclaredKeyLivesOnInTheVersionThatWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := staticMount(t)
+		m.Must(app, map[string]any{"role": "web", "ttl": "1h"})
+		next := m.Must(app+"/rotate", map[string]any{"activation": "first_use", "ttl": "5h"})
+		time.Sleep(2 * time.Hour)
+		if a := m.Read(app); a.Data["version"] != 2.0 || a.Str("status") != "active" {
+			t.Errorf("it reads %d %v", a.Status, a.Data)
+		}
+		m.Do(logical.DeleteOperation, app, nil)
+		if code := m.Code(next.Str("key")); code != "invalid" {
+			t.Errorf("deleted it is %s", code)
+		}
+	})
+}
+
 // Vault asks the policy for create or for update by what it found. What was found is
 // what is done, or nothing.
 func TestAWriteDoesOnlyWhatThePolicyWasAskedFor(t *testing.T) {

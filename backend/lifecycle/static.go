@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
 )
 
 // A static name leads to one key at a time, and is free when that has ended, by
@@ -84,22 +85,26 @@ func (e *Engine) DeleteStatic(ctx context.Context, name string) error {
 	if err != nil || id == "" {
 		return err
 	}
-	k, found, err := e.Store.Key(ctx, id)
-	ended := false
-	if err == nil && found {
-		standing, err := e.standingOrAlone(ctx, k)
-		if err != nil {
-			return err
-		}
-		ended = k.Ended(standing, e.Clock.Now())
-	}
-	if !ended {
+	ended, err := e.hasEnded(ctx, id)
+	if err == nil && !ended {
 		err = e.remove(ctx, id, func(k *record.Key) bool { return k != nil && k.StaticName != name })
-		if err != nil {
-			return err
-		}
+	}
+	if err != nil {
+		return err
 	}
 	return e.Store.FreeName(ctx, name, id)
+}
+
+// hasEnded tells whether a key is there and has ended. One that cannot be read may live.
+func (e *Engine) hasEnded(ctx context.Context, id string) (bool, error) {
+	k, found, err := e.Store.Key(ctx, id)
+	if err != nil || !found {
+		return false, record.Except(err, store.ErrUnreadable)
+	}
+	standing, err := e.standingOrAlone(ctx, k)
+	now := e.Clock.Now()
+	e.Ends.Settle(&k, now)
+	return k.Ended(standing, now), err
 }
 
 // Named tells whether a name leads to a key that has not ended.

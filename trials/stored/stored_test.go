@@ -120,6 +120,7 @@ func writeStored(t *testing.T) *stored {
 		m.Must("roles/sealed", map[string]any{"require_recipients": true, "allowed_recipients": opener.Known})
 		w.Keep("sealed", m.Must("issue/sealed", map[string]any{"recipients": opener.Known}))
 		w.Rotate(m, "sealed", "sealed again")
+		w.Keep("declared", m.Must("static-keys/app@example.com", map[string]any{"role": "svc", "owner": "acme"}))
 
 		s.At, s.Texts, s.IDs = time.Now(), w.Texts, w.IDs
 		for path, value := range m.Storage.Dump() {
@@ -151,7 +152,7 @@ func (s *stored) look(m *mount.Mount) {
 	for name, text := range s.Texts {
 		s.Codes[name] = m.Must("verify", map[string]any{"key": text, "client_ip": "10.1.2.3"}).Str("code")
 	}
-	paths := []string{"config", "roles/web", "roles/svc", "roles/templated", "roles/limited", "roles/halted", "roles/sealed"}
+	paths := []string{"config", "roles/web", "roles/svc", "roles/templated", "roles/limited", "roles/halted", "roles/sealed", "static-keys/app@example.com"}
 	for _, id := range s.IDs {
 		paths = append(paths, "keys/"+id)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/trials/mount"
+	"vault-plugin-secrets-apikeys/trials/opener"
 )
 
 // Operation is something to do with a world.
@@ -40,6 +41,10 @@ func Mints() []Trial {
 		{Name: "issue without an owner", Run: To("issue/web", nil)},
 		{Name: "issue with a lease", Run: To("issue", map[string]any{"role": "svc", "owner": "acme"})},
 		{Name: "issue a sealed key", Run: To("issue/svc", sealing)},
+		{Name: "declare a key", Run: To("static-keys/new", map[string]any{"role": "svc", "owner": "newcomer"})},
+		{Name: "declare a sealed key", Run: To("static-keys/new", map[string]any{"role": "svc", "recipients": opener.Known})},
+		{Name: "declare a key anew", Run: To("static-keys/undeclared", map[string]any{"role": "web"})},
+		{Name: "rotate a declared key", Run: To("static-keys/declared/rotate", nil)},
 		{Name: "rotate", Run: About("rotate/", "owned", "", nil)},
 		{Name: "rotate a sealed key", Run: About("rotate/", "sealed", "", nil)},
 		{Name: "rotate to a recipient", Run: About("rotate/", "owned", "", sealing)},
@@ -63,14 +68,19 @@ func Changes() []Trial {
 		{Name: "revoke again", Run: About("revoke/", "revoked", "", nil)},
 		{Name: "update", Run: About("keys/", "owned", "", map[string]any{"disabled": true, "scopes": []string{"read:a"}, "bound_cidrs": "10.0.0.0/8"})},
 		{Name: "update recipients", Run: About("keys/", "owned", "", sealing)},
+		{Name: "change a declared key", Run: To("static-keys/declared", map[string]any{"name": "other", "ttl": "1h"})},
+		{Name: "delete a declared key", Run: deletingAt("static-keys/declared")},
+		{Name: "delete what was declared", Run: deletingAt("static-keys/undeclared")},
+		{Name: "delete a declared key by its id", Run: deleting("keys/", "declared")},
+		{Name: "revoke a declared key", Run: About("revoke/", "declared", "", nil)},
 		{Name: "enable", Run: About("keys/", "disabled", "", map[string]any{"disabled": false})},
 		{Name: "delete", Run: deleting("keys/", "owned")},
 		{Name: "delete a key without owner", Run: deleting("keys/", "leased")},
 		{Name: "delete an owner's key", Run: deleting("owners/acme/keys/", "owned")},
 		{Name: "make a role", Run: To("roles/made", map[string]any{"ttl": "1h"})},
 		{Name: "disable a role", Run: To("roles/web", map[string]any{"disabled": true})},
-		{Name: "delete an unused role", Run: deletingRole("unused")},
-		{Name: "delete a role whose keys expired", Run: deletingRole("brief")},
+		{Name: "delete an unused role", Run: deletingAt("roles/unused")},
+		{Name: "delete a role whose keys expired", Run: deletingAt("roles/brief")},
 		{Name: "configure", Run: To("config", map[string]any{"argon2_memory_kib": 19456, "argon2_iterations": 2, "default_prefix": "abc"})},
 	}
 }
@@ -94,6 +104,8 @@ func readTrials() []Trial {
 		{Name: "read usage", Run: reading("usage")},
 		{Name: "read an owner's usage", Run: reading("usage/owners/acme")},
 		{Name: "read a key's usage", Run: func(m *mount.Mount, w *World) mount.Answer { return m.Read("usage/keys/" + w.IDs["owned"]) }},
+		{Name: "list static names", Run: listing("static-keys/")},
+		{Name: "read a declared key", Run: reading("static-keys/declared")},
 	}
 	for _, name := range []string{"owned", "leased", "old", "new", "revoked", "expired", "disabled"} {
 		trials = append(trials,
@@ -135,8 +147,8 @@ func deleting(before, name string) Operation {
 	}
 }
 
-func deletingRole(name string) Operation {
-	return func(m *mount.Mount, _ *World) mount.Answer { return m.Do(logical.DeleteOperation, "roles/"+name, nil) }
+func deletingAt(path string) Operation {
+	return func(m *mount.Mount, _ *World) mount.Answer { return m.Do(logical.DeleteOperation, path, nil) }
 }
 
 func listing(path string) Operation {

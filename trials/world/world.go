@@ -18,11 +18,12 @@ import (
 )
 
 // Records are the entries that an operation writes to decide something; the others
-// are hints, and last uses, which are written at any time.
+// are hints, static names, which are free until their key is written, and last uses,
+// which are written at any time.
 func Records(dump map[string][]byte) map[string][]byte {
 	maps.DeleteFunc(dump, func(path string, value []byte) bool {
 		owner := strings.HasPrefix(path, "owner/") && bytes.Contains(value, []byte(`"generation":0`)) // a stop is no hint
-		return owner || strings.HasPrefix(path, "owner-key/") || strings.HasPrefix(path, "role-key/") || strings.HasPrefix(path, "roster/") || strings.HasPrefix(path, "usage/")
+		return owner || strings.HasPrefix(path, "owner-key/") || strings.HasPrefix(path, "role-key/") || strings.HasPrefix(path, "roster/") || strings.HasPrefix(path, "static/") || strings.HasPrefix(path, "usage/")
 	})
 	return dump
 }
@@ -80,6 +81,9 @@ func Build(t *testing.T) *World {
 		w.Issue(m, "old", "web", "acme")
 		w.Rotate(m, "old", "new")
 		w.Keep("sealed", m.Must("issue/svc", sealing))
+		w.Keep("declared", m.Must("static-keys/declared", map[string]any{"role": "svc", "owner": "acme"}))
+		w.Keep("undeclared", m.Must("static-keys/undeclared", map[string]any{"role": "svc"}))
+		m.Must("revoke/"+w.IDs["undeclared"], nil)
 		w.Issue(m, "old leased", "svc", "acme")
 		w.Rotate(m, "old leased", "new leased")
 		w.crash(m)
@@ -151,6 +155,9 @@ func (w *World) Observe(m *mount.Mount) map[string]string {
 	}
 	for _, role := range []string{"web", "svc", "unused", "brief", "made", "limited", "few"} {
 		seen["role "+role] = m.Ask(logical.ReadOperation, "roles/"+role, nil)
+	}
+	for _, name := range []string{"declared", "undeclared", "new"} {
+		seen["static name "+name] = m.Ask(logical.ReadOperation, "static-keys/"+name, nil)
 	}
 	seen["config"] = m.Ask(logical.ReadOperation, "config", nil)
 	return seen
