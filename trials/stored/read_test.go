@@ -81,6 +81,9 @@ func TestOfAnUnknownFormNothingIsGuessed(t *testing.T) {
 		"owner/ada@example.com": func(m *mount.Mount) mount.Answer {
 			return m.Write("issue/web", map[string]any{"owner": "ada@example.com"})
 		},
+		"static/app@example.com": func(m *mount.Mount) mount.Answer {
+			return m.Write("static-keys/app@example.com", map[string]any{"role": "svc"})
+		},
 		first(s, "quota/"): of(world.Holding("verify", "parent", nil), s),
 		first(s, "usage/"): func(m *mount.Mount) mount.Answer { return m.Read("keys/" + s.IDs["parent"]) },
 	}
