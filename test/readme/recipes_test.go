@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,28 @@ func TestConfigurationShownIsThatOfTheRecipes(t *testing.T) {
 		named := filepath.Ext(path) == ".tf" && strings.Contains(read(t, reference), "| `"+filepath.Base(path)+"` |")
 		if !named && !slices.Contains(shown, text) {
 			t.Errorf("no file shows %s as it is", path)
+		}
+	}
+}
+
+// TestEveryMountShownPassesTheSameHeaders holds what make dev and Terraform mount to the README's command.
+func TestEveryMountShownPassesTheSameHeaders(t *testing.T) {
+	headers := func(file, pattern string) []string {
+		found := regexp.MustCompile(pattern).FindAllString(read(t, file), -1)
+		for i, text := range found {
+			found[i] = text[strings.LastIndexAny(text, `="`)+1:]
+		}
+		slices.Sort(found)
+		return found
+	}
+	const option, element = `-headers=[A-Z][A-Za-z-]+`, `"(X-|Retry-|Deprecation|Sunset)[A-Za-z-]*`
+	wanted := headers(readme, option)
+	if len(wanted) < 8 {
+		t.Fatalf("the README mounts with %v", wanted)
+	}
+	for file, pattern := range map[string]string{"scripts/dev.sh": option, "test/recipes/terraform/engine.tf": element} {
+		if got := headers(file, pattern); !slices.Equal(got, wanted) {
+			t.Errorf("%s mounts with %v, the README with %v", file, got, wanted)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func TestNoVerificationFailsWhileVaultAgentKeepsAKey(t *testing.T) {
 	for _, role := range []string{"leased", "unleased"} {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
-			a := newAgent(t, e, "issue/service", "issue/"+role)
+			a := newAgent(t, e, "agent.hcl", "issue/service", "issue/"+role)
 			stop := a.start(t)
 			key := a.next(t, "")
 			for n := range rotations {
@@ -44,6 +44,37 @@ func TestNoVerificationFailsWhileVaultAgentKeepsAKey(t *testing.T) {
 	}
 }
 
+// TestARotationByVaultAgentEndsNothingBeforeItsFirstUse has a service that is slow to take what lies in its file: it goes
+// on with the key that it has, through rotations and a restart of the Agent.
+func TestARotationByVaultAgentEndsNothingBeforeItsFirstUse(t *testing.T) {
+	t.Parallel()
+	e := surface.New(t, servers.Server(t))
+	e.Write(t, "roles/declared", fields{
+		"generate_lease": false, "ttl": "1h", "grace_period": "3s", "rotation_period": "3s", "max_pending_period": "1h",
+	})
+	held := e.Minted(t, "static-keys/billing", fields{"role": "declared", "owner": "billing"})
+	a := newAgent(t, e, "rotate.hcl", "static-keys/billing/rotate", "static-keys/billing/rotate")
+	stop := a.start(t)
+	inFile := ""
+	for n := range 3 {
+		if n == 2 {
+			stop()
+			a.start(t)
+		}
+		inFile = a.wait(t, inFile, func() { e.WantCode(t, "valid", held.Text) })
+	}
+	if d := e.WantCode(t, "valid", inFile); d["superseded"] != false {
+		t.Error("the version in the file is not the current one after its first use")
+	}
+	for range 2 {
+		// The grace begins with the first use, of which the service is told by nothing.
+		if d := e.WantCode(t, "valid", held.Text); d["superseded"] != true {
+			t.Error("the version before is not superseded by the first use")
+		}
+		held.Text, inFile = inFile, a.next(t, inFile)
+	}
+}
+
 // agent is the recipe with its files.
 type agent struct {
 	surface.Engine
@@ -51,12 +82,12 @@ type agent struct {
 }
 
 // newAgent lets an AppRole log in that may do this one thing, and writes the recipe for it.
-func newAgent(t *testing.T, e surface.Engine, recipe, path string) *agent {
+func newAgent(t *testing.T, e surface.Engine, file, recipe, path string) *agent {
 	t.Helper()
 	dir := t.TempDir()
 	a := &agent{Engine: e, config: filepath.Join(dir, "agent.hcl"), key: filepath.Join(dir, "api-key"), told: filepath.Join(dir, "told")}
 	roleID, secretID := appRole(t, e.Server, fmt.Sprintf(`path "%s/%s" { capabilities = ["update"] }`, e.Mount, path))
-	text := read(t, "agent/agent.hcl")
+	text := read(t, "agent/"+file)
 	for before, after := range map[string]string{
 		"http://127.0.0.1:8200":            e.Address(),
 		"apikeys/" + recipe:                e.Mount + "/" + path,
@@ -97,19 +128,25 @@ func (a *agent) start(t *testing.T) (stop func()) {
 // next waits for a key after this one. Until then, and with it, each verification of what the file holds must work.
 func (a *agent) next(t *testing.T, before string) (key string) {
 	t.Helper()
+	key = a.wait(t, before, func() {
+		if before != "" {
+			a.WantCode(t, "valid", read(t, a.key))
+		}
+	})
+	a.WantCode(t, "valid", key)
+	return key
+}
+
+// wait waits until the file holds a key other than before, and meanwhile does this again and again.
+func (a *agent) wait(t *testing.T, before string, meanwhile func()) (key string) {
+	t.Helper()
 	harness.Eventually(t, time.Minute, "wait for the Agent to write a key", func() error {
+		meanwhile()
 		text, err := os.ReadFile(a.key)
-		if key = string(text); err == nil && key == "" || os.IsNotExist(err) && before == "" {
-			return fmt.Errorf("there is none yet")
+		if key = string(text); err == nil && (key == "" || key == before) {
+			err = fmt.Errorf("the file still holds the one before")
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.WantCode(t, "valid", key)
-		if key == before {
-			return fmt.Errorf("the file still holds the one before")
-		}
-		return nil
+		return err
 	})
 	return key
 }

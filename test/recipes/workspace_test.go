@@ -1,9 +1,11 @@
 package recipes
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,19 +13,23 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
 )
 
 // workspace is a copy of the Terraform configuration, with its state.
 type workspace struct {
 	dir         string
 	program     string
+	version     string // of the plugin
 	environment []string
-	run         []string // the commands so far, without options that only a test needs
 }
 
-// newWorkspace copies the configuration for a server. The provider is the built one, which no registry is asked for.
-func newWorkspace(t *testing.T, s *harness.Server, version, sum string) *workspace {
+// newWorkspace copies the configuration for a server, in whose plugin directory the plugin lies. The provider is the
+// built one, and no registry is asked.
+func newWorkspace(t *testing.T, s *harness.Server) *workspace {
 	t.Helper()
+	version := surface.New(t, s).Read(t, "info")["version"].(string)
+	sum := s.Install(t, harness.PluginName+"-"+version)
 	program, err := harness.Terraform()
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +38,7 @@ func newWorkspace(t *testing.T, s *harness.Server, version, sum string) *workspa
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &workspace{dir: t.TempDir(), program: program}
+	w := &workspace{dir: t.TempDir(), program: program, version: version}
 	if err := os.CopyFS(w.dir, os.DirFS("terraform")); err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +46,9 @@ func newWorkspace(t *testing.T, s *harness.Server, version, sum string) *workspa
 	w.environment = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "TF_CLI_CONFIG_FILE=" + filepath.Join(w.dir, "terraform.rc"),
 		"CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "VAULT_ADDR=" + s.Address(), "VAULT_TOKEN=" + s.Token,
-		"TF_VAR_plugin_version=" + version, "TF_VAR_plugin_sha256=" + sum,
 	}
+	w.set("plugin_version", version)
+	w.set("plugin_sha256", sum)
 	return w
 }
 
@@ -50,6 +57,11 @@ func (w *workspace) write(t *testing.T, file, text string) {
 	if err := os.WriteFile(filepath.Join(w.dir, file), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// set gives a variable its value, until it is set again.
+func (w *workspace) set(variable, value string) {
+	w.environment = append(w.environment, "TF_VAR_"+variable+"="+value)
 }
 
 // edit changes a file of the configuration, as its user does.
@@ -65,7 +77,6 @@ func (w *workspace) edit(t *testing.T, file, before, after string) {
 // terraform runs one command and answers what it printed and its exit code.
 func (w *workspace) terraform(t *testing.T, arguments ...string) (string, int) {
 	t.Helper()
-	w.run = append(w.run, strings.Join(append([]string{"terraform"}, arguments...), " "))
 	command := exec.CommandContext(t.Context(), w.program, append(arguments, "-no-color")...)
 	command.Dir, command.Env = w.dir, w.environment
 	var output bytes.Buffer
@@ -85,9 +96,9 @@ func (w *workspace) want(t *testing.T, code int, arguments ...string) string {
 	return output
 }
 
-func (w *workspace) apply(t *testing.T) string {
+func (w *workspace) apply(t *testing.T, options ...string) string {
 	t.Helper()
-	return w.want(t, 0, "apply", "-auto-approve", "-input=false")
+	return w.want(t, 0, append([]string{"apply", "-auto-approve", "-input=false"}, options...)...)
 }
 
 // unchanged plans, and wants nothing to do.
@@ -98,40 +109,47 @@ func (w *workspace) unchanged(t *testing.T, after string) {
 	}
 }
 
-// state is the file of that name as it lies on disk.
-func (w *workspace) state(t *testing.T) string {
-	t.Helper()
-	return read(t, filepath.Join(w.dir, "terraform.tfstate"))
-}
-
-// output is one of the configuration's outputs: by environment.
-func (w *workspace) output(t *testing.T, name string) map[string]string {
+// output is one of the configuration's outputs, out of the state.
+func (w *workspace) output(t *testing.T, name string) any {
 	t.Helper()
 	var state struct {
-		Outputs map[string]struct{ Value map[string]string }
+		Outputs map[string]struct{ Value any }
 	}
-	if err := json.Unmarshal([]byte(w.state(t)), &state); err != nil {
+	if err := json.Unmarshal([]byte(read(t, filepath.Join(w.dir, "terraform.tfstate"))), &state); err != nil {
 		t.Fatal(err)
-	}
-	if len(state.Outputs[name].Value) == 0 {
-		t.Fatalf("there is no output %s", name)
 	}
 	return state.Outputs[name].Value
 }
 
-// files are the configuration and what Terraform keeps beside it, by name: the state and its backup.
-func (w *workspace) files(t *testing.T) map[string]string {
+// keys are the output of that name, by environment.
+func (w *workspace) keys(t *testing.T) map[string]string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(w.dir, "*.*"))
+	keys := map[string]string{}
+	for environment, key := range w.output(t, "keys").(map[string]any) {
+		keys[environment] = key.(string)
+	}
+	return keys
+}
+
+// content is what lies in a file that Terraform wrote. A plan is an archive.
+func (w *workspace) content(t *testing.T, file string) string {
+	t.Helper()
+	file = filepath.Join(w.dir, file)
+	if filepath.Ext(file) != ".tfplan" {
+		return read(t, file)
+	}
+	archive, err := zip.OpenReader(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := map[string]string{}
-	for _, file := range found {
-		texts[filepath.Base(file)] = read(t, file)
+	defer archive.Close()
+	var content strings.Builder
+	for _, part := range archive.File {
+		text, err := fs.ReadFile(archive, part.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content.Write(text)
 	}
-	if texts["terraform.tfstate"] == "" || texts["terraform.tfstate.backup"] == "" {
-		t.Fatal("there is no state")
-	}
-	return texts
+	return content.String()
 }

@@ -32,7 +32,8 @@ resource "vault_mount" "apikeys" {
 
   passthrough_request_headers = ["X-API-Key", "X-Required-Scopes", "X-Client-Ip"]
   allowed_response_headers = [
-    "X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "X-Apikey-Scopes-Omitted", "Retry-After",
+    "X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "X-Apikey-Scopes-Omitted",
+    "Deprecation", "Sunset", "Retry-After",
   ]
 }
 

@@ -13,17 +13,18 @@ resource "vault_generic_endpoint" "role" {
   ignore_absent_fields = true
 
   data_json = jsonencode({
-    prefix         = each.value.prefix
-    generate_lease = false
-    ttl            = 7776000
-    grace_period   = 604800
-    allowed_scopes = each.value.scopes
-    default_scopes = ["read:orders"]
-    require_owner  = true
-    require_scopes = true
-    bound_cidrs    = []
-    rate_limit     = 100
-    disabled       = false
+    prefix          = each.value.prefix
+    generate_lease  = false
+    ttl             = 7776000
+    grace_period    = 604800
+    rotation_period = 5184000
+    allowed_scopes  = each.value.scopes
+    default_scopes  = ["read:orders"]
+    require_owner   = true
+    require_scopes  = true
+    bound_cidrs     = []
+    rate_limit      = 100
+    disabled        = false
   })
 }
 
