@@ -110,8 +110,11 @@ func (k Key) Intact() bool {
 
 // MadeBy tells whether this request made the highest version. Then Vault runs it
 // again, because the plugin died under it, and nobody has seen that version's text:
-// it is made again in its place, and counts once.
-func (k *Key) MadeBy(request string) bool { return request != "" && k.Highest().Request == request }
+// it is made again in its place, and counts once. One that was cancelled meanwhile
+// stays so, and the request makes another.
+func (k *Key) MadeBy(request string) bool {
+	return request != "" && k.Highest().Request == request && k.Highest().CancelledAt == 0
+}
 
 // NumberFor is the number of the version that this request makes. No number is
 // given out twice.
@@ -189,8 +192,15 @@ func (k *Key) RotateBy(v *Version, s Standing, now Time) Time {
 }
 
 // RotationDue tells whether whoever holds this version should fetch another one:
-// the current one is due, or another waits for its first use.
+// the current one is due, or another waits for its first use. Who holds that has it.
 func (k *Key) RotationDue(v *Version, s Standing, now Time) bool {
-	due := k.RotateBy(k.Current(), s, now)
-	return due != 0 && now >= due || k.Pending() != nil && v.Number == k.Current().Number
+	of := k.Current()
+	switch {
+	case v.Waits():
+		of = v
+	case v.Number == of.Number && k.Pending() != nil && !k.Ended(s, now):
+		return true
+	}
+	due := k.RotateBy(of, s, now)
+	return due != 0 && now >= due
 }

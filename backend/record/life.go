@@ -195,7 +195,7 @@ func (k *Key) Expire(at Time) error {
 		return ErrUnchanged
 	}
 	if p := k.Pending(); p != nil {
-		p.cancel("", at) // or it would take the place of what expires
+		p.CancelledAt = at // or it would take the place of what expires
 	}
 	k.Current().ExpiresAt = at
 	return nil
@@ -263,11 +263,13 @@ const LeaseEnded = "the lease of its current version was ended"
 func (k *Key) EndVersion(number int, now Time) error {
 	v := k.Find(number)
 	switch {
-	case v == nil || k.RevokedAt != 0 || v.CancelledAt != 0 || now >= k.Current().ExpiresAt:
+	case v == nil || k.RevokedAt != 0 || v.CancelledAt != 0:
 		return ErrUnchanged
-	case v.Waits():
+	case v.Waits(): // also where the current one has just expired
 		v.CancelledAt = now
 		return nil
+	case now >= k.Current().ExpiresAt:
+		return ErrUnchanged
 	case v.Number == k.Current().Number:
 		return k.Revoke(LeaseEnded, now)
 	case now >= v.ValidUntil && now >= v.ExpiresAt:

@@ -48,10 +48,10 @@ func (v *Version) over() Time {
 	return v.ValidUntil
 }
 
-// cancel ends a version that is not to replace any. It keeps no hash: what was
-// cancelled by an order is no key any more, and there may be many.
+// cancel ends a version that is not to replace any. It keeps neither hash nor
+// recipients: what was cancelled by an order is no key any more, and there may be many.
 func (v *Version) cancel(reason string, now Time) {
-	v.CancelledAt, v.CancelReason, v.Hash = now, reason, keyhash.PHC{}
+	v.CancelledAt, v.CancelReason, v.Hash, v.Recipients = now, reason, keyhash.PHC{}, nil
 }
 
 // Highest is the version with the highest number, pending and cancelled ones
@@ -120,16 +120,24 @@ func (k *Key) Settle(used, now Time) (changed bool) {
 	if used != 0 {
 		at = min(at, used)
 	}
-	if now < min(at, p.ExpiresAt) {
+	switch {
+	case now < min(at, p.ExpiresAt):
 		return false
-	}
-	k.Versions = slices.Clone(k.Versions)
-	if p = k.Pending(); p.ExpiresAt <= at {
-		p.CancelledAt = p.ExpiresAt
-	} else {
+	case p.ExpiresAt <= at:
+		k.Lapse()
+	default:
+		k.Versions = slices.Clone(k.Versions)
 		k.activate(at, p.Grace)
 	}
 	return true
+}
+
+// Lapse lets the version that waits end at its ExpiresAt, as was seen. Copies of k
+// keep what they say.
+func (k *Key) Lapse() {
+	k.Versions = slices.Clone(k.Versions)
+	p := k.Pending()
+	p.CancelledAt = p.ExpiresAt
 }
 
 // activate lets the pending version take effect: the current one is replaced, and
