@@ -9,6 +9,7 @@
 package ends
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,7 @@ type Seen struct {
 	clock Clock
 	ends  *cache.Cache[end, lived]
 	any   atomic.Bool
+	first sync.Mutex // held while it is taken down when a version took effect
 }
 
 // end is that of a version at a moment; that of a version at no moment is none, but
@@ -49,9 +51,9 @@ type end struct {
 type lived struct {
 	began, seen time.Duration
 	// When a version took effect, and whether by its first use, which is none that a
-	// clock takes back.
-	at   record.Time
-	used bool
+	// clock takes back, and whether its record says so.
+	at            record.Time
+	used, written bool
 }
 
 // New remembers nothing yet.
@@ -72,44 +74,68 @@ func (s *Seen) Note(k *record.Key, now record.Time) {
 	}
 }
 
-// NoteUse takes down the first use of a version that waits for it.
-func (s *Seen) NoteUse(id string, version int, at record.Time) {
-	if !s.InEffect(id, version) {
-		s.put(end{id: id, version: version}, at, at, true)
+// Use takes down the first use of a version that waits for it, and tells whether its
+// record does not say so yet. Of one that was seen to take effect by time it is the
+// first use, too: a clock takes back the time, and no use.
+func (s *Seen) Use(id string, v *record.Version, at record.Time) (unwritten bool) {
+	took := end{id: id, version: v.Number}
+	l, marked, _ := s.ends.Get(took)
+	if marked && l.used {
+		return !l.written
+	}
+	if !marked && !v.Waits() {
+		return false
+	}
+	s.took(took, at, lived{at: at, used: true})
+	return true
+}
+
+// Written takes down that a version's record says that it took effect. What was seen
+// stays: somebody may still go by the record as it was before.
+func (s *Seen) Written(id string, version int) {
+	s.first.Lock()
+	defer s.first.Unlock()
+	took := end{id: id, version: version}
+	if l, marked, _ := s.ends.Get(took); marked {
+		l.written = true
+		s.ends.Put(took, l)
 	}
 }
 
-// Written drops what was seen of a version that took effect: its record says so.
-func (s *Seen) Written(id string, version int) { s.ends.Drop(end{id: id, version: version}) }
-
-// InEffect tells whether a version was seen to take effect, which its record may not
-// say yet.
-func (s *Seen) InEffect(id string, version int) bool {
-	if !s.any.Load() {
-		return false
+// took takes down when a version took effect. Of many first uses at once the first
+// that is taken down counts: others may have been answered by it.
+func (s *Seen) took(e end, began record.Time, l lived) {
+	s.first.Lock()
+	defer s.first.Unlock()
+	if before, marked, _ := s.ends.Get(e); !marked || !before.used {
+		s.put(e, began, l)
 	}
-	_, marked, _ := s.ends.Get(end{id: id, version: version})
-	return marked
 }
 
 // Settle makes k what it is now: what its record does not say of a version that
-// waits, time and what was seen do. That it took effect stays so, whatever the clock
-// says later.
+// waits, time and what was seen do. That it took effect stays so, and that it ended,
+// whatever the clock says later.
 func (s *Seen) Settle(k *record.Key, now record.Time) (changed bool) {
 	waits := k.Pending()
-	if waits == nil {
+	if waits == nil || k.RevokedAt != 0 {
 		return false
 	}
-	took, created := end{id: k.ID, version: waits.Number}, waits.CreatedAt
+	took, lapsed, created := end{id: k.ID, version: waits.Number}, end{k.ID, waits.Number, waits.ExpiresAt}, waits.CreatedAt
 	switch l, marked, _ := s.ends.Get(took); {
 	case marked && l.used: // perhaps under a clock that was ahead
 		return k.Settle(min(l.at, now), now)
 	case marked && !s.clock.Undone(l.began, l.seen):
 		return k.Settle(l.at, max(l.at, now))
+	case s.has(lapsed):
+		k.Lapse()
+		return true
 	}
 	changed = k.Settle(0, now)
-	if at := k.Highest().ActivatedAt; at != 0 {
-		s.put(took, created, at, false)
+	switch v := k.Highest(); {
+	case v.ActivatedAt != 0:
+		s.took(took, created, lived{at: v.ActivatedAt})
+	case v.CancelledAt != 0:
+		s.mark(lapsed, created)
 	}
 	return changed
 }
@@ -132,13 +158,14 @@ func (s *Seen) Of(k *record.Key) (seen record.Seen) {
 
 func (s *Seen) mark(e end, began record.Time) {
 	if !s.has(e) {
-		s.put(e, began, 0, false)
+		s.put(e, began, lived{})
 	}
 }
 
-func (s *Seen) put(e end, began, at record.Time, used bool) {
-	seen := s.clock.Elapsed()
-	s.ends.Put(e, lived{seen - s.clock.Now().Sub(began).Std(), seen, at, used})
+func (s *Seen) put(e end, began record.Time, l lived) {
+	l.seen = s.clock.Elapsed()
+	l.began = l.seen - s.clock.Now().Sub(began).Std()
+	s.ends.Put(e, l)
 	s.any.Store(true)
 }
 

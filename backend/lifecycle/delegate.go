@@ -34,8 +34,8 @@ func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error
 		if !d.took {
 			return nil
 		}
-		e.Ends.NoteUse(p.Key.ID, p.Version.Number, e.Clock.Now())
-		_, err := e.Store.UpdateKey(ctx, p.Key.ID, e.settled(func(*record.Key) error { return nil }))
+		e.Ends.Use(p.Key.ID, &p.Version, e.Clock.Now())
+		_, err := e.Store.UpdateKey(ctx, p.Key.ID, e.settled(func(*record.Key, record.Time) error { return nil }))
 		return err
 	}
 	return e.mint(ctx, o)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -33,13 +34,9 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 	}
 	caps := e.Caps()
 	defer e.Store.HoldRole(k.Role)()
-	k, err = e.Store.UpdateKey(ctx, r.ID, e.settled(func(k *record.Key) error {
-		l, err := e.Lineage(ctx, *k)
-		if err != nil {
-			return err
-		}
+	k, err = e.Store.UpdateKey(ctx, r.ID, e.within(ctx, func(k *record.Key, l *lineage.Lineage) (err error) {
 		k.Date(e.Clock.Dated) // mended here, or tidy would move the renewed end with the other dates
-		now := e.Clock.Now()
+		now := l.At
 		v := k.Find(r.Version)
 		if v == nil {
 			return record.ErrKeyEnded

@@ -21,7 +21,7 @@ func (e *Engine) Revoke(ctx context.Context, t Target, reason string) (record.Ke
 	if err != nil {
 		return record.Key{}, err
 	}
-	return e.revoke(ctx, t.ID, reason, func(k *record.Key) error {
+	return e.revoke(ctx, t.ID, reason, func(k *record.Key, _ record.Time) error {
 		if t.hides(k) {
 			return record.ErrKeyNotFound
 		}
@@ -44,12 +44,12 @@ func (e *Engine) RevokeByKey(ctx context.Context, text apikey.Presented, reason 
 	if err != nil {
 		return record.Key{}, err
 	}
-	return e.revoke(ctx, p.Key.ID, reason, func(k *record.Key) error {
+	return e.revoke(ctx, p.Key.ID, reason, func(k *record.Key, now record.Time) error {
 		v := k.Find(p.Version.Number)
 		if v == nil {
 			return record.ErrVersionOver
 		}
-		switch k.StateOf(v, standing, e.Clock.Now()) {
+		switch k.StateOf(v, standing, now) {
 		case record.Revoked:
 			return record.ErrUnchanged
 		case record.Expired:
@@ -61,15 +61,15 @@ func (e *Engine) RevokeByKey(ctx context.Context, text apikey.Presented, reason 
 	})
 }
 
-func (e *Engine) revoke(ctx context.Context, id, reason string, allow func(*record.Key) error) (record.Key, error) {
+func (e *Engine) revoke(ctx context.Context, id, reason string, allow func(*record.Key, record.Time) error) (record.Key, error) {
 	if err := record.CheckText("reason", reason, record.MaxReason); err != nil {
 		return record.Key{}, err
 	}
-	return e.end(ctx, id, func(k *record.Key) error {
-		if err := allow(k); err != nil {
+	return e.end(ctx, id, func(k *record.Key, now record.Time) error {
+		if err := allow(k, now); err != nil {
 			return err
 		}
-		return k.Revoke(reason, e.Clock.Now())
+		return k.Revoke(reason, now)
 	})
 }
 
@@ -99,8 +99,7 @@ func (e *Engine) remove(ctx context.Context, id string, keep func(*record.Key) b
 // EndLease is what the end of a version's lease does. It never fails for a
 // version that is gone or has ended, and is safe to repeat.
 func (e *Engine) EndLease(ctx context.Context, id string, version int) error {
-	_, err := e.end(ctx, id, func(k *record.Key) error {
-		now := e.Clock.Now()
+	_, err := e.end(ctx, id, func(k *record.Key, now record.Time) error {
 		e.Ends.Note(k, now) // a lease that ran out says so: no clock takes that back
 		return k.EndVersion(version, now)
 	})
@@ -108,11 +107,11 @@ func (e *Engine) EndLease(ctx context.Context, id string, version int) error {
 }
 
 // end makes a change that may end the key, and tells of it where it did.
-func (e *Engine) end(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
+func (e *Engine) end(ctx context.Context, id string, change func(*record.Key, record.Time) error) (record.Key, error) {
 	revoked := false
-	k, err := e.Store.EndKey(ctx, id, e.settled(func(k *record.Key) error {
+	k, err := e.Store.EndKey(ctx, id, e.settled(func(k *record.Key, now record.Time) error {
 		before := k.RevokedAt
-		err := change(k)
+		err := change(k, now)
 		revoked = err == nil && k.RevokedAt != before
 		return err
 	}))

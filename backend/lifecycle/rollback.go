@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -44,16 +45,11 @@ func (e *Engine) conclude(ctx context.Context, t Target, what Event, change func
 	if err != nil {
 		return record.Key{}, err
 	}
-	k, err = e.Store.UpdateKey(ctx, k.ID, e.settled(func(k *record.Key) error {
+	k, err = e.Store.UpdateKey(ctx, k.ID, e.within(ctx, func(k *record.Key, l *lineage.Lineage) error {
 		if t.hides(k) {
 			return record.ErrKeyNotFound
 		}
-		l, err := e.Lineage(ctx, *k)
-		if err != nil {
-			return err
-		}
 		now := l.At
-		*k = l.Key
 		if k.Ended(l.Standing, now) {
 			return record.ErrKeyEnded
 		}

@@ -85,11 +85,25 @@ func (e *Engine) judge(ctx context.Context) store.Judge {
 }
 
 // settled is a change of a key as it is now: that a version which waited has taken
-// effect goes into its record with the change.
-func (e *Engine) settled(change func(*record.Key) error) func(*record.Key) error {
+// effect goes into its record with the change. Both go by one moment, or a version
+// could end between the two unnoticed.
+func (e *Engine) settled(change func(k *record.Key, now record.Time) error) func(*record.Key) error {
 	return func(k *record.Key) error {
-		e.Ends.Settle(k, e.Clock.Now())
-		return change(k)
+		now := e.Clock.Now()
+		e.Ends.Settle(k, now)
+		return change(k, now)
+	}
+}
+
+// within is settled for a change that depends on more than the key's record.
+func (e *Engine) within(ctx context.Context, change func(k *record.Key, l *lineage.Lineage) error) func(*record.Key) error {
+	return func(k *record.Key) error {
+		l, err := e.Lineage(ctx, *k)
+		if err != nil {
+			return err
+		}
+		*k = l.Key
+		return change(k, &l)
 	}
 }
 

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 
+	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -16,22 +17,18 @@ func (e *Engine) Update(ctx context.Context, t Target, change record.Change) (re
 	if d := change.Disabling.Disabled; d != nil && *d {
 		write = e.Store.EndKey // an emergency, as a revocation is
 	}
-	k, err = write(ctx, k.ID, e.settled(func(k *record.Key) error {
+	k, err = write(ctx, k.ID, e.within(ctx, func(k *record.Key, l *lineage.Lineage) error {
 		if t.hides(k) {
 			return record.ErrKeyNotFound
 		}
-		l, err := e.Lineage(ctx, *k)
-		if err != nil {
-			return err
-		}
-		if k.Ended(l.Standing, e.Clock.Now()) {
+		if k.Ended(l.Standing, l.At) {
 			return record.ErrKeyEnded
 		}
 		before, role := k.Clone(), *l.Standing.Role
 		if err := change.Apply(k, role); err != nil {
 			return err
 		}
-		if err := change.Disabling.Apply(k, t.byOwner(), e.Clock.Now()); err != nil {
+		if err := change.Disabling.Apply(k, t.byOwner(), l.At); err != nil {
 			return err
 		}
 		if t.byOwner() {

@@ -28,8 +28,7 @@ func (e *Engine) WithdrawLease(ctx context.Context, id string, version int) erro
 
 // withdraw ends a version that was made before since.
 func (e *Engine) withdraw(ctx context.Context, id string, version int, since record.Time) error {
-	_, err := e.end(ctx, id, func(k *record.Key) error {
-		now := e.Clock.Now()
+	_, err := e.end(ctx, id, func(k *record.Key, now record.Time) error {
 		if v := k.Find(version); v != nil && v.CreatedAt < since {
 			return k.EndVersion(version, now)
 		}

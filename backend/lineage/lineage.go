@@ -77,7 +77,7 @@ func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
 		l.Ancestors = append(l.Ancestors, Lineage{Key: p, Standing: standing})
 		parent = p.Parent
 	}
-	r.judge(&l)
+	r.judge(&l, now)
 	return l, nil
 }
 
@@ -108,10 +108,10 @@ func (r *Resolver) Witness(l *Lineage) {
 	}
 }
 
-// judge tells each generation whether those above it are active. The root has
-// nobody above; whoever's chain is broken is never asked.
-func (r *Resolver) judge(l *Lineage) {
-	now := r.Clock.Now()
+// judge tells each generation whether those above it are active, at the moment that
+// they were settled for. The root has nobody above; whoever's chain is broken is never
+// asked.
+func (r *Resolver) judge(l *Lineage, now record.Time) {
 	active, ended := true, false
 	for i := len(l.Ancestors) - 1; i >= 0; i-- {
 		a := &l.Ancestors[i]

@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -37,20 +38,16 @@ func NewActivator(m *Mount) *Activator {
 	return &Activator{mount: m, wake: make(chan struct{}, 1), waiting: make(map[string]int)}
 }
 
-// Observe notes the first use of a version that waited for it.
+// Observe notes the first use of a version that waited for it. What took effect by
+// time is not written: a wrong clock may say so.
 func (a *Activator) Observe(o verify.Observation) {
 	v := &o.Decision.Version
-	if v.PendingUntil == 0 {
+	if v.PendingUntil == 0 || !o.Decision.Valid() || o.Cost == 0 || !a.mount.Writable() {
 		return // as most are
 	}
-	ends := a.mount.Resolver.Ends
-	switch {
-	case o.Decision.Valid() && verify.Activates(v, o.Cost):
-		ends.NoteUse(o.Text.ID, v.Number, o.At)
-	case !ends.InEffect(o.Text.ID, v.Number):
-		return
+	if a.mount.Resolver.Ends.Use(o.Text.ID, v, o.At) {
+		a.offer(o.Text.ID, v.Number)
 	}
-	a.offer(o.Text.ID, v.Number)
 }
 
 func (a *Activator) offer(id string, version int) {
@@ -84,31 +81,27 @@ func (a *Activator) run(ctx context.Context) {
 		// What was noted is written also when the mount goes away, as far as there is
 		// time.
 		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime/2)
-		recovering(a.mount.Logger, "activations", func() {
-			if !a.writeAll(writing) {
-				again.Reset(activateAgain)
-			}
-		})
+		done := false
+		recovering(a.mount.Logger, "activations", func() { done = a.writeAll(writing) })
+		if !done {
+			again.Reset(activateAgain)
+		}
 		cancel()
 	}
 }
 
 // writeAll writes what waits, and tells whether nothing is left. What was written
-// waits for one more pass, and is known for as long: until then a request may go by
-// the record as it was before.
+// waits for one more pass, which finds the record to say so.
 func (a *Activator) writeAll(ctx context.Context) bool {
 	a.mu.Lock()
 	batch := maps.Clone(a.waiting)
 	a.mu.Unlock()
-	left := false
+	left, failed := false, error(nil)
 	for _, id := range slices.Sorted(maps.Keys(batch)) {
 		version := batch[id]
 		said, err := a.write(ctx, id)
-		if err != nil {
-			a.mount.Logger.Warn("a first use is not written down yet", "key_id", id, "version", version, "error", err)
-		}
 		if err != nil || !said {
-			left = true
+			left, failed = true, cmp.Or(failed, err)
 			continue
 		}
 		a.mount.Resolver.Ends.Written(id, version)
@@ -117,6 +110,9 @@ func (a *Activator) writeAll(ctx context.Context) bool {
 			delete(a.waiting, id)
 		}
 		a.mu.Unlock()
+	}
+	if failed != nil { // once a pass: storage that fails does so for all of them
+		a.mount.Logger.Warn("first uses are not all written down yet", "error", failed)
 	}
 	return !left
 }
