@@ -95,6 +95,9 @@ func (tr trial) undisturbed(t *testing.T, w *world.World, warm bool) outcome {
 
 func (tr trial) disturbed(t *testing.T, w *world.World, warm bool, f *memory.Fault, want outcome) {
 	m, a := tr.start(t, w, warm, f)
+	if made := len(f.Made()); tr.Steps && made <= f.At && f.At < made+2 {
+		return // what writes idle ends is woken by tidy, and looks once or twice: nothing was broken
+	}
 	if !f.Struck() {
 		t.Fatal("the run made other calls than the undisturbed one")
 	}
