@@ -209,6 +209,43 @@ func TestAKeyThatEndedBetweenTwoRunsIsNotMadeAgain(t *testing.T) {
 	}
 }
 
+// TestARotationThatWasTakenBackBetweenTwoRunsIsAnotherOne replaces the version before,
+// and not the one that was cancelled: that would leave two in effect.
+func TestARotationThatWasTakenBackBetweenTwoRunsIsAnotherOne(t *testing.T) {
+	for _, activation := range []string{"immediate", "first_use"} {
+		for _, by := range []string{"rollback", "lease"} {
+			if activation == "immediate" && by == "lease" {
+				continue // which is the key's end
+			}
+			m := mount.New(t)
+			m.Must("roles/web", map[string]any{"generate_lease": by == "lease", "ttl": "1h"})
+			old := m.Must("issue/web", nil)
+			path, data := "rotate/"+old.Str("key_id"), map[string]any{"activation": activation}
+			m.Request = rerunID
+			first := m.Must(path, data)
+			m.Request = ""
+			if by == "lease" {
+				m.Registered(first)
+				m.EndLease(first.Secret)
+			} else {
+				m.Must(path+"/rollback", nil)
+			}
+			m.Request = rerunID
+			again := m.Must(path, data)
+			m.Request = ""
+			if again.Data["version"] != 3.0 || again.Data["activation"] != activation {
+				t.Errorf("%s, %s: run again it made version %v, %v", activation, by, again.Data["version"], again.Data["activation"])
+			}
+			if a, b := m.Code(first.Str("key")), m.Code(again.Str("key")); a == "valid" || b != "valid" {
+				t.Errorf("%s, %s: what was taken back is %s, what was made again %s", activation, by, a, b)
+			}
+			if a := m.Must("verify", map[string]any{"key": old.Str("key")}); a.Data["superseded"] != true {
+				t.Errorf("%s, %s: the version before was not replaced: %v", activation, by, a.Data)
+			}
+		}
+	}
+}
+
 // A stop that is run again ends nothing that was issued after its first run.
 func TestAStopThatIsRunAgainEndsNothingNew(t *testing.T) {
 	for _, path := range []string{"stop/owners/acme", "stop/roles/web"} {

@@ -34,6 +34,10 @@ func (c *checker) key(ctx context.Context, at string) error {
 	if current == nil {
 		return errors.New("no version of the record is in effect")
 	}
+	since := current.InEffectSince() // the last change of which versions work
+	if waits := k.Pending(); waits != nil {
+		since = waits.CreatedAt
+	}
 	for i, v := range k.Versions {
 		replaced := v.Number < current.Number && v.CancelledAt == 0
 		if i > 0 && (v.Number >= k.Versions[i-1].Number || v.Waits()) ||
@@ -43,7 +47,7 @@ func (c *checker) key(ctx context.Context, at string) error {
 		if !v.Hash.None() && !phc.MatchString(v.Hash.Reveal()) {
 			return fmt.Errorf("version %d has a damaged hash", v.Number)
 		}
-		if v.Waits() || v.Number == current.Number || v.ValidUntil > current.InEffectSince() || v.ValidUntil > k.Highest().CreatedAt {
+		if v.Waits() || v.Number == current.Number || v.ValidUntil > since {
 			working++
 		}
 	}
