@@ -151,12 +151,12 @@ func (a *agent) wait(t *testing.T, before string, meanwhile func()) (key string)
 	return key
 }
 
-// wantTold wants the command to have run for each change.
+// wantTold wants the command to have run for each of so many changes. There may be another by now.
 func (a *agent) wantTold(t *testing.T, times int) {
 	t.Helper()
 	harness.Eventually(t, 10*time.Second, "wait for the Agent to tell of each key", func() error {
 		text, err := os.ReadFile(a.told)
-		if got := strings.Count(string(text), "told"); err == nil && got != times {
+		if got := strings.Count(string(text), "told"); err == nil && got < times {
 			err = fmt.Errorf("it told %d times, wanted %d", got, times)
 		}
 		return err
