@@ -25,7 +25,7 @@ func TestTheSurfaceIsWhatTheEngineSaysOfItself(t *testing.T) {
 	}
 	var walked []string
 	for _, op := range surface.Operations() {
-		line := strings.ReplaceAll(op.Path, "{new_role}", "{role}") + " " + op.Verb
+		line := strings.NewReplacer("{new_role}", "{role}", "{new_static}", "{static_name}").Replace(op.Path) + " " + op.Verb
 		if line = strings.Replace(line, " create", " update", 1); !slices.Contains(walked, line) {
 			walked = append(walked, line)
 		}

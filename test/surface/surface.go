@@ -13,7 +13,7 @@ import (
 type Fields = map[string]any
 
 // Operation is one thing that the engine does. In Path, Body and Headers {role}, {owner}, {key_id} and {key} stand for
-// those of a live key, {new_role} for a name that no role has.
+// those of a live key, {new_role} and {new_static} for a name that no role, and no key, has.
 type Operation struct {
 	Path    string
 	Verb    string // the capability that a policy grants it by: read, list, create, update, delete
@@ -34,7 +34,7 @@ func (o Operation) Consumes() bool {
 
 // Operations are all. The last ones end more than one key.
 func Operations() []Operation {
-	return slices.Concat(ofMount(), ofHolders(), ofKeys("keys", "rotate/{key_id}", "revoke/{key_id}"), ofOwners(), stops())
+	return slices.Concat(ofMount(), ofHolders(), ofKeys("keys", "rotate/{key_id}", "revoke/{key_id}"), ofOwners(), ofStatic(), stops())
 }
 
 func stops() []Operation {
@@ -86,6 +86,20 @@ func ofOwners() []Operation {
 	return append(ofKeys(keys, keys+"/{key_id}/rotate", keys+"/{key_id}/revoke"), owners)
 }
 
+// ofStatic are those of a static name that is free, but for what makes its key.
+func ofStatic() []Operation {
+	const name = "static-keys/{new_static}"
+	return []Operation{
+		{Path: name, Verb: "create", Body: Fields{"role": "{role}", "owner": "{owner}"}, Status: 200},
+		{Path: name, Verb: "read", Status: 404},
+		{Path: name, Verb: "delete", Status: 204},
+		{Path: "static-keys", Verb: "list", Status: 200},
+		{Path: name + "/rotate", Verb: "update", Status: 404},
+		{Path: name + "/rollback", Verb: "update", Status: 404},
+		{Path: name + "/finish", Verb: "update", Status: 404},
+	}
+}
+
 // ofKeys are those of keys that the path names.
 func ofKeys(folder, rotate, revoke string) []Operation {
 	return []Operation{
@@ -94,6 +108,8 @@ func ofKeys(folder, rotate, revoke string) []Operation {
 		{Path: folder + "/{key_id}", Verb: "update", Body: Fields{"name": "changed"}, Status: 200},
 		{Path: folder + "/{key_id}", Verb: "delete", Status: 204},
 		{Path: rotate, Verb: "update", Body: Fields{"grace_period": "1h"}, Status: 200},
+		{Path: rotate + "/rollback", Verb: "update", Status: 409}, // of a key that was not rotated
+		{Path: rotate + "/finish", Verb: "update", Status: 409},
 		{Path: revoke, Verb: "update", Body: Fields{"reason": "a test"}, Status: 200},
 	}
 }
