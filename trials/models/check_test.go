@@ -191,6 +191,9 @@ func (r *run) tidy() {
 			want["owner-key/"+k.owner+"/"+id[:2]+"/"+id] = true
 		}
 	}
+	for name := range r.model.named {
+		want["static/"+name] = true
+	}
 	for path := range r.m.Storage.Dump() {
 		if !want[path] && !strings.HasPrefix(path, "role-key/") && !strings.HasPrefix(path, "usage/") {
 			r.m.T.Fatalf("tidy leaves %s", path)

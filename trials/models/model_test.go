@@ -16,6 +16,7 @@ import (
 type model struct {
 	roles map[string]*modelRole
 	keys  map[string]*modelKey
+	named map[string]*modelKey // whom a static name was given last, as long as its record is there
 	uids  int
 }
 
@@ -29,6 +30,7 @@ type modelRole struct {
 
 type modelKey struct {
 	id, role, owner, name, network string
+	static                         string
 	uid                            int
 	scopes                         []string
 	ttl                            int64
@@ -97,6 +99,23 @@ func (m *model) role(k *modelKey) *modelRole {
 		return r
 	}
 	return nil
+}
+
+// declared is the key of a static name, nil where that is free.
+func (m *model) declared(name string, now int64) *modelKey {
+	k := m.named[name]
+	if k == nil || m.role(k) == nil || k.ended(now) != 0 {
+		return nil
+	}
+	return k
+}
+
+// remove is the end of a key's record, and of its name.
+func (m *model) remove(k *modelKey) {
+	delete(m.keys, k.id)
+	if m.named[k.static] == k {
+		delete(m.named, k.static)
+	}
 }
 
 // state is what verify says of a proven version before networks and scopes.
@@ -181,9 +200,9 @@ func (k *modelKey) forget(now int64) {
 
 // tidy removes what ended longer than the retention ago.
 func (m *model) tidy(now int64) {
-	for id, k := range m.keys {
+	for _, k := range m.keys {
 		if ended := k.ended(now); ended != 0 && now >= ended+retention {
-			delete(m.keys, id)
+			m.remove(k)
 			continue
 		}
 		k.forget(now)

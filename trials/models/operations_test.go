@@ -20,6 +20,7 @@ var actions = []struct {
 	{16, (*run).rotate},
 	{3, (*run).revoke},
 	{6, (*run).update},
+	{6, (*run).declare},
 	{1, (*run).remove},
 	{8, (*run).writeRole},
 	{1, (*run).removeRole},
@@ -51,6 +52,13 @@ func (r *run) issue() {
 	if scopes != nil {
 		data["scopes"] = scopes
 	}
+	path, static := "issue/"+name, r.pick("", "", "a", "b")
+	if r.model.declared(static, r.now()) != nil {
+		static = ""
+	}
+	if static != "" {
+		path, data["role"] = "static-keys/"+static, name
+	}
 	role, sealed := r.model.roles[name], r.seals(data)
 	want := http.StatusOK
 	switch {
@@ -61,7 +69,7 @@ func (r *run) issue() {
 	case scopes != nil && !within(scopes, role.allowed):
 		want = http.StatusBadRequest
 	}
-	a := r.expect(want, r.write("issue/"+name, data))
+	a := r.expect(want, r.write(path, data))
 	if !a.OK() {
 		return
 	}
@@ -70,10 +78,13 @@ func (r *run) issue() {
 	}
 	k := &modelKey{
 		id: a.Str("key_id"), role: name, uid: role.uid, owner: owner, name: "n", network: network,
-		scopes: scopes, ttl: ttl, created: r.now(), sealed: sealed,
+		scopes: scopes, ttl: ttl, created: r.now(), sealed: sealed, static: static,
 	}
 	k.versions = []*modelVersion{r.minted(k, 1, role.lifetime(ttl), a)}
 	r.model.keys[k.id] = k
+	if static != "" {
+		r.model.named[static] = k
+	}
 	r.sameAsRead(k)
 }
 
@@ -94,7 +105,7 @@ func (r *run) minted(k *modelKey, number int, lifetime int64, a mount.Answer) *m
 	if _, clear := a.Data["key"]; clear == k.sealed || v.text == "" {
 		r.m.T.Fatalf("sealed=%t, and in clear is %t", k.sealed, clear)
 	}
-	if leased := r.model.roles[k.role].leased; leased != (a.Secret != nil) {
+	if leased := r.model.roles[k.role].leased && k.static == ""; leased != (a.Secret != nil) {
 		r.m.T.Fatalf("the role says leased=%t, the answer %t", leased, a.Secret != nil)
 	}
 	if a.Secret != nil {
@@ -212,11 +223,34 @@ func (r *run) update() {
 	r.sameAsRead(k)
 }
 
+// declare does to a static name what does not mint: read, change or delete.
+func (r *run) declare() {
+	name := r.pick("a", "b")
+	path, k := "static-keys/"+name, r.model.declared(name, r.now())
+	if k == nil {
+		r.expect(http.StatusNotFound, r.m.Read(path))
+	} else if a := r.expect(http.StatusOK, r.m.Read(path)); a.Str("key_id") != k.id || a.Str("static_name") != name {
+		r.m.T.Fatalf("%s leads to %s, the model says %s", name, a.Str("key_id"), k.id)
+	}
+	switch {
+	case r.chance(3):
+		r.expect(http.StatusNoContent, r.do(logical.DeleteOperation, path, nil))
+		if k != nil {
+			r.model.remove(k)
+		}
+		delete(r.model.named, name)
+	case k != nil:
+		k.name, k.ttl = r.pick("x", "y"), r.seconds(0, 90, 5*day)
+		r.expect(http.StatusOK, r.write(path, map[string]any{"name": k.name, "ttl": k.ttl, "role": k.role}))
+		r.sameAsRead(k)
+	}
+}
+
 func (r *run) remove() {
 	if k := r.anyKey(); k != nil {
 		r.expect(http.StatusNoContent, r.do(logical.DeleteOperation, "keys/"+k.id, nil))
 		if r.model.keys[k.id] == k {
-			delete(r.model.keys, k.id)
+			r.model.remove(k)
 		}
 	}
 }

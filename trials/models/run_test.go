@@ -52,7 +52,7 @@ func fromEnv(name string, otherwise int) int {
 func walk(t *testing.T, seed uint64, steps int) {
 	r := &run{
 		m:     mount.New(t),
-		model: &model{roles: map[string]*modelRole{}, keys: map[string]*modelKey{}},
+		model: &model{roles: map[string]*modelRole{}, keys: map[string]*modelKey{}, named: map[string]*modelKey{}},
 		rand:  rand.New(rand.NewPCG(seed, 0)), counts: counts{},
 	}
 	defer func() {
