@@ -25,6 +25,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/backend/watch"
 	"vault-plugin-secrets-apikeys/paths"
 )
 
@@ -38,6 +39,8 @@ type mount struct {
 	uses   *usage.Tracker
 	tidier *upkeep.Tidier
 	parts  parts
+
+	metrics *watch.Metrics
 }
 
 // Factory makes the mounts of one process, which share its hash slots and end with
@@ -106,16 +109,18 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	tidier, rehasher := upkeep.NewTidier(kept), upkeep.NewRehasher(kept, hasher, rand.Reader, proofs)
 	idler, flusher := upkeep.NewIdleEnds(kept), upkeep.NewFlusher(kept, uses, meter)
 	activator := upkeep.NewActivator(kept)
+	m := &mount{
+		node: here, clock: ticks, store: records, meter: meter, uses: uses, tidier: tidier,
+		parts: append(counted, records, proofs, hasher, tidier, rehasher, idler, activator, sibling{flusher, process}),
+	}
+	m.metrics = watch.NewMetrics(records, m.parts.measure)
+	m.parts = append(m.parts, m.metrics)
 	verifier := &verify.Verifier{
 		Prover:   prover(hasher),
 		Resolver: resolver,
 		Limiter:  meter,
-		Observer: verify.Observers{flusher, activator, rehasher},
+		Observer: verify.Observers{flusher, activator, rehasher, m.metrics},
 		Writable: here.writable,
-	}
-	m := &mount{
-		node: here, clock: ticks, store: records, meter: meter, uses: uses, tidier: tidier,
-		parts: append(counted, records, proofs, tidier, rehasher, idler, activator, sibling{flusher, process}),
 	}
 	records.OnChange(m.changed)
 	m.Backend = m.framework(verifier, engine)
@@ -159,6 +164,7 @@ func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*fr
 		paths.Config{Store: m.store, Writer: engine},
 		paths.Stop{Stopper: engine},
 		paths.Usage{Counters: m.uses, Keys: engine, Owners: m.store, Clock: m.clock},
+		paths.Metrics{Source: m.metrics},
 		paths.Tidy{Tidier: m.tidier},
 		paths.Info{Version: Version(), Commit: Commit()},
 	)

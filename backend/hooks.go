@@ -29,7 +29,7 @@ func (m *mount) start(ctx context.Context) {
 		m.Logger().Error("the mount has no usable tag key: keys can be neither minted nor verified", "error", err)
 	}
 	if err := m.parts.start(ctx); err != nil {
-		m.Logger().Error("last uses are not written down yet", "error", err)
+		m.Logger().Error("not all that the mount does by itself has begun; it is tried again", "error", err)
 	}
 }
 
@@ -67,6 +67,8 @@ func (m *mount) changed(kind store.Kind, name string) {
 		m.meter.Forget(name)
 	case store.UsageChanged:
 		m.uses.Refresh()
+	case store.RoleChanged:
+		m.metrics.RoleChanged(name)
 	case store.ConfigChanged:
 		m.configure(context.Background())
 	}

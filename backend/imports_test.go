@@ -23,6 +23,7 @@ var ranks = map[string]int{
 	"backend/lifecycle":                7,
 	"backend/upkeep":                   7,
 	"backend/verdict":                  7,
+	"backend/watch":                    7,
 	"backend/verify":                   6,
 	"backend/lineage":                  5,
 	"backend/store":                    5,
@@ -48,6 +49,8 @@ var modules = []string{
 	"github.com/hashicorp/vault/sdk",
 	"github.com/hashicorp/go-hclog",
 	"github.com/hashicorp/go-plugin",
+	"github.com/prometheus/client_golang", // metrics, in the form that scrapers read
+	"github.com/prometheus/common",        // its encoder
 	"golang.org/x/crypto",
 	"golang.org/x/sync",
 	"golang.org/x/sys",

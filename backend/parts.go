@@ -7,6 +7,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/upkeep"
+	"vault-plugin-secrets-apikeys/backend/watch"
 )
 
 // parts are what a mount is made of. Each has the methods that it needs:
@@ -15,6 +16,7 @@ import (
 //	Stop()                          when the mount goes away, at the same time as the others
 //	Configure(record.Config)        at the start and with each new configuration
 //	Forget(id string)               when a key's record was removed
+//	Measure(watch.Tell)             at each scrape of the metrics
 type parts []any
 
 // each does something with all that can.
@@ -43,6 +45,10 @@ func (all parts) configure(c record.Config) {
 
 func (all parts) forget(id string) {
 	each(all, func(p interface{ Forget(id string) }) { p.Forget(id) })
+}
+
+func (all parts) measure(tell watch.Tell) {
+	each(all, func(p interface{ Measure(watch.Tell) }) { p.Measure(tell) })
 }
 
 // sibling is a mount's flusher among those of the mounts that one process serves.

@@ -24,6 +24,7 @@ type operation struct {
 	summary string
 	takes   fields // parameters in the body, or in the query of a read
 	answers fields // nil for no content
+	media   string // of an answer that has no fields, but is text of this type
 	handler handler
 	// writes marks an operation that a standby passes on to the active node.
 	writes bool
@@ -77,6 +78,9 @@ func (r route) declare(log hclog.Logger) *framework.Path {
 }
 
 func (o operation) responses() map[int][]framework.Response {
+	if o.media != "" {
+		return map[int][]framework.Response{http.StatusOK: {{Description: "OK", MediaType: o.media}}}
+	}
 	if o.answers == nil {
 		return map[int][]framework.Response{http.StatusNoContent: {{Description: "No Content"}}}
 	}

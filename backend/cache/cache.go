@@ -37,6 +37,8 @@ type shard[K comparable, V any] struct {
 	capacity int
 	weight   int    // of all entries
 	changes  uint64 // counts what Put, Drop and Clear did
+
+	hits, misses atomic.Uint64 // of Get; under the lock that readers share
 }
 
 type entry[K comparable, V any] struct {
@@ -74,12 +76,26 @@ func (c *Cache[K, V]) Get(key K) (value V, ok bool, ticket Ticket) {
 	defer s.mu.RUnlock()
 	e, ok := s.entries[key]
 	if !ok {
+		s.misses.Add(1)
 		return value, false, Ticket{s.changes}
 	}
+	s.hits.Add(1)
 	if !e.used.Load() {
 		e.used.Store(true)
 	}
 	return e.value, true, Ticket{}
+}
+
+// Peek is Get that leaves no trace: neither of the two counts it, nor does it keep
+// the entry from making room.
+func (c *Cache[K, V]) Peek(key K) (value V, ok bool) {
+	s := c.shard(key)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if e, found := s.entries[key]; found {
+		value, ok = e.value, true
+	}
+	return value, ok
 }
 
 // Fill takes in a value that was loaded after Get handed out the ticket, unless
@@ -146,6 +162,23 @@ func (c *Cache[K, V]) Len() int {
 		s.mu.RUnlock()
 	}
 	return n
+}
+
+// Measure tells how full the cache is, and how often it was of use, under this name.
+func (c *Cache[K, V]) Measure(name string, tell func(figure string, value float64, labels ...string)) {
+	var hits, misses uint64
+	capacity := 0
+	for i := range c.shards {
+		s := &c.shards[i]
+		hits, misses = hits+s.hits.Load(), misses+s.misses.Load()
+		s.mu.RLock()
+		capacity += s.capacity
+		s.mu.RUnlock()
+	}
+	tell("cache_entries", float64(c.Len()), name)
+	tell("cache_capacity", float64(capacity), name)
+	tell("cache_hits_total", float64(hits), name)
+	tell("cache_misses_total", float64(misses), name)
 }
 
 func (c *Cache[K, V]) shard(key K) *shard[K, V] {

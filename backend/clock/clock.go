@@ -81,10 +81,18 @@ type doubt struct {
 func New(told func(Change)) *Clock {
 	born := time.Now()
 	return From(func() (time.Time, time.Duration) {
-		// Since asks the machine's clock alone; what Now reads holds no such time
-		// where the wall clock is set to beyond 2157.
-		return time.Now(), time.Since(born)
+		now := time.Now()
+		if wall := now.Unix(); readsBoth.from <= wall && wall < readsBoth.to {
+			return now, now.Sub(born)
+		}
+		return now, time.Since(born)
 	}, told)
+}
+
+// readsBoth is from when to when, by the wall clock, time.Now also reads the machine's:
+// within 1885 and 2157. A second reading takes as long again as the first.
+var readsBoth = struct{ from, to int64 }{
+	time.Date(1886, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), time.Date(2156, 1, 1, 0, 0, 0, 0, time.UTC).Unix(),
 }
 
 // From is New with another source than the system.

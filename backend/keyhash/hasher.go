@@ -139,6 +139,28 @@ const (
 	lanes
 )
 
+// laneNames are the lanes to who looks on.
+var laneNames = [lanes]string{"revoke", "change", "mint", "verify", "rehash"}
+
+// Measure tells how busy the slots are, which all mounts of the process share.
+func (h *Hasher) Measure(tell func(figure string, value float64, labels ...string)) {
+	s := &h.slots
+	s.mu.Lock()
+	waiting, done, running := [lanes]int{}, s.done, s.running
+	for l := range lanes {
+		waiting[l] = len(s.waiting[l])
+	}
+	s.mu.Unlock()
+	tell("argon2_slots", float64(s.atOnce))
+	tell("argon2_running", float64(running))
+	for l, name := range laneNames {
+		tell("argon2_waiting", float64(waiting[l]), name)
+		tell("argon2_runs_total", float64(done[l].runs), name)
+		tell("argon2_wait_seconds_total", done[l].waited.Seconds(), name)
+		tell("argon2_refused_total", float64(done[l].refused), name)
+	}
+}
+
 // turns is how many lanes take turns, from change on.
 const turns = background - change
 

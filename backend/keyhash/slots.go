@@ -40,6 +40,7 @@ type run struct {
 
 	// Under slots.mu.
 	waiters int
+	queued  time.Time
 	started bool
 
 	// Set before done is closed, and read after.
@@ -59,6 +60,14 @@ type slots struct {
 	running   int
 	memoryKiB uint32 // of what runs
 	last      lane   // that had its turn
+	done      [lanes]work
+}
+
+// work is what became of the runs of a lane.
+type work struct {
+	runs    uint64        // that began
+	waited  time.Duration // all of them together, for their beginning
+	refused uint64        // callers who were told ErrBusy
 }
 
 // do computes r, or joins the same computation when there is one, and returns
@@ -83,6 +92,9 @@ func (s *slots) do(ctx context.Context, r *run) ([]byte, error) {
 			return nil, ctx.Err()
 		case <-patience.C:
 			if s.leave(r) {
+				s.mu.Lock()
+				s.done[r.lane].refused++
+				s.mu.Unlock()
 				return nil, ErrBusy
 			}
 		}
@@ -98,9 +110,10 @@ func (s *slots) enter(r *run) (*run, error) {
 		return same, nil
 	}
 	if !s.place(r) {
+		s.done[r.lane].refused++
 		return nil, ErrBusy
 	}
-	r.waiters, r.done = 1, make(chan struct{})
+	r.waiters, r.queued, r.done = 1, time.Now(), make(chan struct{})
 	if r.shared {
 		s.shared[r.same] = r
 	}
@@ -154,6 +167,8 @@ func (s *slots) dispatch() {
 		}
 		s.drop(r)
 		r.started = true
+		s.done[r.lane].runs++
+		s.done[r.lane].waited += time.Since(r.queued)
 		s.running++
 		s.memoryKiB += r.memoryKiB
 		if r.lane != revocation && r.lane != background {

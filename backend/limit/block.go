@@ -19,7 +19,8 @@ type Quotas interface {
 type ledger struct {
 	Quotas
 	by     string
-	frugal *atomic.Bool // reserve what is spent at once, and no more
+	frugal *atomic.Bool   // reserve what is spent at once, and no more
+	blocks *atomic.Uint64 // that were reserved
 }
 
 // ahead is how much to reserve.
@@ -160,6 +161,7 @@ func (b *block) reserve(ctx context.Context, l ledger, id string, quota, cost in
 		return false, err
 	}
 	b.left, b.window = size, w
+	l.blocks.Add(1)
 	return true, nil
 }
 

@@ -53,7 +53,7 @@ type counter struct {
 func NewMeter(quotas Quotas) *Meter {
 	now := time.Now()
 	by := strconv.FormatInt(now.UnixNano(), 36) // no two processes begin at the same one
-	m := &Meter{ledger: ledger{quotas, by, new(atomic.Bool)}, start: now, seed: maphash.MakeSeed(), max: MaxCounters}
+	m := &Meter{ledger: ledger{quotas, by, new(atomic.Bool), new(atomic.Uint64)}, start: now, seed: maphash.MakeSeed(), max: MaxCounters}
 	for i := range m.shards {
 		m.shards[i].counters = make(map[string]*counter)
 	}
@@ -63,6 +63,14 @@ func NewMeter(quotas Quotas) *Meter {
 // Frugal makes the meter reserve nothing ahead, or again. Who calls Settle after
 // it loses no unit by a crash.
 func (m *Meter) Frugal(on bool) { m.ledger.frugal.Store(on) }
+
+// Measure tells how many blocks of quota were reserved, and how many keys are partly
+// through their limits.
+func (m *Meter) Measure(tell func(figure string, value float64, labels ...string)) {
+	tell("quota_reservations_total", float64(m.ledger.blocks.Load()))
+	tell("limit_counters", float64(m.count.Load()))
+	tell("limit_counters_max", float64(m.max))
+}
 
 func (m *Meter) shard(id string) *shard {
 	return &m.shards[maphash.String(m.seed, id)%shardCount]

@@ -52,6 +52,11 @@ func (c *Cache) Add(text apikey.Presented, phc keyhash.PHC) {
 // Configure changes the bound.
 func (c *Cache) Configure(to record.Config) { c.proofs.Resize(to.VerifyCacheSize) }
 
+// Measure tells of the proofs that are remembered.
+func (c *Cache) Measure(tell func(figure string, value float64, labels ...string)) {
+	c.proofs.Measure("proofs", tell)
+}
+
 // Len is the number of proofs.
 func (c *Cache) Len() int { return c.proofs.Len() }
 

@@ -118,6 +118,11 @@ func (s *Store) Invalidate(path string) {
 // Configure changes how many key records, of the usual size, are kept in memory.
 func (s *Store) Configure(c record.Config) { s.keys.cache.Resize(c.VerifyCacheSize) }
 
+// Measure tells of the key records that are kept in memory.
+func (s *Store) Measure(tell func(figure string, value float64, labels ...string)) {
+	s.keys.cache.Measure("records", tell)
+}
+
 // Config is the mount's configuration: the defaults where none was written.
 func (s *Store) Config(ctx context.Context) (record.Config, error) {
 	c, found, err := s.config.get(ctx, "")

@@ -61,7 +61,7 @@ func (t *table[V]) get(ctx context.Context, name string) (V, bool, error) {
 // peek is get without taking the record into the cache: what walks over all
 // records must not push out those in use.
 func (t *table[V]) peek(ctx context.Context, name string) (V, bool, error) {
-	if s, ok, _ := t.cache.Get(name); ok {
+	if s, ok := t.cache.Peek(name); ok {
 		return s.value, s.found, nil
 	}
 	return t.fresh(ctx, name)

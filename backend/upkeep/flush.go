@@ -25,6 +25,9 @@ type Flusher struct {
 	mu     sync.Mutex
 	begun  bool
 
+	flushed, failed atomic.Uint64
+	lastFlush       atomic.Int64 // when the last one ended that was written, as a record.Time
+
 	secured atomic.Bool
 	until   time.Time // how long to stay secured
 }
@@ -97,13 +100,27 @@ func (f *Flusher) flushWhenDue(ctx context.Context, last *time.Time) (wait time.
 	}
 	*last = time.Now()
 	err = errors.Join(f.uses.Flush(ctx, f.mount.Clock.Now()), f.meter.Settle(ctx, interval))
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err == nil:
+		f.flushed.Add(1)
+		f.lastFlush.Store(int64(f.mount.Clock.Now()))
+	case ctx.Err() == nil:
+		f.failed.Add(1)
 		f.mount.Logger.Error("usage and quotas were not all written", "error", err)
 	}
 	if f.mount.Store.UsagePilesUp() {
 		f.merger.start(f.mount.Logger, "merging of usage", f.merge)
 	}
 	return interval
+}
+
+// Measure tells what became of the flushes.
+func (f *Flusher) Measure(tell func(figure string, value float64, labels ...string)) {
+	tell("flushes_total", float64(f.flushed.Load()), "done")
+	tell("flushes_total", float64(f.failed.Load()), "failed")
+	if last := f.lastFlush.Load(); last != 0 {
+		tell("flush_last_success_timestamp_seconds", float64(last))
+	}
 }
 
 // merge does what tidy does, where it has not come to it.

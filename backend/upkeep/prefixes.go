@@ -19,14 +19,10 @@ type carrier struct {
 	carried map[string]bool
 }
 
-// carriersNow are the roles that have earlier prefixes. From here on no key of
+// carriersNow are those of the roles that have earlier prefixes. From here on no key of
 // such a prefix is issued, unless the role is changed back, which Turns tells:
 // today's prefix is the last one also where no key was issued with it yet.
-func (m *Mount) carriersNow(ctx context.Context, config record.Config) (carriers, error) {
-	names, err := m.Store.Roles(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (m *Mount) carriersNow(ctx context.Context, config record.Config, names []string) (carriers, error) {
 	found := carriers{}
 	for _, name := range names {
 		role, there, err := m.turned(ctx, name, config)

@@ -22,7 +22,7 @@ func (w *world) remembered() []string {
 
 func (w *world) sweep() {
 	w.Helper()
-	w.must((&sweep{mount: w.kept, count: func(int, int) {}}).run(w.Context()))
+	w.must((&sweep{mount: w.kept, count: func(int, int) {}, counted: func(census) {}}).run(w.Context()))
 }
 
 func TestTidyForgetsThePrefixesThatNoLiveKeyCarries(t *testing.T) {
@@ -62,7 +62,7 @@ func TestTidyForgetsNoPrefixThatWasTurnedToMeanwhile(t *testing.T) {
 	w.must(w.Delete(t.Context(), lifecycle.Target{ID: gone.Key.ID}))
 	config, err := w.Store.Config(t.Context())
 	w.must(err)
-	roles, err := w.kept.carriersNow(t.Context(), config)
+	roles, err := w.kept.carriersNow(t.Context(), config, []string{"web"})
 	w.must(err)
 	w.prefix("vak")
 	late := w.issue()

@@ -19,8 +19,9 @@ type sweep struct {
 	mount     *Mount
 	retention record.Seconds
 	count     func(removed, repaired int)
-	// unreadable counts the keys that were passed over.
-	unreadable int
+	// counted is told what was found when all keys were passed.
+	counted func(census)
+	census  census
 	// unsettled tells that keys were left as they are because of the clock.
 	unsettled bool
 	carriers  carriers
@@ -34,7 +35,12 @@ func (s *sweep) run(ctx context.Context) error {
 		return err
 	}
 	s.retention = config.RevokedRetention
-	if s.carriers, err = s.mount.carriersNow(ctx, config); err != nil {
+	names, err := records.Roles(ctx)
+	if err != nil {
+		return err
+	}
+	s.census = newCensus(names)
+	if s.carriers, err = s.mount.carriersNow(ctx, config, names); err != nil {
 		return err
 	}
 	step := func() { s.pace.step(ctx) }
@@ -45,10 +51,12 @@ func (s *sweep) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.census.at = s.mount.Clock.Now()
+	s.counted(s.census)
 	if s.unsettled || !s.settled() {
 		return ErrUnsettled
 	}
-	if s.unreadable == 0 { // a key that cannot be read may carry any prefix
+	if s.census.unreadable == 0 { // a key that cannot be read may carry any prefix
 		if err := s.mount.dropPrefixes(ctx, s.carriers); err != nil {
 			return err
 		}
@@ -71,7 +79,7 @@ func (s *sweep) passOver(id string, err error) error {
 		return err
 	}
 	s.mount.Logger.Error("tidy passed over a key", "key_id", id, "error", err)
-	s.unreadable++
+	s.census.unreadable++
 	return nil
 }
 
@@ -90,6 +98,7 @@ func (s *sweep) key(ctx context.Context, id string) error {
 	if err := s.date(ctx, &k); err != nil {
 		return err
 	}
+	s.census.saw(&l, m.Clock.Now())
 	if !s.settled() {
 		s.unsettled = true
 		return nil

@@ -42,6 +42,10 @@ type Tidier struct {
 
 	mu     sync.Mutex
 	status TidyStatus
+	ended  map[TidyState]int // runs, by how they ended
+	all    TidyStatus        // the counts of all runs, and when the last ended that was done
+	took   time.Duration     // that run
+	found  census
 	last   time.Time // when the last run began, or one would have that makes the first due
 	backs  int       // how often the clock had gone back by then
 }
@@ -52,7 +56,7 @@ const firstTidy = 10 * time.Minute
 
 // NewTidier makes the tidier of a mount.
 func NewTidier(m *Mount) *Tidier {
-	return &Tidier{mount: m, status: TidyStatus{State: TidyNever}, last: time.Now().Add(firstTidy - TidyInterval)}
+	return &Tidier{mount: m, status: TidyStatus{State: TidyNever}, ended: make(map[TidyState]int), last: time.Now().Add(firstTidy - TidyInterval)}
 }
 
 // Status is that of the present run, or of the last.
@@ -100,7 +104,7 @@ func (t *Tidier) StartWhenDue() {
 func (t *Tidier) Stop() { t.worker.stop() }
 
 func (t *Tidier) run(ctx context.Context) {
-	s := &sweep{mount: t.mount, count: t.count}
+	s := &sweep{mount: t.mount, count: t.count, counted: t.counted}
 	// Until proven otherwise, so that a panic does not leave 'running' behind.
 	state, text := TidyFailed, "internal error"
 	defer func() { t.finish(state, text) }()
@@ -114,8 +118,8 @@ func (t *Tidier) run(ctx context.Context) {
 	case err != nil:
 		t.mount.Logger.Error("tidy failed", "error", err)
 		text = err.Error()
-	case s.unreadable > 0:
-		state, text = TidyDone, fmt.Sprintf("%d keys could not be read and were passed over; the log names them", s.unreadable)
+	case s.census.unreadable > 0:
+		state, text = TidyDone, fmt.Sprintf("%d keys could not be read and were passed over; the log names them", s.census.unreadable)
 	default:
 		state, text = TidyDone, ""
 	}
@@ -126,6 +130,10 @@ func (t *Tidier) finish(state TidyState, text string) {
 	defer t.mu.Unlock()
 	t.status.State, t.status.Error = state, text
 	t.status.FinishedAt = t.mount.Clock.Now()
+	t.ended[state]++
+	if state == TidyDone {
+		t.all.FinishedAt, t.took = t.status.FinishedAt, time.Since(t.last)
+	}
 }
 
 func (t *Tidier) count(removed, repaired int) {
@@ -133,4 +141,28 @@ func (t *Tidier) count(removed, repaired int) {
 	defer t.mu.Unlock()
 	t.status.KeysRemoved += removed
 	t.status.EntriesRepaired += repaired
+	t.all.KeysRemoved += removed
+	t.all.EntriesRepaired += repaired
+}
+
+func (t *Tidier) counted(found census) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.found = found
+}
+
+// Measure tells what the runs did, and what the last of them found.
+func (t *Tidier) Measure(tell func(figure string, value float64, labels ...string)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, state := range []TidyState{TidyDone, TidyFailed, TidyCancelled} {
+		tell("tidy_runs_total", float64(t.ended[state]), string(state))
+	}
+	tell("tidy_keys_removed_total", float64(t.all.KeysRemoved))
+	tell("tidy_entries_repaired_total", float64(t.all.EntriesRepaired))
+	if t.all.FinishedAt != 0 {
+		tell("tidy_last_success_timestamp_seconds", float64(t.all.FinishedAt))
+		tell("tidy_last_duration_seconds", t.took.Seconds())
+	}
+	t.found.measure(tell)
 }

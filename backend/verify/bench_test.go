@@ -20,6 +20,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/backend/watch"
 	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
@@ -49,11 +50,13 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	kept := &upkeep.Mount{Store: s, Resolver: resolver, Clock: ticks}
 	rehasher := upkeep.NewRehasher(kept, c.hasher, rand.Reader, proofs)
 	rehasher.Configure(record.DefaultConfig())
+	figures := watch.NewMetrics(s, func(watch.Tell) {})
+	figures.RoleChanged("web")
 	v := &verify.Verifier{
 		Prover:   &verify.Prover{Reader: s, Matcher: c, Proofs: proofs},
 		Resolver: resolver,
 		Limiter:  meter,
-		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter), rehasher},
+		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter), rehasher, figures},
 	}
 	_, err := s.UpdateRole(ctx, "web", func(record.Role, bool) (record.Role, error) {
 		return record.Role{UID: "u1", AllowedScopes: []string{"read:*", "write"}}, nil

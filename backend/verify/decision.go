@@ -25,6 +25,11 @@ const (
 	QuotaExceeded     Code = "quota_exceeded"
 )
 
+// Codes are all of them, in that order.
+func Codes() []Code {
+	return []Code{Valid, Invalid, Revoked, Expired, Superseded, Disabled, ParentEnded, IPDenied, InsufficientScope, RateLimited, QuotaExceeded}
+}
+
 // HTTPStatus is what a gateway should answer its client.
 func (c Code) HTTPStatus() int {
 	switch c {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"net/netip"
+	"time"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/lineage"
@@ -31,6 +32,8 @@ type Observation struct {
 	Role     string      // that was asked for, if one was
 	ClientIP netip.Addr  // the zero Addr when the gateway did not say
 	Cost     int64
+	Hashed   bool          // Argon2 ran for it, or it waited for one that did
+	Took     time.Duration // to decide
 }
 
 // Observers are told one after the other.

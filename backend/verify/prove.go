@@ -55,6 +55,7 @@ type Proof struct {
 	Key     record.Key     // like Version, of a proven text only
 	Version record.Version // the presented one
 	Failure Failure        // why the text is not proven
+	Hashed  bool           // Argon2 was asked
 }
 
 // Holds tells whether the text is proven.
@@ -80,17 +81,17 @@ func (p *Prover) Prove(ctx context.Context, text apikey.Presented, role string) 
 	for matched := (keyhash.PHC{}); ; {
 		k, v, failure, err := p.find(ctx, key, role)
 		if err != nil || failure != "" {
-			return Proof{Text: key, Failure: failure}, err
+			return Proof{Text: key, Failure: failure, Hashed: !matched.None()}, err
 		}
 		if v.Hash.Equal(matched) || p.Proofs.Has(text, v.Hash) {
-			return Proof{Text: key, Key: k, Version: v}, nil
+			return Proof{Text: key, Key: k, Version: v, Hashed: !matched.None()}, nil
 		}
 		ok, err := p.Matcher.Match(ctx, v.Hash, key.HashInput())
 		if err != nil {
 			return Proof{}, err
 		}
 		if !ok {
-			return Proof{Text: key, Failure: WrongSecret}, nil
+			return Proof{Text: key, Failure: WrongSecret, Hashed: true}, nil
 		}
 		matched = v.Hash
 		p.Proofs.Add(text, matched)

@@ -12,6 +12,7 @@ package verify
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/limit"
@@ -61,10 +62,12 @@ const ErrScopesRequired record.Mistake = "the key's role requires that scopes ar
 
 // Verify decides, and tells the observer.
 func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
+	begun := time.Now()
 	o, err := v.decide(ctx, r)
 	if err != nil {
 		return Decision{}, err
 	}
+	o.Took = time.Since(begun)
 	v.Observer.Observe(o)
 	return o.Decision, nil
 }
@@ -76,7 +79,7 @@ func (v *Verifier) decide(ctx context.Context, r Request) (Observation, error) {
 	}
 	// Before anything is looked up: what is found is then no older than this, so
 	// a use that came in time is never overlooked.
-	o := Observation{Failure: p.Failure, Text: p.Text, At: v.Resolver.Clock.Now(), Role: r.Role, ClientIP: r.ClientIP, Cost: r.Cost}
+	o := Observation{Failure: p.Failure, Text: p.Text, At: v.Resolver.Clock.Now(), Role: r.Role, ClientIP: r.ClientIP, Cost: r.Cost, Hashed: p.Hashed}
 	if !p.Holds() {
 		o.Decision = Decision{Code: Invalid}
 		return o, nil

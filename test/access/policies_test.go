@@ -40,6 +40,7 @@ var policies = []policy{
 	{"issuer.hcl", "", onOwnPaths("issue/{role}"), nowhere},
 	{"pinned.hcl", "", onOwnPaths("issue"), nowhere},
 	{"gateway.hcl", "", onOwnPaths("verify/{role}", "authorize/{role}"), nowhere},
+	{"prometheus.hcl", "", onPaths("metrics"), nowhere},
 	{"tenant.hcl", "", tenant, belowOwner},
 	{"tenants.hcl", "acme", tenant, belowOwner},
 	{"operator.hcl", "", func(surface.Operation, bool) bool { return true }, func(string, bool) bool { return true }},

@@ -132,7 +132,7 @@ func TestTheCommandLineExplainsThePathsAndRefusesAKeyInAQuery(t *testing.T) {
 	e := mounted(t)
 	for _, path := range []string{"", "config", "roles", "roles/web", "issue", "issue/web", "rotate", "rotate/x", "revoke", "revoke/x",
 		"verify", "verify/web", "keys", "keys/x", "owners", "owners/acme/keys", "owners/acme/keys/x", "owners/acme/keys/x/rotate",
-		"owners/acme/keys/x/revoke", "tidy", "tidy-status", "info", "usage", "usage/owners/acme", "usage/keys/x"} {
+		"owners/acme/keys/x/revoke", "tidy", "tidy-status", "info", "metrics", "usage", "usage/owners/acme", "usage/keys/x"} {
 		help := e.MustCLI(t, "path-help", e.path(path))
 		if !strings.Contains(help, "## DESCRIPTION") {
 			t.Errorf("path-help of %q has no description", path)

@@ -57,6 +57,7 @@ func ofMount() []Operation {
 		{Path: "tidy-status", Verb: "read", Status: 200},
 		{Path: "info", Verb: "read", Status: 200},
 		{Path: "usage", Verb: "read", Status: 200},
+		{Path: "metrics", Verb: "read", Status: 200},
 		{Path: "usage/owners/{owner}", Verb: "read", Status: 200},
 		{Path: "usage/keys/{key_id}", Verb: "read", Status: 200},
 	}

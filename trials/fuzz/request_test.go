@@ -22,7 +22,7 @@ func FuzzRequest(f *testing.F) {
 	for _, path := range []string{
 		"verify", "verify/web", "issue", "issue/web", "issue/svc", "rotate", "rotate/{id}", "revoke", "revoke/{id}",
 		"keys/", "keys/{id}", "owners/", "owners/acme/keys/", "owners/acme/keys/{id}", "owners/acme/keys/{id}/rotate",
-		"owners/acme/keys/{id}/revoke", "roles/", "roles/web", "roles/new", "config", "tidy", "tidy-status", "info", "usage", "usage/keys/{id}", "usage/owners/acme", "", "keys/../config",
+		"owners/acme/keys/{id}/revoke", "roles/", "roles/web", "roles/new", "config", "tidy", "tidy-status", "info", "metrics", "usage", "usage/keys/{id}", "usage/owners/acme", "", "keys/../config",
 		"authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web",
 	} {
 		for op := range fuzzedOperations[:4] {
