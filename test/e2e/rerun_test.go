@@ -34,7 +34,7 @@ func TestAKillUnderRotationsAndIssuesMakesNoSecondOnes(t *testing.T) {
 		for i := range requests {
 			k := e.issue(t, "web", nil)
 			d := doomed{key: k, path: "rotate/" + k.ID, body: fields{"expected_version": 1}}
-			switch i % 4 {
+			switch i % 5 {
 			case 0:
 				d.body = nil
 			case 1:
@@ -44,6 +44,9 @@ func TestAKillUnderRotationsAndIssuesMakesNoSecondOnes(t *testing.T) {
 				d.path, d.body = "issue/web", fields{"owner": d.owner, "recipients": opener.Known}
 			case 3:
 				d.body["recipients"] = opener.Known
+			case 4:
+				d.owner = fmt.Sprintf("owner-%d-%d", round, i)
+				d.path, d.body = "static-keys/"+d.owner, fields{"role": "web", "owner": d.owner}
 			}
 			requests[i] = d
 		}
