@@ -14,14 +14,18 @@ import (
 var nameGrammar = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$`)
 
 // ValidName tells whether s may name a role or an owner. Names are compared
-// byte by byte and never folded.
-func ValidName(s string) bool {
+// byte by byte and never folded. A key is none, though it could be by its
+// characters: what is looked up by a name stands in errors of storage, and so in
+// the log.
+func ValidName(s string) bool { return grammatical(s) && !apikey.WellFormed(s) }
+
+func grammatical(s string) bool {
 	return nameGrammar.MatchString(s) && !strings.Contains(s, "..")
 }
 
 // CheckName refuses a name outside the grammar; field says in which parameter.
 func CheckName(field, s string) error {
-	if !ValidName(s) {
+	if !grammatical(s) {
 		return Mistakef("%s must be 1 to 128 of the characters A-Z a-z 0-9 . _ @ -, begin with a letter or a digit and not contain '..'", field)
 	}
 	return checkNoKey(field, s)
