@@ -1,10 +1,12 @@
 package backend_test
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend"
@@ -36,6 +38,43 @@ func TestAKeyInThePlaceOfANameIsShownNowhere(t *testing.T) {
 			m.Storage.Intercept(nil)
 			m.Secrets.MustNotAppear(t, string(op)+" "+p.Pattern, a.Text)
 			m.Secrets.MustNotAppear(t, string(op)+" "+p.Pattern+" in the log", m.Log.String()[logged:])
+		}
+	}
+}
+
+// TestAKeyInThePlaceOfAnotherParameterIsRefused wherever text may stand, so that it is
+// neither stored nor answered.
+func TestAKeyInThePlaceOfAnotherParameterIsRefused(t *testing.T) {
+	m := mount.New(t)
+	m.Must("roles/web", map[string]any{"generate_lease": false, "max_delegation_depth": 1})
+	made := m.Must("issue/web", map[string]any{"owner": "acme"})
+	m.Must("static-keys/app", map[string]any{"role": "web"})
+	key := made.Str("key")
+	names := strings.NewReplacer("(?P<role>[^/]+)", "web", "(?P<owner>[^/]+)", "acme", "(?P<key_id>[^/]+)", made.Str("key_id"), "(?P<static_name>[^/]+)", "app")
+	misplaced := map[framework.FieldType]any{
+		framework.TypeString:           key,
+		framework.TypeCommaStringSlice: []string{key},
+		framework.TypeKVPairs:          map[string]string{"a": key},
+	}
+	for _, p := range backend.PathsOf(m.Backend) {
+		path := names.Replace(strings.Trim(p.Pattern, "^/?$"))
+		if p.Operations[logical.UpdateOperation] == nil {
+			continue
+		}
+		for name, field := range p.Fields {
+			value, holds := misplaced[field.Type]
+			if !holds || name == "key" {
+				continue
+			}
+			data := map[string]any{name: value}
+			for _, needed := range []string{"key", "role"} {
+				if p.Fields[needed] != nil && name != needed {
+					data[needed] = map[string]any{"key": key, "role": "web"}[needed]
+				}
+			}
+			if a := m.Write(path, data); a.Status != 400 && a.Status != 409 || strings.Contains(fmt.Sprint(a), key) {
+				t.Errorf("%s with a key as %s: %d %s", path, name, a.Status, a.Text)
+			}
 		}
 	}
 }

@@ -140,7 +140,8 @@ const (
 // maxScopes bounds a list of scopes, so that a verify stays cheap.
 const maxScopes = 128
 
-// CheckScopes refuses a list with a scope outside the grammar.
+// CheckScopes refuses a list with a scope outside the grammar, or with a key, whose
+// characters are those of a scope.
 func CheckScopes(field string, scopes []string) error {
 	if len(scopes) > maxScopes {
 		return Mistakef("%s has more than %d entries", field, maxScopes)
@@ -148,6 +149,9 @@ func CheckScopes(field string, scopes []string) error {
 	for i, s := range scopes {
 		if err := scope.Validate(s); err != nil {
 			return Mistakef("%s: entry %d: %v", field, i+1, err)
+		}
+		if err := checkNoKey(field, s); err != nil {
+			return err
 		}
 	}
 	return nil
