@@ -34,8 +34,12 @@ func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error
 		if !d.took {
 			return nil
 		}
-		e.Ends.Use(p.Key.ID, &p.Version, e.Clock.Now())
-		_, err := e.Store.UpdateKey(ctx, p.Key.ID, e.settled(func(*record.Key, record.Time) error { return nil }))
+		_, err := e.Store.UpdateKey(ctx, p.Key.ID, e.settled(func(k *record.Key, now record.Time) error {
+			if waits := k.Pending(); waits != nil && waits.Number == p.Version.Number {
+				k.Settle(now, now)
+			}
+			return nil
+		}))
 		return err
 	}
 	return e.mint(ctx, o)

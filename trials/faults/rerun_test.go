@@ -92,7 +92,9 @@ func (tr trial) runAgain(t *testing.T, w *world.World, f *memory.Fault, want rer
 	killed.Open()
 	defer killed.End()
 	a := tr.Run(killed, w)
-	if !a.OK() {
+	if !a.OK() && slices.Contains(tr.Again, a.Status) {
+		a = mount.Answer{} // it had happened, and says so
+	} else if !a.OK() {
 		t.Fatalf("%v: run again it answers %d %s", f, a.Status, a.Text)
 	}
 	if key := a.Key(); key != "" {
@@ -101,7 +103,7 @@ func (tr trial) runAgain(t *testing.T, w *world.World, f *memory.Fault, want rer
 		}
 	}
 	got := leaves(t, w, killed, a)
-	if got.answer != want.answer {
+	if a.Status != 0 && got.answer != want.answer {
 		t.Errorf("%v: run again it answers\n%s\nand once\n%s", f, got.answer, want.answer)
 	}
 	compare(t, f, "stored", got.records, want.records)
@@ -127,7 +129,9 @@ var anythingRandom = regexp.MustCompile(`\$argon2id\$[^"]*|"uid":"[A-Z2-7]*"|(ke
 
 func leaves(t *testing.T, w *world.World, m *mount.Mount, a mount.Answer) rerunOutcome {
 	t.Helper()
-	o := rerunOutcome{answer: anythingRandom.ReplaceAllString(fmt.Sprint(a.Data, a.Warnings), "$1"), records: map[string]string{}}
+	// That the version which was presented had waited is told by the run that found it so.
+	warnings := slices.DeleteFunc(slices.Clone(a.Warnings), func(w string) bool { return strings.Contains(w, "was pending") })
+	o := rerunOutcome{answer: anythingRandom.ReplaceAllString(fmt.Sprint(a.Data, warnings), "$1"), records: map[string]string{}}
 	for path, value := range world.Records(m.Storage.Dump()) {
 		o.records[path] = anythingRandom.ReplaceAllString(string(value), "")
 	}

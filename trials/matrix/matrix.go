@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
+	"time"
 
 	"vault-plugin-secrets-apikeys/trials/memory"
 	"vault-plugin-secrets-apikeys/trials/mount"
@@ -102,6 +103,9 @@ func (tr trial) disturbed(t *testing.T, w *world.World, warm bool, f *memory.Fau
 		t.Fatal("the run made other calls than the undisturbed one")
 	}
 	happened := tr.hasHappened(t, w, m, want)
+	if tr.Steps {
+		time.Sleep(2 * time.Second) // what could not be written behind an answer is tried again
+	}
 	switch {
 	case a.OK():
 		if !happened {

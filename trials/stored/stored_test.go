@@ -120,6 +120,7 @@ func writeStored(t *testing.T) *stored {
 		m.Must("roles/sealed", map[string]any{"require_recipients": true, "allowed_recipients": opener.Known})
 		w.Keep("sealed", m.Must("issue/sealed", map[string]any{"recipients": opener.Known}))
 		w.Rotate(m, "sealed", "sealed again")
+		s.waiting(m, w)
 		w.Keep("declared", m.Must("static-keys/app@example.com", map[string]any{"role": "svc", "owner": "acme"}))
 
 		s.At, s.Texts, s.IDs = time.Now(), w.Texts, w.IDs
@@ -147,10 +148,25 @@ func (s *stored) limited(m *mount.Mount, w *world.World) {
 	time.Sleep(time.Minute)
 }
 
+// waiting leaves a version that took effect at its first use, one that was cancelled
+// and one that waits.
+func (s *stored) waiting(m *mount.Mount, w *world.World) {
+	w.Issue(m, "replaced by a use", "svc", "")
+	rotate := "rotate/" + w.IDs["replaced by a use"]
+	waits := map[string]any{"activation": "first_use", "pending_period": "2h", "grace_period": "3h"}
+	w.Keep("used", m.Must(rotate, waits))
+	m.Code(w.Texts["used"])
+	time.Sleep(time.Minute)
+	w.Keep("cancelled", m.Must(rotate, waits))
+	m.Must(rotate+"/rollback", map[string]any{"reason": "it broke"})
+	w.Keep("waiting", m.Must(rotate, waits))
+	time.Sleep(time.Minute)
+}
+
 // look notes what a mount on these entries says.
 func (s *stored) look(m *mount.Mount) {
 	for name, text := range s.Texts {
-		s.Codes[name] = m.Must("verify", map[string]any{"key": text, "client_ip": "10.1.2.3"}).Str("code")
+		s.Codes[name] = m.Must("verify", map[string]any{"key": text, "client_ip": "10.1.2.3", "cost": 0}).Str("code")
 	}
 	paths := []string{"config", "roles/web", "roles/svc", "roles/templated", "roles/limited", "roles/halted", "roles/sealed", "static-keys/app@example.com"}
 	for _, id := range s.IDs {

@@ -1,9 +1,11 @@
 package world
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"testing/synctest"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -54,6 +56,12 @@ func Mints() []Trial {
 		{Name: "rotate by key", Run: Holding("rotate", "owned", nil), Again: []int{http.StatusConflict}},
 		// Repeated after the ambiguous case the old key is superseded.
 		{Name: "rotate by key at once", Run: Holding("rotate", "leased", atOnce), Again: []int{http.StatusConflict}},
+		{Name: "rotate to wait", Run: About("rotate/", "owned", "", waits)},
+		{Name: "rotate to wait with a lease", Run: About("rotate/", "leased", "", waits)},
+		{Name: "rotate to wait again", Run: About("rotate/", "waiting", "", waits)},
+		{Name: "rotate what waits", Run: About("rotate/", "waiting", "", nil)},
+		{Name: "rotate by a key that waits", Run: Holding("rotate", "waiting", nil), Again: []int{http.StatusConflict}},
+		{Name: "delegate by a key that waits", Run: Holding("delegate", "waiting", nil), Steps: true}, // the parent, then the child
 		{Name: "rotate an owner's key", Run: About("owners/acme/keys/", "owned", "/rotate", atOnce)},
 	}
 }
@@ -74,6 +82,13 @@ func Changes() []Trial {
 		{Name: "delete a declared key by its id", Run: deleting("keys/", "declared")},
 		{Name: "revoke a declared key", Run: About("revoke/", "declared", "", nil)},
 		{Name: "enable", Run: About("keys/", "disabled", "", map[string]any{"disabled": false})},
+		{Name: "rollback", Run: About("rotate/", "waiting", "/rollback", map[string]any{"reason": "r"}), Again: []int{http.StatusConflict}},
+		{Name: "rollback in grace", Run: About("owners/acme/keys/", "old", "/rotate/rollback", nil), Again: []int{http.StatusConflict}},
+		{Name: "rollback with leases", Run: About("rotate/", "old leased", "/rollback", nil), Again: []int{http.StatusConflict}},
+		{Name: "finish", Run: About("rotate/", "waiting", "/finish", nil), Again: []int{http.StatusConflict}},
+		{Name: "finish with a grace", Run: About("rotate/", "waiting leased", "/finish", map[string]any{"grace_period": 60})},
+		{Name: "finish in grace", Run: About("rotate/", "old", "/finish", nil), Again: []int{http.StatusConflict}},
+		{Name: "use what waits", Run: using("waiting"), Steps: true},
 		{Name: "delete", Run: deleting("keys/", "owned")},
 		{Name: "delete a key without owner", Run: deleting("keys/", "leased")},
 		{Name: "delete an owner's key", Run: deleting("owners/acme/keys/", "owned")},
@@ -91,6 +106,10 @@ func leaseTrials() []Trial {
 		{Name: "renew in grace", Run: renewing("old leased")},
 		{Name: "end a lease", Run: ending("leased")},
 		{Name: "end the lease of a rotated key", Run: ending("new leased")},
+		{Name: "renew what waits", Run: renewing("waiting leased")},
+		{Name: "renew what is waited for", Run: renewing("waited for leased")},
+		{Name: "end the lease of what waits", Run: ending("waiting leased")},
+		{Name: "end the lease of what is waited for", Run: ending("waited for leased")},
 		{Name: "end a lease in grace", Run: ending("old leased")},
 	}
 }
@@ -107,7 +126,7 @@ func readTrials() []Trial {
 		{Name: "list static names", Run: listing("static-keys/")},
 		{Name: "read a declared key", Run: reading("static-keys/declared")},
 	}
-	for _, name := range []string{"owned", "leased", "old", "new", "revoked", "expired", "disabled"} {
+	for _, name := range []string{"owned", "leased", "old", "new", "revoked", "expired", "disabled", "waited for"} {
 		trials = append(trials,
 			Trial{Name: "verify " + name, Run: Holding("verify", name, nil)},
 			Trial{Name: "read " + name, Run: func(m *mount.Mount, w *World) mount.Answer { return m.Read("keys/" + w.IDs[name]) }},
@@ -161,6 +180,20 @@ func renewing(name string) Operation {
 
 func ending(name string) Operation {
 	return func(m *mount.Mount, w *World) mount.Answer { return m.EndLease(w.Leases[name]) }
+}
+
+// using verifies a version that waits, and answers an error where that is not written
+// some seconds later.
+func using(name string) Operation {
+	return func(m *mount.Mount, w *World) mount.Answer {
+		a := Holding("verify", name, nil)(m, w)
+		time.Sleep(5 * time.Second)
+		id := w.IDs[name]
+		if a.OK() && !bytes.Contains(m.Storage.Dump()["key/"+id[:2]+"/"+id], []byte(`"activated_at"`)) {
+			return mount.Answer{Status: http.StatusInternalServerError, Text: "internal error"}
+		}
+		return a
+	}
 }
 
 // runTidy answers an error where tidy failed.

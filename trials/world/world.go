@@ -46,6 +46,9 @@ func Coherent(t *testing.T, w *World, m *mount.Mount) {
 // sealing are parameters of a key that is sealed.
 var sealing = map[string]any{"recipients": opener.Known}
 
+// waits are parameters of a rotation that takes effect later.
+var waits = map[string]any{"activation": "first_use", "grace_period": 600}
+
 // World is a mount with keys in every state, kept to be opened again and again
 // at the same moment of fake time.
 type World struct {
@@ -63,7 +66,7 @@ func Build(t *testing.T) *World {
 		m := mount.New(t)
 		m.Faulty = true // it ends with what a crash left behind
 		m.FlushRarely()
-		m.Must("roles/web", map[string]any{"generate_lease": false, "ttl": "20d", "grace_period": "1h", "allowed_scopes": "read:*"})
+		m.Must("roles/web", map[string]any{"generate_lease": false, "ttl": "20d", "grace_period": "1h", "allowed_scopes": "read:*", "max_delegation_depth": 1})
 		m.Must("roles/svc", map[string]any{"ttl": "20d", "grace_period": "1h"})
 		m.Must("roles/unused", nil)
 		w.Issue(m, "removable", "web", "ghost")
@@ -86,6 +89,10 @@ func Build(t *testing.T) *World {
 		m.Must("revoke/"+w.IDs["undeclared"], nil)
 		w.Issue(m, "old leased", "svc", "acme")
 		w.Rotate(m, "old leased", "new leased")
+		w.Issue(m, "waited for", "web", "acme")
+		w.Keep("waiting", m.Must("rotate/"+w.IDs["waited for"], waits))
+		w.Issue(m, "waited for leased", "svc", "acme")
+		w.Keep("waiting leased", m.Must("rotate/"+w.IDs["waited for leased"], waits))
 		w.crash(m)
 		w.At, w.Storage = time.Now(), m.Storage.Clone()
 	})
