@@ -201,28 +201,6 @@ func (k *Key) Expire(at Time) error {
 	return nil
 }
 
-// RoleGone is the reason that is written into a key whose role was deleted.
-const RoleGone = "its role was deleted"
-
-// EndBy writes down an end that the record does not say yet: by its role, by idleness,
-// by an ancestor, or by a clock that was set back since.
-func (k *Key) EndBy(s Standing, now Time) error {
-	switch {
-	case k.EndedAt(s, now) != 0:
-		return ErrUnchanged
-	case s.Role == nil:
-		return k.Revoke(RoleGone, now)
-	case s.Idle(now):
-		return k.Expire(s.IdleEnd)
-	case s.Seen.Expired: // before the clock was set back
-		return k.Expire(now)
-	case k.Parent != "" && s.AncestorsEnded:
-		k.OrphanedAt = now
-		return nil
-	}
-	return ErrUnchanged
-}
-
 // ErrLastOne is returned when a key has no other version than the one to be
 // withdrawn.
 var ErrLastOne = errors.New("the key has no other version")
