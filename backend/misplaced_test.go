@@ -51,10 +51,17 @@ func TestAKeyInThePlaceOfAnotherParameterIsRefused(t *testing.T) {
 	m.Must("static-keys/app", map[string]any{"role": "web"})
 	key := made.Str("key")
 	names := strings.NewReplacer("(?P<role>[^/]+)", "web", "(?P<owner>[^/]+)", "acme", "(?P<key_id>[^/]+)", made.Str("key_id"), "(?P<static_name>[^/]+)", "app")
+	for _, form := range []string{"KEY", "found on a wiki: KEY.", "read:KEY", "Authorization=Bearer KEY"} {
+		refusesKeys(t, m, names, key, strings.Replace(form, "KEY", key, 1))
+	}
+}
+
+func refusesKeys(t *testing.T, m *mount.Mount, names *strings.Replacer, key, text string) {
+	t.Helper()
 	misplaced := map[framework.FieldType]any{
-		framework.TypeString:           key,
-		framework.TypeCommaStringSlice: []string{key},
-		framework.TypeKVPairs:          map[string]string{"a": key},
+		framework.TypeString:           text,
+		framework.TypeCommaStringSlice: []string{text},
+		framework.TypeKVPairs:          map[string]string{"a": text},
 	}
 	for _, p := range backend.PathsOf(m.Backend) {
 		path := names.Replace(strings.Trim(p.Pattern, "^/?$"))

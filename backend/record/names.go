@@ -2,6 +2,7 @@ package record
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,7 +18,7 @@ var nameGrammar = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$`)
 // byte by byte and never folded. A key is none, though it could be by its
 // characters: what is looked up by a name stands in errors of storage, and so in
 // the log.
-func ValidName(s string) bool { return grammatical(s) && !apikey.WellFormed(s) }
+func ValidName(s string) bool { return grammatical(s) && !holdsKey(s) }
 
 func grammatical(s string) bool {
 	return nameGrammar.MatchString(s) && !strings.Contains(s, "..")
@@ -32,12 +33,23 @@ func CheckName(field, s string) error {
 }
 
 // checkNoKey refuses a key in a place where it would be stored and shown: someone
-// took one field for another.
+// took one field for another, or wrote down which key leaked, and where.
 func checkNoKey(field, s string) error {
-	if apikey.WellFormed(s) {
-		return Mistakef("%s must not be a key", field)
+	if holdsKey(s) {
+		return Mistakef("%s must not hold a key", field)
 	}
 	return nil
+}
+
+// holdsKey tells whether one of the words of a text is a key.
+func holdsKey(s string) bool {
+	if len(s) <= apikey.BodyLength {
+		return false // as most are, and each verify asks
+	}
+	words := strings.FieldsFunc(s, func(r rune) bool {
+		return r != '_' && !('0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z')
+	})
+	return slices.ContainsFunc(words, apikey.WellFormed)
 }
 
 // Sizes of free text, in bytes.
