@@ -107,7 +107,7 @@ func TestWhatADeclaredKeyKeepsIsRefusedOtherwise(t *testing.T) {
 		}
 	}
 	for path, data := range map[string]map[string]any{
-		app: {"disabled": true}, app + "/rotate": {"key": k.Str("key")}, "static-keys/..": {"role": "web"}, "static-keys/-a": {"role": "web"}, "static-keys/" + k.Str("key"): {"role": "web"},
+		app: {"disabled_reason": "why"}, app + "/rotate": {"key": k.Str("key")}, "static-keys/..": {"role": "web"}, "static-keys/-a": {"role": "web"}, "static-keys/" + k.Str("key"): {"role": "web"},
 	} {
 		if a := m.Write(path, data); a.Status != http.StatusBadRequest {
 			t.Errorf("%v: %d %s", data, a.Status, a.Text)
@@ -118,6 +118,26 @@ func TestWhatADeclaredKeyKeepsIsRefusedOtherwise(t *testing.T) {
 	}
 	if !m.Storage.SameAs(before) {
 		t.Error("what was refused left something behind")
+	}
+}
+
+// What an update of a key changes a declaration does, from its first write on.
+func TestADeclaredKeyIsDisabledAndEnabledByItsName(t *testing.T) {
+	m := staticMount(t)
+	k := m.Must(app, map[string]any{"role": "web", "disabled": true, "disabled_reason": "not yet"})
+	for _, tc := range []struct {
+		write map[string]any
+		code  string
+		said  string
+	}{
+		{nil, "disabled", "not yet"},
+		{map[string]any{"disabled": false}, "valid", ""},
+		{map[string]any{"disabled": true, "disabled_reason": "for now"}, "disabled", "for now"},
+	} {
+		a := m.Must(app, tc.write)
+		if code := m.Code(k.Str("key")); code != tc.code || a.Str("disabled_reason") != tc.said || a.Data["disabled"] != (tc.code == "disabled") {
+			t.Errorf("after %v it is %s: %v", tc.write, code, a.Data)
+		}
 	}
 }
 

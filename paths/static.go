@@ -18,7 +18,7 @@ const staticHelp = "A key that is declared rather than requested: the first writ
 
 // staticRows are what a later write changes: what an update of a key does, and the
 // lifetime that rotations go by.
-var staticRows = slices.Concat(policyRows, rows[record.Change]{
+var staticRows = slices.Concat(updateRows, rows[record.Change]{
 	sent("ttl", duration, birthFields["ttl"].help, func(c *record.Change) **record.Seconds { return &c.TTL }),
 })
 
@@ -42,7 +42,7 @@ type Static struct {
 }
 
 func (s Static) routes() []route {
-	takes := policyRows.fields().with(birthFields).with(roleName)
+	takes := updateRows.fields().with(birthFields).with(roleName)
 	write := operation{summary: "Mint the key of a static name, or change it in place.", takes: takes, answers: staticAnswer, handler: s.write, writes: true, exists: s.exists}
 	return []route{
 		{ofStatic, "A key under a name of your choice.", staticHelp, static, operations{
@@ -87,6 +87,7 @@ func (s Static) write(ctx context.Context, r request) (*logical.Response, error)
 	if err := staticRows.take(r.in, &declared.Change); err != nil {
 		return nil, err
 	}
+	declared.Disabling = declared.Change.Disabling
 	m, err := s.Keeper.WriteStatic(ctx, declared)
 	resp, err := s.Answers.changed(ctx, m.Key, err, m.Warnings...)
 	if err == nil {

@@ -12,6 +12,7 @@ type IssueRequest struct {
 	Want record.Request
 	// StaticName is the name that is to lead to the key; "" for none.
 	StaticName string
+	Disabling  record.Disabling // of a key that is declared as disabled
 	By         record.Creator
 	Asker
 	// Render is what a role's owner_template says of whoever asks.
@@ -92,6 +93,9 @@ func (e *Engine) grant(ctx context.Context, r IssueRequest) (draft, error) {
 		return draft{}, record.ErrRoleNotFound
 	}
 	key, err := record.Grant(r.Role, role, r.Want)
+	if err == nil {
+		err = r.Disabling.Apply(&key, false, e.Clock.Now())
+	}
 	key.Prefix, key.StaticName, key.CreatedBy = role.EffectivePrefix(config), r.StaticName, r.By
 	return draft{key: key, role: role, number: 1, ttl: r.Want.TTL, named: r.Want.Recipients}, err
 }
