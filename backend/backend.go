@@ -85,17 +85,12 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 		return &verify.Prover{Reader: records, Matcher: lane, Proofs: proofs}
 	}
 	engine := &lifecycle.Engine{
-		Store:    records,
-		Prover:   prover(hasher.Changes()),
-		Revoker:  prover(hasher.Revocations()),
-		Resolver: resolver,
-		Hasher:   hasher,
-		Clock:    ticks,
-		Random:   rand.Reader,
-		Logger:   logger,
-		Caps:     here.caps,
-		Gone:     counted.forget,
-		Notify:   here.notify,
+		Store: records, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
+		Prover:  prover(hasher.Changes()),
+		Revoker: prover(hasher.Revocations()),
+		Caps:    here.caps,
+		Gone:    counted.forget,
+		Notify:  here.notify,
 	}
 	kept := &upkeep.Mount{
 		Store:    records,

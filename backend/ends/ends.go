@@ -1,8 +1,8 @@
 // Package ends remembers which keys and versions were seen to have ended by
 // time, so that no later change of a clock revives them in this process; and which
 // pending versions were seen to take effect, by their first use or by time. It does
-// not know what ends a key; records say so, and
-// what they do not say yet is written into them by others.
+// not know what ends a key: records say so, and what they do not say yet is written
+// into them by others.
 //
 // An end is remembered with what was seen: a version that came to another end
 // since, by its record, is not held to this one.

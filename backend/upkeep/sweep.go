@@ -154,12 +154,11 @@ func (s *sweep) endedAt(k record.Key, standing record.Standing) record.Time {
 	return k.EndedAt(standing, now)
 }
 
-// writeDown puts into the record what it does not say yet: that a version which
-// waited has taken effect, that nobody used the
-// key for too long, that its role is gone or an ancestor has ended, so that its
-// retention begins, which graces were seen to end, and which hashes are forgotten.
-// What it saw from afar only tells whether there may be something to write: a use
-// or a longer timeout may have come since.
+// writeDown puts into the record what it does not say yet: that a version which waited
+// has taken effect, that nobody used the key for too long, that its role is gone or an
+// ancestor has ended, so that its retention begins; which graces were seen to end; and
+// which hashes are forgotten. What it saw from afar only tells whether there may be
+// something to write: a use or a longer timeout may have come since.
 func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.Standing) error {
 	now := s.mount.Clock.Now()
 	seen := k.Clone()
