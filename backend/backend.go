@@ -37,6 +37,7 @@ type mount struct {
 	store  *store.Store
 	meter  *limit.Meter
 	uses   *usage.Tracker
+	watch  *watch.Watch
 	tidier *upkeep.Tidier
 	parts  parts
 
@@ -79,18 +80,22 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	records, proofs, seen := store.New(config.StorageView), proof.New(size), ends.New(ticks)
 	uses, meter := usage.New(records, size, here.writable), limit.NewMeter(records)
 	unused := idle.New(uses, records, here.writable, ticks)
-	counted := parts{uses, meter}
+	watched := watch.New(watch.Mount{
+		Store: records, Uses: uses, Ends: seen, Clock: ticks, Logger: logger, Writable: here.writable, Notify: here.send,
+	})
+	counted := parts{uses, meter, watched}
 	resolver := lineage.Resolver{Reader: records, Idle: unused, Ends: seen, Clock: ticks}
 	prover := func(lane verify.Matcher) *verify.Prover {
-		return &verify.Prover{Reader: records, Matcher: lane, Proofs: proofs}
+		return &verify.Prover{Reader: records, Matcher: lane, Proofs: proofs, Traps: watched, Writable: here.writable}
 	}
 	engine := &lifecycle.Engine{
 		Store: records, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
-		Prover:  prover(hasher.Changes()),
-		Revoker: prover(hasher.Revocations()),
-		Caps:    here.caps,
-		Gone:    counted.forget,
-		Notify:  here.notify,
+		Prover:   prover(hasher.Changes()),
+		Revoker:  prover(hasher.Revocations()),
+		Unproven: watched.Unproven,
+		Caps:     here.caps,
+		Gone:     counted.forget,
+		Notify:   here.notify,
 	}
 	kept := &upkeep.Mount{
 		Store:    records,
@@ -105,8 +110,8 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	idler, flusher := upkeep.NewIdleEnds(kept), upkeep.NewFlusher(kept, uses, meter)
 	activator := upkeep.NewActivator(kept)
 	m := &mount{
-		node: here, clock: ticks, store: records, meter: meter, uses: uses, tidier: tidier,
-		parts: append(counted, records, proofs, hasher, tidier, rehasher, idler, activator, sibling{flusher, process}),
+		node: here, clock: ticks, store: records, meter: meter, uses: uses, watch: watched, tidier: tidier,
+		parts: append(counted, records, proofs, hasher, tidier, rehasher, idler, activator, sibling{flusher, upkeep.NewRecorder(kept, watched), process}),
 	}
 	m.metrics = watch.NewMetrics(records, m.parts.measure)
 	m.parts = append(m.parts, m.metrics)
@@ -114,7 +119,7 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 		Prover:   prover(hasher),
 		Resolver: resolver,
 		Limiter:  meter,
-		Observer: verify.Observers{flusher, activator, rehasher, m.metrics},
+		Observer: verify.Observers{flusher, activator, rehasher, m.metrics, watched},
 		Writable: here.writable,
 	}
 	records.OnChange(m.changed)
@@ -160,6 +165,8 @@ func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*fr
 		paths.Stop{Stopper: engine},
 		paths.Usage{Counters: m.uses, Keys: engine, Owners: m.store, Clock: m.clock},
 		paths.Metrics{Source: m.metrics},
+		paths.Honeytokens{Planter: m.watch},
+		paths.Alerts{Alerts: m.watch},
 		paths.Tidy{Tidier: m.tidier},
 		paths.Info{Version: Version(), Commit: Commit()},
 	)

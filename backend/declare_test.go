@@ -155,6 +155,17 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 	ask(remove, static, nil, 204)
 	ask(remove, static, nil, 204)
 	ask(read, static, nil, 404)
+	ask(update, "honeytokens/wiki", map[string]any{"role": "web", "description": "d", "disables": []string{id}}, 200)
+	asked[m.Route("honeytokens/wiki").Pattern+" create"] = true
+	trap := ask(update, "honeytokens/repo", map[string]any{"role": "web"}, 200).Str("key")
+	ask(update, "honeytokens/wiki", map[string]any{"disables": []string{}}, 200)
+	ask(read, "honeytokens/wiki", nil, 200)
+	ask(list, "honeytokens/", nil, 200)
+	ask(update, "verify", map[string]any{"key": trap, "client_ip": "192.0.2.1"}, 200)
+	ask(list, "alerts/", nil, 200)
+	ask(read, "alerts/honeytoken_used.repo", nil, 200)
+	ask(remove, "alerts/honeytoken_used.repo", nil, 204)
+	ask(remove, "honeytokens/repo", nil, 204)
 	ask(update, "revoke", map[string]any{"key": k.Str("key"), "reason": "r"}, 200)
 	ask(update, "revoke/"+id, nil, 200)
 	ask(update, owned+"/revoke", nil, 200)
@@ -204,7 +215,7 @@ func TestOpenAPIDescribesEveryPath(t *testing.T) {
 		"/keys/", "/keys/{key_id}", "/owners/", "/owners/{owner}/keys/", "/owners/{owner}/keys/{key_id}",
 		"/owners/{owner}/keys/{key_id}/rotate", "/owners/{owner}/keys/{key_id}/revoke",
 		"/roles/", "/roles/{role}", "/config", "/tidy", "/tidy-status", "/info", "/usage", "/usage/keys/{key_id}", "/usage/owners/{owner}",
-		"/authorize", "/authorize/{role}", "/delegate", "/static-keys/", "/static-keys/{static_name}", "/static-keys/{static_name}/rotate", "/stop/owners/{owner}", "/stop/roles/{role}",
+		"/authorize", "/authorize/{role}", "/delegate", "/honeytokens/", "/honeytokens/{honeytoken}", "/alerts/", "/alerts/{alert}", "/static-keys/", "/static-keys/{static_name}", "/static-keys/{static_name}/rotate", "/stop/owners/{owner}", "/stop/roles/{role}",
 	} {
 		if document.Paths[want] == nil {
 			t.Errorf("the OpenAPI document has no %s", want)
@@ -212,7 +223,7 @@ func TestOpenAPIDescribesEveryPath(t *testing.T) {
 	}
 	sudo := func(path string) bool { marked, _ := document.Paths[path]["x-vault-sudo"].(bool); return marked }
 	for path := range document.Paths {
-		if want := slices.Contains([]string{"/config", "/tidy", "/stop/owners/{owner}", "/stop/roles/{role}"}, path); sudo(path) != want {
+		if want := slices.Contains([]string{"/config", "/tidy", "/stop/owners/{owner}", "/stop/roles/{role}", "/honeytokens/", "/honeytokens/{honeytoken}", "/alerts/", "/alerts/{alert}"}, path); sudo(path) != want {
 			t.Errorf("%s: sudo=%t, want %t", path, sudo(path), want)
 		}
 	}

@@ -69,6 +69,8 @@ func (m *mount) changed(kind store.Kind, name string) {
 		m.uses.Refresh()
 	case store.RoleChanged:
 		m.metrics.RoleChanged(name)
+	case store.WatchChanged:
+		m.watch.Refresh()
 	case store.ConfigChanged:
 		m.configure(context.Background())
 	}

@@ -39,15 +39,20 @@ func (n node) caps() record.Caps {
 	return record.Caps{Default: record.InSeconds(n.system.DefaultLeaseTTL()), Max: record.InSeconds(n.system.MaxLeaseTTL())}
 }
 
-// notify sends an event with a key id and nothing else. Servers without an event
-// system answer with an error, which is none of ours.
+// notify sends an event with a key id and nothing else.
 func (n node) notify(ctx context.Context, what lifecycle.Event, keyID string) {
-	var metadata []string
-	if keyID != "" {
-		metadata = []string{"key_id", keyID}
+	if keyID == "" {
+		n.send(ctx, string(what))
+	} else {
+		n.send(ctx, string(what), "key_id", keyID)
 	}
-	if n.events == nil || logical.SendEvent(ctx, n.events, "apikeys/"+string(what), metadata...) != nil {
-		n.logger.Trace("no event was sent", "event", string(what))
+}
+
+// send sends an event with metadata, names and values in turn. Servers without an event
+// system answer with an error, which is none of ours.
+func (n node) send(ctx context.Context, what string, metadata ...string) {
+	if n.events == nil || logical.SendEvent(ctx, n.events, "apikeys/"+what, metadata...) != nil {
+		n.logger.Trace("no event was sent", "event", what)
 	}
 }
 

@@ -51,30 +51,33 @@ func (all parts) measure(tell watch.Tell) {
 	each(all, func(p interface{ Measure(watch.Tell) }) { p.Measure(tell) })
 }
 
-// sibling is a mount's flusher among those of the mounts that one process serves.
-// The end of a mount may be that of the process, of which Vault tells the others
-// nothing.
+// sibling is what a mount writes behind its answers, among that of the mounts that one
+// process serves. The end of a mount may be that of the process, of which Vault tells
+// the others nothing.
 type sibling struct {
 	*upkeep.Flusher
-	all *sync.Map // the flushers that run
+	recorder *upkeep.Recorder
+	all      *sync.Map // the siblings that run, by their flushers
 }
 
-// Start starts the flusher and has the others know of it.
+// Start starts both and has the others know of them.
 func (s sibling) Start(ctx context.Context) error {
-	err := s.Flusher.Start(ctx)
+	err := errors.Join(s.recorder.Start(ctx), s.Flusher.Start(ctx))
 	if err == nil {
-		s.all.Store(s.Flusher, nil)
+		s.all.Store(s.Flusher, s)
 	}
 	return err
 }
 
-// Stop stops the flusher, and secures those of the others: the process may end now.
+// Stop stops both, and secures those of the others: the process may end now.
 func (s sibling) Stop() {
 	s.all.Delete(s.Flusher)
 	var stops sync.WaitGroup
 	stops.Go(s.Flusher.Stop)
-	s.all.Range(func(other, _ any) bool {
-		stops.Go(other.(*upkeep.Flusher).Secure)
+	stops.Go(s.recorder.Stop)
+	s.all.Range(func(_, other any) bool {
+		stops.Go(other.(sibling).Flusher.Secure)
+		stops.Go(other.(sibling).recorder.Secure)
 		return true
 	})
 	stops.Wait()

@@ -115,6 +115,9 @@ func TestEveryPathThatAnswersAKeyAnswersASealedOneSealed(t *testing.T) {
 			}
 			_, clear := fields[0].Fields["key"]
 			_, sealed := fields[0].Fields["sealed_key"]
+			if strings.Contains(p.Pattern, "honeytokens/") {
+				continue // made in clear, to be planted
+			}
 			if clear != sealed || clear && !walked[p.Pattern] {
 				t.Errorf("%s %s: declares key=%t, sealed_key=%t and was walked: %t", op, p.Pattern, clear, sealed, walked[p.Pattern])
 			}

@@ -18,6 +18,8 @@ var configRows = rows[record.Config]{
 	at("revoked_retention", duration, "How long keys that have ended stay readable before tidy removes them; 0 is until the next tidy. Default 72h.", func(c *record.Config) *record.Seconds { return &c.RevokedRetention }),
 	at("usage_flush_interval", duration, "How often last-used times reach storage; what a crash may lose. Default 30s.", func(c *record.Config) *record.Seconds { return &c.UsageFlushInterval }),
 	at("allow_key_in_query", flag, "Accept a key in the query string of a read of verify. Vault writes query strings into its audit log in clear. Default false.", func(c *record.Config) *bool { return &c.AllowKeyInQuery }),
+	within("alert_warning_per_hour", record.MaxAlertPerHour, "More forged keys in an hour, or refusals of one key, raise an alert. Default 10.", func(c *record.Config) *int { return &c.AlertWarningPerHour }),
+	within("alert_critical_per_hour", record.MaxAlertPerHour, "More than this make it critical. Default 50.", func(c *record.Config) *int { return &c.AlertCriticalPerHour }),
 	at("default_prefix", word, "Prefix of the keys of roles that set none. Default vak.", func(c *record.Config) *string { return &c.DefaultPrefix }),
 }
 

@@ -26,7 +26,9 @@ func All(log hclog.Logger, families ...Family) (all []*framework.Path) {
 
 // Root are the paths that need sudo. A pattern matches exactly, or by a trailing
 // asterisk; it knows no '+'.
-func Root() []string { return []string{"config", "config/*", "stop/*", "tidy"} }
+func Root() []string {
+	return []string{"config", "config/*", "stop/*", "tidy", "honeytokens/*", "alerts/*"}
+}
 
 // What more than one family reads.
 

@@ -2,6 +2,7 @@ package paths
 
 import (
 	"math"
+	"net/netip"
 	"slices"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -66,6 +67,14 @@ func (rs rows[T]) answer(of T, err error) (*logical.Response, error) {
 		return nil, err
 	}
 	return answer(rs.show(&of)), nil
+}
+
+// found is a response that shows of, and none where there is nothing.
+func (rs rows[T]) found(of T, found bool, err error) (*logical.Response, error) {
+	if err != nil || !found {
+		return nil, err
+	}
+	return rs.answer(of, nil)
 }
 
 // add adds to what an answer says.
@@ -162,6 +171,11 @@ func shown(value any) any {
 	case record.Seconds:
 		return int64(v)
 	case record.Time:
+		return v.String()
+	case netip.Addr:
+		if !v.IsValid() {
+			return ""
+		}
 		return v.String()
 	case network.List:
 		return v.Strings()

@@ -23,6 +23,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/backend/watch"
 	"vault-plugin-secrets-apikeys/trials/memory"
 )
 
@@ -43,9 +44,13 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 	uses, meter := usage.New(s, 100, func() bool { return true }), limit.NewMeter(s)
 	seen := ends.New(ticks)
 	resolver := lineage.Resolver{Reader: s, Idle: idle.New(uses, s, func() bool { return true }, ticks), Ends: seen, Clock: ticks}
-	prover := &verify.Prover{Reader: s, Matcher: hasher, Proofs: proof.New(100)}
+	watched := watch.New(watch.Mount{
+		Store: s, Uses: uses, Ends: seen, Clock: ticks, Logger: logger,
+		Writable: func() bool { return true }, Notify: func(context.Context, string, ...string) {},
+	})
+	prover := &verify.Prover{Reader: s, Matcher: hasher, Proofs: proof.New(100), Traps: watched, Writable: watched.Writable}
 	engine := &lifecycle.Engine{
-		Store: s, Prover: prover, Revoker: prover, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
+		Store: s, Prover: prover, Revoker: prover, Unproven: watched.Unproven, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
 		Gone: func(id string) {
 			uses.Forget(id)
 			meter.Forget(id)

@@ -43,12 +43,7 @@ var mountCountRows = slices.Concat(countRows, rows[counted]{
 })
 
 var keyCountRows = slices.Concat(countRows, rows[counted]{
-	says("last_client_ip", text, "Address that the gateway named when the key was last used with one.", func(c *counted) any {
-		if !c.ClientIP.IsValid() {
-			return ""
-		}
-		return c.ClientIP.String()
-	}),
+	says("last_client_ip", text, "Address that the gateway named when the key was last used with one.", func(c *counted) any { return shown(c.ClientIP) }),
 	says("versions", object, "For each version of the key: last_used_at.", func(c *counted) any {
 		used := make(map[string]any, len(c.key.Versions))
 		for _, v := range c.key.Versions {

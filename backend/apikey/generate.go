@@ -64,7 +64,7 @@ func Generate(rand io.Reader, tk *TagKey, prefix, id string, version int) (Key, 
 		return Key{}, err
 	}
 	tag, crc := length-tagFromEnd, length-crcFromEnd
-	putNumber(text[tag:crc], tk.sum(string(text[:tag])))
+	putTag(text[tag:crc], tk.sum(string(text[:tag])))
 	putCRC(text[crc:], text[:crc])
 	return newKey(Present(string(text))), nil
 }

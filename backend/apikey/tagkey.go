@@ -18,9 +18,20 @@ const TagKeyLength = 32
 // concurrent use. The zero TagKey finds no key genuine.
 type TagKey struct {
 	// These are closures for the reason that Key.text is one.
-	sum    func(text string) uint64
+	sum    func(text string) mac
 	derive func(purpose string, length int) ([]byte, error)
 }
+
+// mac is the HMAC of a key's text before the tag: the tag, and then its digest.
+type mac = [sha256.Size]byte
+
+// tagBytes is how many bytes of the mac are the tag.
+const tagBytes = 8
+
+// A Digest is what a key can be recognised by where its text is kept nowhere: the
+// part of its mac that it does not carry. Nobody makes one without the tag key, and
+// nobody gets the text, or the tag, from one.
+type Digest [sha256.Size - tagBytes]byte
 
 // A tagger is an HMAC that is set up once and used many times, and the memory
 // that one use needs.
@@ -49,7 +60,7 @@ func NewTagKey(secret []byte) (*TagKey, error) {
 	derive := func(purpose string, length int) ([]byte, error) {
 		return hkdf.Key(sha256.New, secret, nil, purpose, length)
 	}
-	return &TagKey{derive: derive, sum: func(text string) uint64 {
+	return &TagKey{derive: derive, sum: func(text string) mac {
 		t := pool.Get().(*tagger)
 		defer pool.Put(t)
 		t.mac.Reset()
@@ -57,7 +68,7 @@ func NewTagKey(secret []byte) (*TagKey, error) {
 		t.mac.Write(t.text)
 		clear(t.text) // no secret outlives its use in the pool
 		t.sum = t.mac.Sum(t.sum[:0])
-		return binary.BigEndian.Uint64(t.sum)
+		return mac(t.sum)
 	}}, nil
 }
 
@@ -66,13 +77,23 @@ func NewTagKey(secret []byte) (*TagKey, error) {
 // nor that it ever was stored. The comparison takes the same time wherever the
 // tags differ.
 func (tk *TagKey) Genuine(k Key) bool {
-	if !tk.usable() || k.text.None() {
-		return false
-	}
-	var want [TagLength]byte
-	putNumber(want[:], tk.sum(k.HashInput()))
-	return subtle.ConstantTimeCompare(want[:], []byte(k.tag())) == 1
+	genuine, _ := tk.Check(k)
+	return genuine
 }
+
+// Check is Genuine with the digest of the key, which costs nothing more.
+func (tk *TagKey) Check(k Key) (genuine bool, digest Digest) {
+	if !tk.usable() || k.text.None() {
+		return false, digest
+	}
+	m := tk.sum(k.HashInput())
+	var want [TagLength]byte
+	putTag(want[:], m)
+	return subtle.ConstantTimeCompare(want[:], []byte(k.tag())) == 1, Digest(m[tagBytes:])
+}
+
+// putTag writes the tag that a mac is.
+func putTag(dst []byte, m mac) { putNumber(dst, binary.BigEndian.Uint64(m[:tagBytes])) }
 
 // String hides even the addresses of a tag key's insides.
 func (tk *TagKey) String() string { return "apikey.TagKey" }

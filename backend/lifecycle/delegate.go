@@ -25,7 +25,7 @@ const ErrTooDeep record.Mistake = "the role's max_delegation_depth allows no fur
 // Delegate mints a child that is within its parent in every way. A parent id is
 // only ever written into a new key, so there are no cycles.
 func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error) {
-	p, err := prove(ctx, e.Prover, r.Key)
+	p, err := e.prove(ctx, e.Prover, r.Key)
 	if err != nil {
 		return Minted{}, err
 	}

@@ -31,7 +31,10 @@ type Engine struct {
 	Store  *store.Store
 	Prover Prover // of keys that are to be rotated or to delegate
 	// Revoker proves keys that are to be revoked. It waits for no crowd.
-	Revoker          Prover
+	Revoker Prover
+	// Unproven is told of each text that is presented to it and is no key, before the
+	// answer leaves. Like a verify.Observer it does not block.
+	Unproven         func(verify.Proof)
 	lineage.Resolver // of what the state of a key depends on
 	Hasher           *keyhash.Hasher
 	Clock            Clock

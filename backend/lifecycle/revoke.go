@@ -36,7 +36,7 @@ func (e *Engine) Revoke(ctx context.Context, t Target, reason string) (record.Ke
 // itself: who finds a leaked key may end it. A version whose grace is over may
 // not, so that an old leak is no lever on the key that replaced it.
 func (e *Engine) RevokeByKey(ctx context.Context, text apikey.Presented, reason string) (record.Key, error) {
-	p, err := prove(ctx, e.Revoker, text)
+	p, err := e.prove(ctx, e.Revoker, text)
 	if err != nil {
 		return record.Key{}, err
 	}

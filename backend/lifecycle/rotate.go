@@ -27,7 +27,7 @@ func (e *Engine) Rotate(ctx context.Context, t Target, r RotateRequest) (Minted,
 // one that waits, is proof enough. Who holds a superseded one may use it in its
 // grace, but not make itself the current one again.
 func (e *Engine) RotateByKey(ctx context.Context, text apikey.Presented, r RotateRequest) (Minted, error) {
-	p, err := prove(ctx, e.Prover, text)
+	p, err := e.prove(ctx, e.Prover, text)
 	if err != nil {
 		return Minted{}, err
 	}

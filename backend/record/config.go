@@ -19,6 +19,9 @@ type Config struct {
 	VerifyCacheSize    int     `json:"verify_cache_size"`    // records, and as many proofs, kept in memory
 	AllowKeyInQuery    bool    `json:"allow_key_in_query"`
 	DefaultPrefix      string  `json:"default_prefix"`
+	// Above so many in an hour forged keys, or refusals of one key, raise an alert.
+	AlertWarningPerHour  int `json:"alert_warning_per_hour"`
+	AlertCriticalPerHour int `json:"alert_critical_per_hour"`
 }
 
 // Argon2 is the hashing cost of keys that are minted now.
@@ -38,6 +41,10 @@ const MaxCacheSize = 10_000_000
 // MaxFlushInterval is an hour: what a crash may lose.
 const MaxFlushInterval Seconds = 3600
 
+// MaxAlertPerHour bounds what alerts are raised by: nobody who wants none must ask for
+// more.
+const MaxAlertPerHour = 1_000_000
+
 // DefaultConfig is what holds until an operator writes another.
 func DefaultConfig() Config {
 	cost := keyhash.DefaultParams()
@@ -49,11 +56,16 @@ func DefaultConfig() Config {
 		UsageFlushInterval: 30,
 		VerifyCacheSize:    65536,
 		DefaultPrefix:      "vak",
+
+		AlertWarningPerHour:  10,
+		AlertCriticalPerHour: 50,
 	}
 }
 
 // Intact tells whether c has the parts that every stored configuration has.
-func (c Config) Intact() bool { return c.Argon2MemoryKiB > 0 && c.VerifyCacheSize > 0 }
+func (c Config) Intact() bool {
+	return c.Argon2MemoryKiB > 0 && c.VerifyCacheSize > 0 && c.AlertWarningPerHour > 0
+}
 
 // Check refuses a configuration that the engine cannot or should not run with.
 func (c Config) Check() error {
@@ -65,6 +77,9 @@ func (c Config) Check() error {
 	}
 	if c.UsageFlushInterval < 1 || c.UsageFlushInterval > MaxFlushInterval {
 		return Mistakef("usage_flush_interval must be between 1 second and %d seconds", MaxFlushInterval)
+	}
+	if c.AlertWarningPerHour < 1 || c.AlertCriticalPerHour > MaxAlertPerHour || c.AlertWarningPerHour > c.AlertCriticalPerHour {
+		return Mistakef("alert_warning_per_hour must be at least 1, alert_critical_per_hour no less than that and at most %d", MaxAlertPerHour)
 	}
 	return CheckPrefix("default_prefix", c.DefaultPrefix)
 }

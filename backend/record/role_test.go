@@ -72,7 +72,7 @@ func TestWhatVerifyShowsOfMetadata(t *testing.T) {
 
 func TestThePrefixOfARolesKeys(t *testing.T) {
 	t.Parallel()
-	config := record.Config{DefaultPrefix: "vak"}
+	config := record.Config{DefaultPrefix: "vak", AlertWarningPerHour: 10, AlertCriticalPerHour: 50}
 	if got := (record.Role{}).EffectivePrefix(config); got != "vak" {
 		t.Errorf("a role without one has %q", got)
 	}
@@ -117,7 +117,7 @@ func TestWhichConfigurationsAreRefused(t *testing.T) {
 
 func TestTheDefaultsAreTheContracts(t *testing.T) {
 	t.Parallel()
-	want := record.Config{Argon2MemoryKiB: 19456, Argon2Iterations: 2, Argon2Parallelism: 1, RevokedRetention: 3 * day, UsageFlushInterval: 30, VerifyCacheSize: 65536, DefaultPrefix: "vak"}
+	want := record.Config{Argon2MemoryKiB: 19456, Argon2Iterations: 2, Argon2Parallelism: 1, RevokedRetention: 3 * day, UsageFlushInterval: 30, VerifyCacheSize: 65536, DefaultPrefix: "vak", AlertWarningPerHour: 10, AlertCriticalPerHour: 50}
 	if got := record.DefaultConfig(); got != want {
 		t.Errorf("the configuration is %+v", got)
 	}

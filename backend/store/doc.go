@@ -12,6 +12,8 @@
 //	                                         role's max_keys_per_owner
 //	static/<name>                            the key that has this static name
 //	quota/<2 of id>/<id>                     what was reserved of a key's quota
+//	honeytoken/<name>                        a key that was planted to be found
+//	alert/<name>                             an alert that is open
 //	usage/delta/<number>                     what was used between two flushes
 //	usage/key/<2 chars>/<id>                 the last uses of one key through a delta
 //

@@ -30,6 +30,9 @@ const (
 	usageOwners   = usageFolder + "owner/"
 	deltaFolder   = usageFolder + "delta/"
 	shardIDChars  = 2
+
+	honeytokenFolder = "honeytoken/"
+	alertFolder      = "alert/"
 )
 
 // SealWrapped are the entries that Vault Enterprise seal-wraps where the mount
@@ -101,6 +104,8 @@ func (s *Store) Invalidate(path string) {
 		s.tell(UsageChanged, "")
 	case quotaFolder:
 		s.tell(QuotaChanged, base)
+	case honeytokenFolder, alertFolder:
+		s.tell(WatchChanged, "")
 	case ownerKeys, roleKeys, rosterFolder, staticFolder:
 		// Not cached here.
 	default:
@@ -153,6 +158,7 @@ const (
 	OwnerChanged  Kind = "owner" // by its name
 	QuotaChanged  Kind = "quota" // by its key's id, on another node: here package limit writes them, and knows
 	UsageChanged  Kind = "usage" // of keys that are not named, on another node
+	WatchChanged  Kind = "watch" // honeytokens or alerts, on another node
 	ConfigChanged Kind = "config"
 )
 

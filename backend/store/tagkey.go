@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,12 +52,10 @@ func (s *Store) EnsureTagKey(ctx context.Context, rand io.Reader) error {
 	if !errors.Is(err, ErrNoTagKey) {
 		return err
 	}
-	shards, err := s.list(ctx, keyFolder)
-	if err != nil {
-		return err
-	}
-	if len(shards) > 0 {
-		return ErrNoTagKey
+	for _, folder := range []string{keyFolder, honeytokenFolder} {
+		if there, err := s.list(ctx, folder); err != nil || len(there) > 0 {
+			return cmp.Or(err, ErrNoTagKey)
+		}
 	}
 	secret := make([]byte, apikey.TagKeyLength)
 	if _, err := io.ReadFull(rand, secret); err != nil {

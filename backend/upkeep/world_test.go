@@ -22,6 +22,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/backend/watch"
 	"vault-plugin-secrets-apikeys/trials/inspect"
 	"vault-plugin-secrets-apikeys/trials/memory"
 	"vault-plugin-secrets-apikeys/trials/ticks"
@@ -99,7 +100,12 @@ func newWorld(t *testing.T) *world {
 		Writable: func() bool { return w.writable },
 		Redated:  func() { w.uses.Refresh() },
 	}
-	prover := &verify.Prover{Reader: records, Matcher: w.Hasher, Proofs: w.proofs}
+	watched := watch.New(watch.Mount{
+		Store: records, Uses: w.uses, Ends: w.ends, Clock: w.clock, Logger: w.Logger,
+		Writable: func() bool { return true }, Notify: func(context.Context, string, ...string) {},
+	})
+	w.Unproven = watched.Unproven
+	prover := &verify.Prover{Reader: records, Matcher: w.Hasher, Proofs: w.proofs, Traps: watched, Writable: watched.Writable}
 	w.Prover, w.Revoker = prover, prover
 	w.verify = &verify.Verifier{
 		Prover: prover, Resolver: w.Resolver, Limiter: w.meter,

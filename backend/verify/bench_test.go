@@ -52,11 +52,12 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	rehasher.Configure(record.DefaultConfig())
 	figures := watch.NewMetrics(s, func(watch.Tell) {})
 	figures.RoleChanged("web")
+	watched := watch.New(watch.Mount{Store: s, Uses: uses, Ends: resolver.Ends, Clock: ticks, Writable: func() bool { return true }})
 	v := &verify.Verifier{
-		Prover:   &verify.Prover{Reader: s, Matcher: c, Proofs: proofs},
+		Prover:   &verify.Prover{Reader: s, Matcher: c, Proofs: proofs, Traps: watched, Writable: watched.Writable},
 		Resolver: resolver,
 		Limiter:  meter,
-		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter), rehasher, figures},
+		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter), rehasher, figures, watched},
 	}
 	_, err := s.UpdateRole(ctx, "web", func(record.Role, bool) (record.Role, error) {
 		return record.Role{UID: "u1", AllowedScopes: []string{"read:*", "write"}}, nil

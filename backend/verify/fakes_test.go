@@ -56,6 +56,8 @@ type mount struct {
 	ends      *ends.Seen
 	idle      *idle.Ends
 	standby   bool
+	planted   map[apikey.Digest]string
+	forgot    bool
 	used      []string
 	told      []verify.Observation
 	verdict   limit.Verdict
@@ -185,12 +187,28 @@ func (m *mount) Now() record.Time { return m.now }
 
 func (m *mount) verifier() *verify.Verifier {
 	return &verify.Verifier{
-		Prover:   &verify.Prover{Reader: m, Matcher: m, Proofs: m},
+		Prover:   &verify.Prover{Reader: m, Matcher: m, Proofs: m, Traps: m, Writable: func() bool { return !m.standby }},
 		Resolver: lineage.Resolver{Reader: m, Idle: m.idle, Ends: m.ends, Clock: m},
 		Limiter:  m,
 		Observer: verify.Observers{m},
 		Writable: func() bool { return !m.standby },
 	}
+}
+
+// Known and Find tell what is planted: of a mount that forgot, only by storage.
+func (m *mount) Known(digest apikey.Digest) (string, bool) {
+	if m.forgot {
+		return "", false
+	}
+	return m.planted[digest], true
+}
+
+func (m *mount) Find(_ context.Context, digest apikey.Digest) (string, error) {
+	m.reads = append(m.reads, "traps")
+	if m.fail == "traps" {
+		return "", errStorage
+	}
+	return m.planted[digest], nil
 }
 
 // Observe keeps what it is told, and notes what was used.

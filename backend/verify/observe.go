@@ -24,8 +24,10 @@ type Observer interface {
 // Observation is a decision, with what its answer must not show.
 type Observation struct {
 	Decision Decision
-	Failure  Failure    // why the text is not proven
-	Text     apikey.Key // proven where the decision is; the zero Key of a malformed text
+	Failure  Failure // why the text is not proven
+	// Honeytoken is the name of the planted key that the text is.
+	Honeytoken string
+	Text       apikey.Key // proven where the decision is; the zero Key of a malformed text
 	// Lineage is what the state was decided by, of a proven key only.
 	Lineage  lineage.Lineage
 	At       record.Time // when that was

@@ -25,6 +25,16 @@ type Proofs interface {
 	Add(text apikey.Presented, phc keyhash.PHC)
 }
 
+// Traps recognise the keys that were planted to be found, and that are good for
+// nothing.
+type Traps interface {
+	// Known answers from memory with the name of the planted key of this digest, ""
+	// for none. known is false while the memory does not hold all of them.
+	Known(digest apikey.Digest) (name string, known bool)
+	// Find is Known that reads what is not in memory.
+	Find(ctx context.Context, digest apikey.Digest) (name string, err error)
+}
+
 // Prover finds out which key of one mount a presented text is. Everything that
 // takes keys has one; they differ in where they wait for a hash. All fields are
 // required.
@@ -32,6 +42,9 @@ type Prover struct {
 	Reader  Reader
 	Matcher Matcher
 	Proofs  Proofs
+	Traps   Traps
+	// Writable tells whether this node may write down that a planted key was used.
+	Writable func() bool
 }
 
 // Failure is why a text is no key of the mount. No answer shows it: until the
@@ -42,7 +55,7 @@ type Failure string
 const (
 	Malformed        Failure = "malformed"         // no key's text, by its grammar or its checksum
 	Forged           Failure = "forged"            // tagged by nobody, or by another mount
-	UnknownID        Failure = "unknown_id"        // tagged here, and of no key that there is
+	UnknownID        Failure = "unknown_id"        // tagged here, and of no key that there is; a planted one, too
 	OtherRole        Failure = "other_role"        // of a key of another role than was asked for; not proven
 	ForgottenVersion Failure = "forgotten_version" // of a key, and of no version whose hash is still kept
 	WrongSecret      Failure = "wrong_secret"
@@ -56,6 +69,8 @@ type Proof struct {
 	Version record.Version // the presented one
 	Failure Failure        // why the text is not proven
 	Hashed  bool           // Argon2 was asked
+	// Honeytoken is the name of the planted key that the text is.
+	Honeytoken string
 }
 
 // Holds tells whether the text is proven.
@@ -65,7 +80,9 @@ func (p *Proof) Holds() bool { return p.Version.Number != 0 }
 // is given.
 //
 // A forged key ends at the tag, before storage and before Argon2: guesses cost
-// a microsecond and an unknown id as much as a known one.
+// a microsecond and an unknown id as much as a known one. So does a planted key,
+// which is looked for by what the check of the tag has found out, of every text
+// alike: who found one and asks cannot tell it from a forged one.
 func (p *Prover) Prove(ctx context.Context, text apikey.Presented, role string) (Proof, error) {
 	key, err := apikey.Parse(text)
 	if err != nil {
@@ -75,11 +92,21 @@ func (p *Prover) Prove(ctx context.Context, text apikey.Presented, role string) 
 	if err != nil {
 		return Proof{}, err
 	}
-	if !tagKey.Genuine(key) {
+	genuine, digest := tagKey.Check(key)
+	trap, known := p.Traps.Known(digest)
+	switch {
+	case !genuine:
 		return Proof{Text: key, Failure: Forged}, nil
+	case trap != "":
+		return p.caught(key, trap)
 	}
 	for matched := (keyhash.PHC{}); ; {
 		k, v, failure, err := p.find(ctx, key, role)
+		if failure == UnknownID && !known { // once, after a start
+			if trap, err = p.Traps.Find(ctx, digest); err == nil && trap != "" {
+				return p.caught(key, trap)
+			}
+		}
 		if err != nil || failure != "" {
 			return Proof{Text: key, Failure: failure, Hashed: !matched.None()}, err
 		}
@@ -98,6 +125,16 @@ func (p *Prover) Prove(ctx context.Context, text apikey.Presented, role string) 
 		// The hash took long. What was decided meanwhile counts, so the record is
 		// looked up again, and what was proven counts for that hash only.
 	}
+}
+
+// caught is what came of a planted key. Its use is to be written down, so a node that
+// may not write passes it on: there it takes longer than a forged key, but whoever
+// notices has been noticed.
+func (p *Prover) caught(key apikey.Key, trap string) (Proof, error) {
+	if !p.Writable() {
+		return Proof{}, record.ErrElsewhere
+	}
+	return Proof{Text: key, Failure: UnknownID, Honeytoken: trap}, nil
 }
 
 // find looks up the record and the version that the text claims to be. A

@@ -79,7 +79,7 @@ func (v *Verifier) decide(ctx context.Context, r Request) (Observation, error) {
 	}
 	// Before anything is looked up: what is found is then no older than this, so
 	// a use that came in time is never overlooked.
-	o := Observation{Failure: p.Failure, Text: p.Text, At: v.Resolver.Clock.Now(), Role: r.Role, ClientIP: r.ClientIP, Cost: r.Cost, Hashed: p.Hashed}
+	o := Observation{Failure: p.Failure, Honeytoken: p.Honeytoken, Text: p.Text, At: v.Resolver.Clock.Now(), Role: r.Role, ClientIP: r.ClientIP, Cost: r.Cost, Hashed: p.Hashed}
 	if !p.Holds() {
 		o.Decision = Decision{Code: Invalid}
 		return o, nil

@@ -130,13 +130,13 @@ func query(before string, parameters Fields) string {
 	return "?" + values.Encode()
 }
 
-// Stored is all that the mount has in storage, but for last uses: these are written from time to time, whoever asks
-// what meanwhile.
+// Stored is all that the mount has in storage, but for last uses and alerts: these are written from time to time, whoever
+// asks what meanwhile.
 func (e Engine) Stored(t testing.TB) map[string]string {
 	t.Helper()
 	stored := map[string]string{}
 	e.WalkMount(t, e.Mount, func(path string, value []byte) {
-		if !strings.HasPrefix(path, "usage/") {
+		if !strings.HasPrefix(path, "usage/") && !strings.HasPrefix(path, "alert/") {
 			stored[path] = string(value)
 		}
 	})

@@ -111,6 +111,10 @@ func (c *checker) entry(ctx context.Context, at string) (err error) {
 		_, _, err = c.records.Quota(ctx, path.Base(at))
 	case "usage":
 		return c.usage(ctx, at)
+	case "honeytoken":
+		return c.honeytoken(ctx, name)
+	case "alert":
+		return c.alert(ctx, name)
 	case "config":
 		_, err = c.records.Config(ctx)
 	case "tag-key":

@@ -73,6 +73,7 @@ func (tr trial) start(t *testing.T, w *world.World, warm bool, f *memory.Fault) 
 	m := w.Open(t)
 	if warm {
 		w.Observe(m)
+		synctest.Wait() // for what is written behind the answers
 	}
 	// From here on two runs mint the same keys, so that they can be compared
 	// byte by byte.
@@ -82,7 +83,9 @@ func (tr trial) start(t *testing.T, w *world.World, warm bool, f *memory.Fault) 
 	defer f.Cancel()
 	m.Storage.Intercept(f.Around)
 	defer m.Storage.Intercept(nil)
-	return m, tr.Run(m, w)
+	a := tr.Run(m, w)
+	synctest.Wait()
+	return m, a
 }
 
 func (tr trial) undisturbed(t *testing.T, w *world.World, warm bool) outcome {

@@ -115,6 +115,9 @@ func (r *run) hashless() string {
 	var text strings.Builder
 	dump := r.m.Storage.Dump()
 	for _, path := range sorted(dump) {
+		if strings.HasPrefix(path, "alert/") {
+			continue // written behind the answers
+		}
 		text.WriteString(path)
 		text.Write(storedHash.ReplaceAll(dump[path], []byte("x")))
 	}

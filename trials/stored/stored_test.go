@@ -145,6 +145,10 @@ func (s *stored) limited(m *mount.Mount, w *world.World) {
 	if code := m.Code(w.Texts["parent"]); code != "valid" {
 		m.T.Fatal(code)
 	}
+	w.Texts["honeytoken"] = m.Must("honeytokens/wiki", map[string]any{"role": "halted", "description": "in the wiki", "disables": []string{w.IDs["new of a stopped role"]}}).Key()
+	if code := m.Must("verify", map[string]any{"key": w.Texts["honeytoken"], "client_ip": "192.0.2.1"}).Str("code"); code != "invalid" {
+		m.T.Fatal(code)
+	}
 	time.Sleep(time.Minute)
 }
 
@@ -168,7 +172,7 @@ func (s *stored) look(m *mount.Mount) {
 	for name, text := range s.Texts {
 		s.Codes[name] = m.Must("verify", map[string]any{"key": text, "client_ip": "10.1.2.3", "cost": 0}).Str("code")
 	}
-	paths := []string{"config", "roles/web", "roles/svc", "roles/templated", "roles/limited", "roles/halted", "roles/sealed", "static-keys/app@example.com"}
+	paths := []string{"config", "roles/web", "roles/svc", "roles/templated", "roles/limited", "roles/halted", "roles/sealed", "static-keys/app@example.com", "honeytokens/wiki", "alerts/honeytoken_used.wiki"}
 	for _, id := range s.IDs {
 		paths = append(paths, "keys/"+id)
 	}
@@ -190,6 +194,11 @@ func (s *stored) form() map[string]string {
 		if id := s.IDs[name]; !seen[id] {
 			seen[id] = true
 			replacements = append(replacements, "/"+id[:2]+"/"+id, "/<shard>/<"+name+">", id, "<"+name+">")
+		}
+	}
+	for path, value := range s.Entries {
+		if planted := regexp.MustCompile(`"key_id":"(\w+)","digest":"([^"]+)"`).FindStringSubmatch(value); planted != nil {
+			replacements = append(replacements, planted[1], "<id of "+path+">", planted[2], "<digest>")
 		}
 	}
 	uid := regexp.MustCompile(`"uid":"([A-Z2-7]{26})"`)

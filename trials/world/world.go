@@ -18,12 +18,12 @@ import (
 )
 
 // Records are the entries that an operation writes to decide something; the others
-// are hints, static names, which are free until their key is written, and last uses,
-// which are written at any time.
+// are hints, static names, which are free until their key is written, and what is
+// counted and watched, which is written at any time.
 func Records(dump map[string][]byte) map[string][]byte {
 	maps.DeleteFunc(dump, func(path string, value []byte) bool {
 		owner := strings.HasPrefix(path, "owner/") && bytes.Contains(value, []byte(`"generation":0`)) // a stop is no hint
-		return owner || strings.HasPrefix(path, "owner-key/") || strings.HasPrefix(path, "role-key/") || strings.HasPrefix(path, "roster/") || strings.HasPrefix(path, "static/") || strings.HasPrefix(path, "usage/")
+		return owner || strings.HasPrefix(path, "owner-key/") || strings.HasPrefix(path, "role-key/") || strings.HasPrefix(path, "roster/") || strings.HasPrefix(path, "static/") || strings.HasPrefix(path, "usage/") || strings.HasPrefix(path, "alert/")
 	})
 	return dump
 }
@@ -143,6 +143,7 @@ func (w *World) Open(t *testing.T) *mount.Mount {
 	time.Sleep(time.Until(w.At))
 	m := mount.On(t, w.Storage.Clone())
 	m.Faulty = true
+	synctest.Wait() // for what a mount reads when it starts
 	for _, text := range w.Texts {
 		m.Secrets.Add(text)
 	}
