@@ -72,7 +72,7 @@ func TestWhatVerifyShowsOfMetadata(t *testing.T) {
 
 func TestThePrefixOfARolesKeys(t *testing.T) {
 	t.Parallel()
-	config := record.Config{DefaultPrefix: "vak", AlertWarningPerHour: 10, AlertCriticalPerHour: 50}
+	config := record.Config{DefaultPrefix: "vak"}
 	if got := (record.Role{}).EffectivePrefix(config); got != "vak" {
 		t.Errorf("a role without one has %q", got)
 	}

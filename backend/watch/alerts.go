@@ -14,8 +14,8 @@ import (
 // alert is one that is open.
 type alert struct {
 	record.Alert
-	dirty  bool
-	stored bool
+	behind
+	stored bool            // or it was tried
 	told   record.Severity // to the event system
 
 	// From where an ended key was used since the last write, and which version is in
@@ -101,7 +101,7 @@ func (w *Watch) raise(of record.Alert, n int64, now record.Time, from netip.Addr
 	}
 	a.See(n, now, from)
 	a.rise(of.Severity)
-	a.dirty = true
+	a.changed++
 	w.wake()
 	return a
 }
@@ -120,6 +120,14 @@ func (a *alert) rise(s record.Severity) {
 	if a.Severity != record.Critical {
 		a.Severity = s
 	}
+}
+
+// goOn makes an alert the continuation of the one that is stored.
+func (a *alert) goOn(before record.Alert) {
+	since := a.Sightings
+	a.Sightings, a.Actions, a.stored, a.told = before.Sightings, before.Actions, true, before.Severity
+	a.See(since.Count, since.Last, since.ClientIP)
+	a.rise(before.Severity)
 }
 
 // above counts one more, and raises an alert when there are too many in an hour. One

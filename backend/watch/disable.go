@@ -14,7 +14,7 @@ func (w *Watch) did(name string, done record.Action) {
 	defer w.mu.Unlock()
 	if a := w.alerts[record.HoneytokenAlert(name)]; a != nil {
 		a.Did(done)
-		a.dirty = true
+		a.changed++
 	}
 	t := w.tokens[name]
 	if t == nil {
@@ -22,7 +22,8 @@ func (w *Watch) did(name string, done record.Action) {
 	}
 	for i := range t.Disables {
 		if d := &t.Disables[i]; d.KeyID == done.KeyID && d.State == record.Tripped {
-			d.State, t.dirty = record.Done, true
+			d.State = record.Done
+			t.changed++
 		}
 	}
 }

@@ -23,21 +23,20 @@ func (w *Watch) current(ctx context.Context) error {
 func (w *Watch) load(ctx context.Context) error {
 	w.writing.Lock()
 	defer w.writing.Unlock()
-	if !w.stale.Load() {
+	changes := w.changes.Load()
+	if w.loaded.Load() == changes {
 		return nil
 	}
-	w.stale.Store(false) // what changes from here on makes it stale again
 	tokens, err := all(ctx, w, w.Store.Honeytokens())
 	if err != nil {
-		w.Refresh()
 		return err
 	}
 	alerts, err := all(ctx, w, w.Store.Alerts())
 	if err != nil {
-		w.Refresh()
 		return err
 	}
 	w.take(tokens, alerts)
+	w.loaded.Store(changes)
 	if len(w.unfinished()) > 0 {
 		w.wake()
 	}
@@ -51,14 +50,17 @@ func (w *Watch) take(tokens map[string]record.Honeytoken, alerts map[string]reco
 	w.tokens = make(map[string]*token, len(tokens))
 	for name, h := range tokens {
 		w.tokens[name] = &token{Honeytoken: h}
-		if t := before[name]; t != nil && t.dirty {
+		if t := before[name]; t != nil && t.dirty() {
 			w.tokens[name] = t
 		}
 	}
-	maps.DeleteFunc(w.alerts, func(_ string, a *alert) bool { return !a.dirty })
+	maps.DeleteFunc(w.alerts, func(_ string, a *alert) bool { return !a.dirty() })
 	for name, a := range alerts {
-		if w.alerts[name] == nil {
+		switch now := w.alerts[name]; {
+		case now == nil:
 			w.alerts[name] = &alert{Alert: a, stored: true, told: a.Severity}
+		case !now.stored: // raised before the stored one was read
+			now.goOn(a)
 		}
 		w.catchUp(&a)
 	}
@@ -74,7 +76,7 @@ func (w *Watch) catchUp(a *record.Alert) {
 	}
 	t.See(a.Hits-t.Count, a.Last, a.ClientIP)
 	t.Trip()
-	t.dirty = true
+	t.changed++
 }
 
 // all reads the entries of a kind. Where one cannot be read the others are fine.

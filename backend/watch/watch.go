@@ -39,7 +39,9 @@ type Watch struct {
 	woken chan struct{}
 
 	traps atomic.Pointer[map[apikey.Digest]string] // names by digest
-	stale atomic.Bool                              // storage may hold others than are in memory
+	// changes counts from when on storage may hold others than are in memory, and
+	// loaded is as far as they were read.
+	changes, loaded atomic.Int64
 
 	// writing is held over what is read of storage and written to it. It is taken
 	// before mu, which is not.
@@ -53,15 +55,20 @@ type Watch struct {
 
 type token struct {
 	record.Honeytoken
-	dirty bool
+	behind
 }
+
+// behind is how far what is in memory is ahead of what was written.
+type behind struct{ changed, written int }
+
+func (b *behind) dirty() bool { return b.changed != b.written }
 
 // New makes the watch of a mount. It touches no storage.
 func New(m Mount) *Watch {
 	w := &Watch{Mount: m, woken: make(chan struct{}, 1), tokens: make(map[string]*token), alerts: make(map[string]*alert)}
 	w.Configure(record.DefaultConfig())
 	w.traps.Store(new(map[apikey.Digest]string))
-	w.stale.Store(true)
+	w.Refresh()
 	return w
 }
 
@@ -73,7 +80,7 @@ func (w *Watch) Configure(c record.Config) {
 }
 
 // Refresh has the entries read again, because another node wrote.
-func (w *Watch) Refresh() { w.stale.Store(true) }
+func (w *Watch) Refresh() { w.changes.Add(1) }
 
 // Forget drops what is counted of a key that is gone. An alert about it stays.
 func (w *Watch) Forget(id string) {
@@ -86,7 +93,8 @@ func (w *Watch) Forget(id string) {
 
 // Known answers from memory.
 func (w *Watch) Known(digest apikey.Digest) (name string, known bool) {
-	return (*w.traps.Load())[digest], !w.stale.Load()
+	known = w.loaded.Load() == w.changes.Load() // before the look: what it finds is no older
+	return (*w.traps.Load())[digest], known
 }
 
 // Find answers by what is stored.
@@ -128,7 +136,7 @@ func (w *Watch) used(name string, now record.Time, from netip.Addr) {
 	}
 	t.See(1, now, from)
 	t.Trip()
-	t.dirty = true
+	t.changed++
 	a := w.raise(record.Alert{Kind: record.HoneytokenUsed, Honeytoken: name, KeyID: t.KeyID, Severity: record.Critical}, 1, now, from)
 	a.Hits = t.Count
 }

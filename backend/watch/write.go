@@ -48,7 +48,7 @@ func (w *Watch) others() (names []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name, a := range w.alerts {
-		if a.dirty {
+		if a.dirty() {
 			names = append(names, name)
 		}
 	}
@@ -71,7 +71,7 @@ func (w *Watch) unfinished() (names []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name, t := range w.tokens {
-		if t.dirty || t.tripped() {
+		if t.dirty() || t.tripped() {
 			names = append(names, name)
 		}
 	}
@@ -114,41 +114,35 @@ func (w *Watch) put(ctx context.Context, alertName, tokenName string) (h record.
 	defer w.writing.Unlock()
 	w.mu.Lock()
 	a, t := w.alerts[alertName], w.tokens[tokenName]
-	var now record.Alert
-	writesAlert, writesToken := a != nil && a.dirty, t != nil && t.dirty
-	if writesAlert {
-		now, a.dirty = a.Clone(), false
+	if a == nil {
+		a = new(alert)
 	}
-	if t != nil {
-		h, t.dirty = t.Clone(), false
+	if t == nil {
+		t = new(token)
 	}
+	now, h, told := a.Clone(), t.Clone(), a.told
+	alertAt, tokenAt, writesAlert, writesToken := a.changed, t.changed, a.dirty(), t.dirty()
+	a.stored = true
 	w.mu.Unlock()
 	if writesAlert {
-		err = w.putAlert(ctx, alertName, a, now)
-	}
-	if writesToken && err == nil {
-		err = w.Store.Honeytokens().Put(ctx, tokenName, h)
-	}
-	if writesToken && err != nil {
+		if err = w.Store.Alerts().Put(ctx, alertName, now); err != nil {
+			return h, err
+		}
 		w.mu.Lock()
-		t.dirty = true
+		a.written, a.told = alertAt, now.Severity
 		w.mu.Unlock()
+		if told != now.Severity {
+			w.tell(ctx, now)
+		}
+	}
+	if writesToken {
+		if err = w.Store.Honeytokens().Put(ctx, tokenName, h); err == nil {
+			w.mu.Lock()
+			t.written = tokenAt
+			w.mu.Unlock()
+		}
 	}
 	return h, err
-}
-
-func (w *Watch) putAlert(ctx context.Context, name string, a *alert, now record.Alert) error {
-	err := w.Store.Alerts().Put(ctx, name, now)
-	w.mu.Lock()
-	told := a.told
-	if a.dirty = a.dirty || err != nil; err == nil {
-		a.stored, a.told = true, now.Severity
-	}
-	w.mu.Unlock()
-	if err == nil && told != now.Severity {
-		w.tell(ctx, now)
-	}
-	return err
 }
 
 // tell sends an event about an alert that was opened, or is more severe now. It names no

@@ -2,6 +2,7 @@
 package watch
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -428,5 +429,23 @@ func TestADeletedHoneytokenIsAnyInvalidKey(t *testing.T) {
 	w.use(1)
 	if a := w.alert("honeytoken_used.wiki"); a.Data["count"] != 1.0 {
 		t.Errorf("the alert is %v", a.Data)
+	}
+}
+
+// While a mount reads which honeytokens there are, none goes unseen.
+func TestAHoneytokenIsFoundWhileTheyAreRead(t *testing.T) {
+	w := planted(t)
+	w.Backend.Cleanup(t.Context())
+	w.Storage.Intercept(func(_ context.Context, call memory.Call, effect func()) error {
+		if strings.HasPrefix(call.Path, "honeytoken/") {
+			time.Sleep(50 * time.Millisecond)
+		}
+		effect()
+		return nil
+	})
+	w.Open()
+	w.use(1)
+	if w.hits() != 1 {
+		t.Errorf("%d uses were seen", w.hits())
 	}
 }
