@@ -48,18 +48,21 @@ func (w *Watch) Alert(ctx context.Context, name string) (record.Alert, bool, err
 	return record.Alert{}, false, nil
 }
 
-// Open is how many alerts of each kind and severity are open.
-func (w *Watch) Open() map[record.AlertKind]map[record.Severity]int {
+// Measure tells how many alerts of each kind and severity are open.
+func (w *Watch) Measure(tell Tell) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	open := make(map[record.AlertKind]map[record.Severity]int)
 	for _, kind := range record.AlertKinds() {
-		open[kind] = map[record.Severity]int{record.Warning: 0, record.Critical: 0}
+		open := map[record.Severity]int{record.Warning: 0, record.Critical: 0}
+		for _, a := range w.alerts {
+			if a.Kind == kind {
+				open[a.Severity]++
+			}
+		}
+		for severity, n := range open {
+			tell("alerts_open", float64(n), string(kind), string(severity))
+		}
 	}
-	for _, a := range w.alerts {
-		open[a.Kind][a.Severity]++
-	}
-	return open
 }
 
 // alertName is what an alert may be called.
