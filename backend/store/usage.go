@@ -35,8 +35,8 @@ type usageLog struct {
 	next    uint64
 	written record.Time // all uses until then are stored, whatever happens
 	mark    usageMark
-	damaged []damage // deltas that cannot be read
-	begun   bool     // this process has left its mark
+	damaged error // some delta cannot be read
+	begun   bool  // this process has left its mark
 }
 
 // Usage is that of one subject, as stored or added. The deltas are looked at before
@@ -72,7 +72,7 @@ func (u *usageLog) unmerged(of record.Subject) (deltas []usageDelta, added recor
 	if open := u.open[of]; open != nil {
 		added = open.Clone()
 	}
-	return slices.Concat(u.stored, u.sealed), added, u.next, u.unreadable()
+	return slices.Concat(u.stored, u.sealed), added, u.next, u.damaged
 }
 
 // AddUsage takes what was decided of subjects, for WriteUsage to write it.

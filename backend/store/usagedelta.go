@@ -62,7 +62,7 @@ func (b *usageBase) merge(of record.Subject, deltas []usageDelta) (merged bool) 
 
 // readDeltas answers the deltas in storage, and the number after them. One that
 // cannot be read makes all usage unknown, and holds up no flush.
-func (s *Store) readDeltas(ctx context.Context) (deltas []usageDelta, next uint64, damaged []damage, err error) {
+func (s *Store) readDeltas(ctx context.Context) (deltas []usageDelta, next uint64, damaged, err error) {
 	u := &s.usage
 	names, err := s.names(ctx, deltaFolder)
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Store) readDeltas(ctx context.Context) (deltas []usageDelta, next uint6
 		d, found, err := read[usageDelta](ctx, s.storage, deltaPath(number))
 		switch {
 		case errors.Is(err, ErrUnreadable):
-			damaged = append(damaged, damage{number, err})
+			damaged = err
 		case err != nil:
 			return nil, 0, nil, err
 		case found:

@@ -32,7 +32,7 @@ func (s *Store) CompactUsage(ctx context.Context, step func()) error {
 	u.compacting.Lock()
 	defer u.compacting.Unlock()
 	u.mu.Lock()
-	deltas, err := u.stored, u.unreadable()
+	deltas, err := u.stored, u.damaged
 	u.mu.Unlock()
 	if err != nil || len(deltas) == 0 {
 		return err

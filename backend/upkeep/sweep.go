@@ -66,22 +66,9 @@ func (s *sweep) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.dropDamagedUsage(ctx); err != nil {
-		return err
-	}
 	moved, err := records.SweepUsage(ctx, step, s.mount.Clock.Now(), s.mount.Clock.Dated)
 	if moved {
 		s.mount.Redated()
-	}
-	return err
-}
-
-// dropDamagedUsage has the log say what is lost: some counts, and for a while that keys
-// were not used.
-func (s *sweep) dropDamagedUsage(ctx context.Context) error {
-	dropped, err := s.mount.Store.DropDamagedUsage(ctx, s.mount.Clock.Now())
-	if dropped > 0 {
-		s.mount.Logger.Error("counts of damaged entries are lost, and no key counts as idle for what was in them", "entries", dropped)
 	}
 	return err
 }
