@@ -273,7 +273,7 @@ func (p prometheus) lines(t *testing.T, expr, name string, from, to time.Time) (
 }
 
 // traffic is what a mount lives through until the test ends: customers, a guesser, a narrowed role, a revoked key that
-// is still used, a mass issue, and a damaged record.
+// is still used, a honeytoken, a mass issue, and a damaged record.
 func traffic(t *testing.T, e surface.Engine) {
 	t.Helper()
 	e.Write(t, "roles/web", fields{"rotation_period": "1s"})
@@ -305,6 +305,8 @@ func traffic(t *testing.T, e surface.Engine) {
 	every(20*time.Millisecond, "verify/web", func(i int) fields { return fields{"key": revoked.Text[:60] + fmt.Sprint(i)} })
 	every(40*time.Millisecond, "verify/admin", func(i int) fields { return fields{"key": revoked.Text} })
 	every(100*time.Millisecond, "verify/partner", func(i int) fields { return fields{"key": limited.Text} })
+	trap := e.Write(t, "honeytokens/laptop", fields{"role": "web"})
+	every(3*time.Second, "verify/web", func(i int) fields { return fields{"key": trap["key"], "client_ip": "192.0.2.7"} })
 	every(200*time.Millisecond, "verify/web", func(i int) fields { return fields{"key": k.Text, "scopes": "admin"} })
 	every(4*time.Second, "tidy", func(i int) fields { return nil })
 	every(7*time.Second, "issue/web", func(i int) fields {
