@@ -6,11 +6,11 @@ import (
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// maxRates bounds of how many keys refusals are counted: 65,536, which is some MiB. Of
+// maxRates bounds of how many keys refusals are counted: 65,536, which is 8 MiB. Of
 // more at a time nobody is alerted.
 const maxRates = 65536
 
-// rates are what may raise alerts, in this hour and the one before. They are in memory
+// rates are what may raise alerts, within an hour. They are in memory
 // only: a new process counts anew.
 type rates struct {
 	warning, critical int64
@@ -19,35 +19,41 @@ type rates struct {
 	swept             record.Time
 }
 
-// rate counts in an hour that begins with the first, and knows the one before.
+// rate counts within an hour, to five minutes.
 type rate struct {
-	since         record.Time
-	before, count int64
+	last   record.Time // slot that was counted in, from the beginning of time
+	counts [slots]int32
 }
 
-// add counts one more, and answers how many there were within an hour, and since when
-// they are counted. Those of the hour before are taken to have come evenly, and count
-// as far as that hour is not over an hour ago.
+const (
+	slots      = 12
+	slotLength = record.Time(record.Hour / slots)
+)
+
+// add counts one more, and answers how many there were within an hour, and since when.
 func (r *rate) add(now record.Time) (n int64, since record.Time) {
-	switch age := now.Sub(r.since); {
-	case r.over(now):
-		*r = rate{since: now}
-	case age >= record.Hour:
-		*r = rate{since: r.since.Add(record.Hour), before: r.count}
+	slot := now / slotLength
+	if r.over(now) {
+		*r = rate{last: slot}
 	}
-	r.count++
-	left := int64(record.Hour - now.Sub(r.since))
-	n = r.count + r.before*left/int64(record.Hour)
-	if since = r.since; r.before > 0 {
-		since = since.Add(-record.Hour)
+	for ; r.last < slot; r.last++ {
+		r.counts[(r.last+1)%slots] = 0
+	}
+	r.counts[slot%slots]++
+	since = now
+	for at := slot; at > slot-slots; at-- {
+		if count := r.counts[at%slots]; count > 0 {
+			n += int64(count)
+			since = min(since, at*slotLength)
+		}
 	}
 	return n, since
 }
 
 // over tells whether nothing of a rate counts any more.
 func (r *rate) over(now record.Time) bool {
-	age := now.Sub(r.since)
-	return age < 0 || age >= 2*record.Hour
+	slot := now / slotLength
+	return slot < r.last || slot >= r.last+slots
 }
 
 // of is the rate of a key's refusals, nil where there are too many keys.

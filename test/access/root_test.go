@@ -14,7 +14,7 @@ func TestPathsOfTheOperatorNeedSudo(t *testing.T) {
 	e := mounted(t)
 	asked := e.As(e.TokenWith(t, allButSudo, nil))
 	before := prepared(t, e)
-	for _, path := range []string{"config", "config/x", "config/x/y", "tidy", "stop/owners/{owner}", "stop/roles/{role}", "stop/x"} {
+	for _, path := range []string{"config", "config/x", "config/x/y", "tidy", "stop/owners/{owner}", "stop/roles/{role}", "stop/x", "honeytokens/", "honeytokens/x", "alerts/", "alerts/x"} {
 		for _, m := range surface.Methods() {
 			if path == "tidy" && m.Verb == "list" {
 				continue // asks for tidy/, which is no path of the engine

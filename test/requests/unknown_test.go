@@ -74,6 +74,7 @@ var taken = map[string]string{
 	"static-keys/{new_static}/rotate update":   "ttl",
 	"static-keys/{new_static}/rollback update": "",
 	"static-keys/{new_static}/finish update":   "",
+	"honeytokens/{honeytoken} create":          "role",
 	"tidy update":                              "",
 }
 

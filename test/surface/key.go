@@ -65,7 +65,7 @@ func Warnings(r harness.Response) string {
 // Fill puts a key's values into a text of an Operation.
 func (k Key) Fill(text string) string {
 	return strings.NewReplacer("{role}", k.Role, "{owner}", k.Owner, "{key_id}", k.ID, "{key}", k.Text,
-		"{new_role}", "role-"+strings.ToLower(rand.Text()[:8]), "{new_static}", "static-"+strings.ToLower(rand.Text()[:8])).Replace(text)
+		"{new_role}", "role-"+strings.ToLower(rand.Text()[:8]), "{honeytoken}", "trap-"+strings.ToLower(rand.Text()[:8]), "{alert}", "forged_keys", "{new_static}", "static-"+strings.ToLower(rand.Text()[:8])).Replace(text)
 }
 
 // statuses are what a gateway shall answer its client.

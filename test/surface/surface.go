@@ -13,7 +13,8 @@ import (
 type Fields = map[string]any
 
 // Operation is one thing that the engine does. In Path, Body and Headers {role}, {owner}, {key_id} and {key} stand for
-// those of a live key, {new_role} and {new_static} for a name that no role, and no key, has.
+// those of a live key, {new_role} and {new_static} for a name that no role, and no key, has; {honeytoken}
+// and {alert} for one that none has.
 type Operation struct {
 	Path    string
 	Verb    string // the capability that a policy grants it by: read, list, create, update, delete
@@ -58,6 +59,13 @@ func ofMount() []Operation {
 		{Path: "info", Verb: "read", Status: 200},
 		{Path: "usage", Verb: "read", Status: 200},
 		{Path: "metrics", Verb: "read", Status: 200},
+		{Path: "honeytokens/{honeytoken}", Verb: "create", Body: Fields{"role": "{role}"}, Status: 200},
+		{Path: "honeytokens/{honeytoken}", Verb: "read", Status: 404},
+		{Path: "honeytokens/{honeytoken}", Verb: "delete", Status: 204},
+		{Path: "honeytokens", Verb: "list", Status: 200},
+		{Path: "alerts/{alert}", Verb: "read", Status: 404},
+		{Path: "alerts/{alert}", Verb: "delete", Status: 204},
+		{Path: "alerts", Verb: "list", Status: 404},
 		{Path: "usage/owners/{owner}", Verb: "read", Status: 200},
 		{Path: "usage/keys/{key_id}", Verb: "read", Status: 200},
 	}

@@ -1,4 +1,4 @@
-# An operator: everything. These need sudo: config, stop and tidy.
+# An operator: everything. These need sudo: config, stop, tidy, honeytokens and alerts.
 path "apikeys/*" {
   capabilities = ["create", "read", "update", "delete", "list"]
 }
@@ -13,4 +13,12 @@ path "apikeys/stop/*" {
 
 path "apikeys/tidy" {
   capabilities = ["update", "sudo"]
+}
+
+path "apikeys/honeytokens/*" {
+  capabilities = ["create", "read", "update", "delete", "list", "sudo"]
+}
+
+path "apikeys/alerts/*" {
+  capabilities = ["read", "delete", "list", "sudo"]
 }
