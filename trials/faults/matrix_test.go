@@ -10,5 +10,7 @@ import (
 )
 
 func TestEachStorageCallFailsOnce(t *testing.T) {
-	matrix.Run(t, world.Build(t), world.Trials())
+	w := world.Build(t)
+	matrix.Run(t, w, world.Trials())
+	matrix.Run(t, w, world.WatchTrials())
 }

@@ -93,6 +93,7 @@ func Build(t *testing.T) *World {
 		w.Keep("waiting", m.Must("rotate/"+w.IDs["waited for"], waits))
 		w.Issue(m, "waited for leased", "svc", "acme")
 		w.Keep("waiting leased", m.Must("rotate/"+w.IDs["waited for leased"], waits))
+		m.Must("honeytokens/wiki", map[string]any{"role": "web", "disables": []string{w.IDs["owned"]}})
 		w.crash(m)
 		w.At, w.Storage = time.Now(), m.Storage.Clone()
 	})
