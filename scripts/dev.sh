@@ -96,8 +96,8 @@ Mint a key, keep it, and verify it:
   OLD=\$(vault write -field=key apikeys/issue/web owner=acme)
   vault write apikeys/verify/web key="\$OLD"
 
-Rotate it, without an hour of worry: the new version waits for its first use, and
-until then nothing changes for the old one. Then that one is superseded:
+Rotate it. The new version waits for its first use, and until then nothing changes
+for the old one. From then on the old one is superseded, and works for an hour more:
 
   NEW=\$(vault write -field=key apikeys/rotate key="\$OLD" activation=first_use grace_period=1h)
   vault write apikeys/verify/web key="\$OLD"
