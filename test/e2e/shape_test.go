@@ -76,6 +76,7 @@ var (
 	configShape = shape{
 		"argon2_memory_kib": aNumber, "argon2_iterations": aNumber, "argon2_parallelism": aNumber,
 		"revoked_retention": aNumber, "usage_flush_interval": aNumber, "verify_cache_size": aNumber, "allow_key_in_query": aFlag, "default_prefix": aWord,
+		"alert_warning_per_hour": aNumber, "alert_critical_per_hour": aNumber,
 	}
 	roleShape = shape{
 		"description": aText, "prefix": aText, "ttl": aNumber, "max_ttl": aNumber, "generate_lease": aFlag,
@@ -96,7 +97,7 @@ var (
 	previousShape = shape{"previous_version": aNumber, "previous_valid_until": maybe, "activation": aWord, "pending_until": maybe}
 	readShape     = keyShape.with(shape{
 		"ttl": aNumber, "disabled": aFlag, "disabled_at": maybe, "disabled_reason": aText, "last_used_at": maybe, "revoked_at": maybe, "revoke_reason": aText,
-		"versions": objects,
+		"static_name": aText, "versions": objects,
 	})
 	versionShape = shape{
 		"version": aNumber, "status": aWord, "created_at": aTime, "expires_at": aTime, "superseded_at": maybe, "valid_until": maybe,

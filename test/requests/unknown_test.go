@@ -70,7 +70,7 @@ var taken = map[string]string{
 	"delegate update":                          "key name scopes metadata bound_cidrs ttl",
 	"stop/owners/{owner} update":               "owner",
 	"stop/roles/{role} update":                 "role",
-	"static-keys/{new_static} create":          "role owner name scopes metadata bound_cidrs ttl",
+	"static-keys/{new_static} create":          "role owner name scopes metadata bound_cidrs ttl disabled disabled_reason",
 	"static-keys/{new_static}/rotate update":   "ttl",
 	"static-keys/{new_static}/rollback update": "",
 	"static-keys/{new_static}/finish update":   "",
