@@ -14,7 +14,7 @@ func TestPathsOfTheOperatorNeedSudo(t *testing.T) {
 	e := mounted(t)
 	asked := e.As(e.TokenWith(t, allButSudo, nil))
 	before := prepared(t, e)
-	for _, path := range []string{"config", "config/x", "config/x/y", "tidy", "stop/owners/{owner}", "stop/roles/{role}", "stop/x", "honeytokens/", "honeytokens/x", "alerts/", "alerts/x"} {
+	for _, path := range []string{"config", "config/x", "config/x/y", "tidy", "stop/owners/{owner}", "stop/roles/{role}", "stop/x", "honeytokens/x", "alerts/x"} {
 		for _, m := range surface.Methods() {
 			if path == "tidy" && m.Verb == "list" {
 				continue // asks for tidy/, which is no path of the engine
@@ -25,6 +25,9 @@ func TestPathsOfTheOperatorNeedSudo(t *testing.T) {
 		}
 	}
 	e.WantStored(t, before.stored)
+	for _, folder := range []string{"honeytokens", "alerts"} {
+		asked.Want(t, 403, "LIST", folder, nil)
+	}
 	asked.Want(t, 200, "GET", "tidy-status", nil)
 	asked.Want(t, 200, "GET", "info", nil)
 }

@@ -15,10 +15,10 @@ path "apikeys/tidy" {
   capabilities = ["update", "sudo"]
 }
 
-path "apikeys/honeytokens/*" {
+path "apikeys/honeytokens*" {
   capabilities = ["create", "read", "update", "delete", "list", "sudo"]
 }
 
-path "apikeys/alerts/*" {
+path "apikeys/alerts*" {
   capabilities = ["read", "delete", "list", "sudo"]
 }
