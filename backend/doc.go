@@ -10,7 +10,7 @@
 //	verdict    a decision as fields and headers
 //	lifecycle  issues, rotates, renews, changes and ends keys
 //	upkeep     what a mount does by itself: tidies, writes uses down, re-hashes
-//	watch      honeytokens and alerts: what operators are told of decisions
+//	watch      metrics, honeytokens, alerts: what operators are told of decisions
 //	store      reads and writes records; the only one that knows the layout
 //
 // Below them are plain rules and values that know nothing of Vault: record
