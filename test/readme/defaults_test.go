@@ -41,6 +41,9 @@ var shown = map[string]func(t *testing.T, e surface.Engine) surface.Fields{
 	"Stop": func(t *testing.T, e surface.Engine) surface.Fields {
 		return e.Write(t, "stop/roles/fresh", surface.Fields{})
 	},
+	"Honeytokens": func(t *testing.T, e surface.Engine) surface.Fields {
+		return e.Write(t, "honeytokens/fresh", surface.Fields{"role": "fresh"})
+	},
 }
 
 // asked are, for the sections whose parameters make a question, what comes of it with these parameters.
