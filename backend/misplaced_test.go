@@ -49,8 +49,9 @@ func TestAKeyInThePlaceOfAnotherParameterIsRefused(t *testing.T) {
 	m.Must("roles/web", map[string]any{"generate_lease": false, "max_delegation_depth": 1})
 	made := m.Must("issue/web", map[string]any{"owner": "acme"})
 	m.Must("static-keys/app", map[string]any{"role": "web"})
+	m.Must("honeytokens/wiki", map[string]any{"role": "web"})
 	key := made.Str("key")
-	names := strings.NewReplacer("(?P<role>[^/]+)", "web", "(?P<owner>[^/]+)", "acme", "(?P<key_id>[^/]+)", made.Str("key_id"), "(?P<static_name>[^/]+)", "app")
+	names := strings.NewReplacer("(?P<role>[^/]+)", "web", "(?P<owner>[^/]+)", "acme", "(?P<key_id>[^/]+)", made.Str("key_id"), "(?P<static_name>[^/]+)", "app", "(?P<honeytoken>[^/]+)", "wiki")
 	for _, form := range []string{"KEY", "found on a wiki: KEY.", "read:KEY", "Authorization=Bearer KEY"} {
 		refusesKeys(t, m, names, key, strings.Replace(form, "KEY", key, 1))
 	}
