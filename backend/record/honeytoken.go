@@ -78,17 +78,23 @@ func (h *Honeytoken) Clone() Honeytoken {
 	return c
 }
 
-// Arm has the next use disable these keys.
+// Arm has the next use disable these keys. One that a use was to disable already still
+// is.
 func (h *Honeytoken) Arm(ids []string) error {
 	if len(ids) > MaxDisables {
 		return Mistakef("disables names more than %d keys", MaxDisables)
 	}
+	before := h.Disables
 	h.Disables = nil
 	for i, id := range ids {
 		if !apikey.ValidID(id) || slices.Contains(ids[:i], id) {
 			return Mistake("disables must be key_ids, each once")
 		}
-		h.Disables = append(h.Disables, Disable{id, Armed})
+		d := Disable{id, Tripped}
+		if !slices.Contains(before, d) {
+			d.State = Armed
+		}
+		h.Disables = append(h.Disables, d)
 	}
 	return nil
 }

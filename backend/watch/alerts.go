@@ -69,7 +69,8 @@ func (w *Watch) Measure(tell Tell) {
 var alertName = regexp.MustCompile(`^[a-z_]+(?:\.[A-Za-z0-9._@-]+)?$`)
 
 // Acknowledge removes an alert, whether or not there is one. What it is about is counted
-// from the beginning.
+// from the beginning, which is before storage is asked: what is seen meanwhile nobody
+// has acknowledged.
 func (w *Watch) Acknowledge(ctx context.Context, name string) error {
 	if !alertName.MatchString(name) || strings.Contains(name, "..") {
 		return nil
@@ -79,16 +80,39 @@ func (w *Watch) Acknowledge(ctx context.Context, name string) error {
 	}
 	w.writing.Lock()
 	defer w.writing.Unlock()
-	if err := w.Store.Alerts().Remove(ctx, name); err != nil {
-		return err
-	}
+	before, removed := w.takeOut(name), false
+	defer func() {
+		if before != nil && !removed { // also where that panicked
+			w.putBack(name, before)
+		}
+	}()
+	err := w.Store.Alerts().Remove(ctx, name)
+	removed = err == nil
+	return err
+}
+
+func (w *Watch) takeOut(name string) *alert {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if a := w.alerts[name]; a != nil {
+	a := w.alerts[name]
+	if a != nil {
 		w.rates.reset(&a.Alert)
 		delete(w.alerts, name)
 	}
-	return nil
+	return a
+}
+
+// putBack has an alert written again that may have been removed, or not.
+func (w *Watch) putBack(name string, before *alert) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := w.alerts[name]; now != nil {
+		now.goOn(before.Alert)
+		return
+	}
+	before.changed++
+	w.alerts[name] = before
+	w.wake()
 }
 
 // raise counts n sightings for the alert of this kind and subject, and opens it where

@@ -57,6 +57,10 @@ func (w *Watch) Plant(ctx context.Context, name string, c Change) (h record.Hone
 	if err := w.current(ctx); err != nil {
 		return h, text, err
 	}
+	// What it counted is written first: its alert is, before it is itself.
+	if _, err := w.put(ctx, record.HoneytokenAlert(name), name); err != nil {
+		return h, text, err
+	}
 	w.writing.Lock()
 	defer w.writing.Unlock()
 	h, found, err := w.find(ctx, name)
@@ -77,7 +81,7 @@ func (w *Watch) Plant(ctx context.Context, name string, c Change) (h record.Hone
 		w.Refresh() // nobody knows what storage holds
 		return h, apikey.Key{}, err
 	}
-	return w.keep(name, h), text, nil
+	return w.keep(name, h, c.Disables != nil), text, nil
 }
 
 // make is a honeytoken with the key of a role. It looks like one that the role would
@@ -145,12 +149,18 @@ func (w *Watch) apply(ctx context.Context, h *record.Honeytoken, c Change) error
 }
 
 // keep takes a honeytoken that was written into memory. What it counted meanwhile
-// stays.
-func (w *Watch) keep(name string, h record.Honeytoken) record.Honeytoken {
+// stays, and disables also what it was armed with.
+func (w *Watch) keep(name string, h record.Honeytoken, armed bool) record.Honeytoken {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if before := w.tokens[name]; before != nil {
-		before.Description, before.Disables = h.Description, slices.Clone(h.Disables)
+		before.Description = h.Description
+		if armed {
+			before.Disables = slices.Clone(h.Disables)
+		}
+		if armed && before.Count > h.Count {
+			before.Trip()
+		}
 		return before.Clone()
 	}
 	w.tokens[name] = &token{Honeytoken: h.Clone()}

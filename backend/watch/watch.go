@@ -138,7 +138,7 @@ func (w *Watch) used(name string, now record.Time, from netip.Addr) {
 	t.Trip()
 	t.changed++
 	a := w.raise(record.Alert{Kind: record.HoneytokenUsed, Honeytoken: name, KeyID: t.KeyID, Severity: record.Critical}, 1, now, from)
-	a.Hits = t.Count
+	a.KeyID, a.Hits = t.KeyID, t.Count // it may be another than the alert was opened for
 }
 
 func (w *Watch) forged(now record.Time, from netip.Addr) {
