@@ -90,8 +90,8 @@ func (r *run) endLease() {
 	switch {
 	case v == k.newest():
 		k.revoked, k.reason = now, "the lease of its current version was ended"
-	case now < v.until:
-		v.until = now
+	default: // it expires as well, also where its grace is over
+		v.until, v.expires = min(v.until, now), min(v.expires, now)
 	}
 	r.sameAsRead(k)
 }
