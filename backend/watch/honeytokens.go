@@ -177,12 +177,16 @@ func (w *Watch) setTraps() {
 	w.traps.Store(&traps)
 }
 
-// Uproot removes a honeytoken, whether or not there is one. An alert about it stays.
+// Uproot removes a honeytoken, whether or not there is one. An alert about it stays, and
+// what it was found to disable is disabled first.
 func (w *Watch) Uproot(ctx context.Context, name string) error {
 	if !record.ValidName(name) {
 		return nil
 	}
 	if err := w.current(ctx); err != nil {
+		return err
+	}
+	if err := w.finish(ctx, name); err != nil {
 		return err
 	}
 	w.writing.Lock()

@@ -158,3 +158,22 @@ func TestAUseThatAChangeWritesHasItsAlert(t *testing.T) {
 		}
 	})
 }
+
+// Who deletes a honeytoken that was used does not undo what that was to do.
+func TestAUseJustBeforeTheHoneytokenIsDeletedDisables(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := planted(t)
+		other := w.Must("honeytokens/other", fields{"role": "web"}).Key()
+		w.Must("verify", fields{"key": other})
+		synctest.Wait() // the writer rests for a second
+		w.use(1)
+		if a := w.Do(logical.DeleteOperation, "honeytokens/wiki", nil); a.Status != http.StatusNoContent {
+			t.Fatal(a.Status)
+		}
+		settle()
+		a := w.alert("honeytoken_used.wiki")
+		if got := w.disabled(); got != "true honeytoken wiki" || a.Data["count"] != 1.0 || fmt.Sprint(a.Data["actions"]) != fmt.Sprintf("[map[key_id:%s result:disabled]]", w.id) {
+			t.Errorf("the key is %s, the alert %v", got, a.Data)
+		}
+	})
+}
