@@ -97,12 +97,22 @@ Mint a key, keep it, and verify it:
   vault write apikeys/verify/web key="\$OLD"
 
 Rotate it. The new version waits for its first use, and until then nothing changes
-for the old one. From then on the old one is superseded, and works for an hour more:
+for the old one. From then on the old one is superseded, and works for five seconds
+more (give your users days):
 
-  NEW=\$(vault write -field=key apikeys/rotate key="\$OLD" activation=first_use grace_period=1h)
+  NEW=\$(vault write -field=key apikeys/rotate key="\$OLD" activation=first_use grace_period=5s)
   vault write apikeys/verify/web key="\$OLD"
   vault write apikeys/verify/web key="\$NEW" scopes=read:orders
   vault write apikeys/verify/web key="\$OLD"
+  sleep 6
+  vault write apikeys/verify/web key="\$OLD"
+
+Rotate again, and take it back. The key is as it was before:
+
+  ID=\$(vault write -field=key_id apikeys/verify/web key="\$NEW")
+  NEXT=\$(vault write -field=key apikeys/rotate/"\$ID" activation=first_use)
+  vault write apikeys/rotate/"\$ID"/rollback reason="the deployment failed"
+  vault write apikeys/verify/web key="\$NEXT"
 
 Revoke it. Both versions are refused from now on:
 

@@ -23,7 +23,7 @@ func TestAKillAroundAFirstUseForgetsItAtMost(t *testing.T) {
 	t.Parallel()
 	e := mountedOn(t, harness.Start(t, harness.Options{Plugin: true, LogLevel: "error"}))
 	e.Write(t, "roles/web", fields{"generate_lease": false})
-	const kills = 30
+	const kills = 50
 	outcomes := map[string]int{}
 	for range kills {
 		one := e.issue(t, "web", nil)

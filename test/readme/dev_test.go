@@ -131,7 +131,7 @@ func TestMakeDevPrintsCommandsThatWorkAndLeavesNothing(t *testing.T) {
 			codes = append(codes, code)
 		}
 	}
-	if got := fmt.Sprint(codes); got != "[valid valid valid valid revoked]" {
+	if got := fmt.Sprint(codes); got != "[valid valid valid valid superseded invalid revoked]" {
 		t.Errorf("the keys verify as %s", got)
 	}
 	d.interrupt(t)
