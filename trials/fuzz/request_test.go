@@ -24,6 +24,7 @@ func FuzzRequest(f *testing.F) {
 		"keys/", "keys/{id}", "owners/", "owners/acme/keys/", "owners/acme/keys/{id}", "owners/acme/keys/{id}/rotate",
 		"owners/acme/keys/{id}/revoke", "roles/", "roles/web", "roles/new", "config", "tidy", "tidy-status", "info", "metrics", "usage", "usage/keys/{id}", "usage/owners/acme", "", "keys/../config",
 		"authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web",
+		"honeytokens/", "honeytokens/wiki", "honeytokens/{key}", "alerts/", "alerts/forged_keys", "alerts/{key}",
 	} {
 		for op := range fuzzedOperations[:4] {
 			f.Add(uint8(op), path, `{}`, "{key}")
@@ -32,12 +33,12 @@ func FuzzRequest(f *testing.F) {
 	for _, body := range []string{
 		`{"key":"{key}"}`, `{"key":["{key}"]}`, `{"{key}":1}`, `{"key":{"{key}":"{key}"}}`, `{"key":"{key}","ttl":"{key}"}`,
 		`{"key":"{key}","client_ip":"{key}"}`, `{"key":"{key}","scopes":["{key}"]}`, `{"key":"{key}","grace_period":1e308}`,
-		`{"role":"web","name":"\u0000"}`, `{"ttl":-1}`, `{"key_id":"{id}","version":"1"}`, `{"key_id":"..","version":1}`, `{"limit":1,"after":"0"}`,
+		`{"role":"web","name":"\u0000"}`, `{"role":"web","disables":"{id}"}`, `{"role":"web","disables":["{key}"],"description":"{key}"}`, `{"ttl":-1}`, `{"key_id":"{id}","version":"1"}`, `{"key_id":"..","version":1}`, `{"limit":1,"after":"0"}`,
 		`{"batch_input":[{"key":"{key}"},{"key":{"{key}":1}},"{key}",null]}`, `{"batch_input":[]}`, `{"batch_input":[{"key":"{key}","brief":true,"cost":0,"client_ip":"{key}"}],"key":"{key}"}`,
 		`{"key":"{key}","scopes":["read:a"],"ttl":60,"rate_limit":10,"rate_limit_period":"1s","quota":10,"quota_period":0}`, `{"key":"{key}","quota":1e300}`, `{"key":"{key}","cost":1000000000000001}`,
 		`{"idle_timeout":"1s","quota":1,"quota_period":"{key}"}`, `{"max_delegation_depth":99,"max_keys_per_owner":1001,"rate_limit":9223372036854775807}`, `{"batch_input":"{key}"}`, `{"key":"{key}","recipients":"{key}"}`, `{"key":"{key}","recipients":["age16c2rp0kk09960nhcs8wrl0k8fas034e42s4yl5066er04qz7u40qlq6qar"]}`, `{"key":"{key}","recipients":[]}`, `{"allowed_recipients":["{key}"],"require_recipients":true}`, `{"key":"{key}","cost":-1}`, `{"reason":"{key}"}`,
 	} {
-		for _, path := range []string{"verify", "rotate", "revoke", "issue/web", "roles/web", "config", "keys/{id}", "authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web"} {
+		for _, path := range []string{"verify", "rotate", "revoke", "issue/web", "roles/web", "config", "keys/{id}", "authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web", "honeytokens/wiki"} {
 			f.Add(uint8(0), path, body, "")
 		}
 		f.Add(uint8(0), "authorize", body, "{key}")
@@ -114,7 +115,7 @@ func known(text string) bool {
 	return text == logical.ErrUnsupportedOperation.Error() || text == logical.ErrUnsupportedPath.Error()
 }
 
-var knownEntries = regexp.MustCompile(`^(?:config|tag-key|role/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|key/..?/[0-9A-Za-z]{16}|owner-key/[^/]+/../[0-9A-Za-z]{16}|role-key/[^/]+/[A-Z2-7]{26}-\d+/../[0-9A-Za-z]{16}|roster/[^/]+/[^/]+|quota/../[0-9A-Za-z]{16}|usage/(?:mark|mount|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|delta/\d+|key/../[0-9A-Za-z]{16}))$`)
+var knownEntries = regexp.MustCompile(`^(?:config|tag-key|role/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|key/..?/[0-9A-Za-z]{16}|owner-key/[^/]+/../[0-9A-Za-z]{16}|role-key/[^/]+/[A-Z2-7]{26}-\d+/../[0-9A-Za-z]{16}|roster/[^/]+/[^/]+|honeytoken/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|alert/[a-z_]+(?:\.[A-Za-z0-9][A-Za-z0-9._@-]{0,127})?|quota/../[0-9A-Za-z]{16}|usage/(?:mark|mount|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|delta/\d+|key/../[0-9A-Za-z]{16}))$`)
 
 // harmless holds what no request may do: panic, show a secret, or leave entries
 // that do not belong.

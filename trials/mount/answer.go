@@ -115,7 +115,9 @@ func (m *Mount) answer(req *logical.Request, resp *logical.Response, err error) 
 		}
 	}
 	resp = delivered(m.T, resp)
-	m.declared(req, resp)
+	if status != http.StatusNotFound { // an empty list, of which Vault shows nothing
+		m.declared(req, resp)
+	}
 	if resp != nil {
 		a.Data, a.Warnings, a.Secret = ThroughJSON(m.T, resp.Data), resp.Warnings, resp.Secret
 		m.Secrets.Add(a.Key())
