@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -20,30 +21,33 @@ func TestALostTagKeyIsTroubleAndIsNeverMadeAnew(t *testing.T) {
 		"damaged":   func(s *memory.Storage) { s.Plant("tag-key", "{") },
 		"too short": func(s *memory.Storage) { s.Plant("tag-key", `{"v":1,"record":{"secret":"AAAA"}}`) },
 	} {
-		m := mount.New(t)
-		m.Faulty = true
-		m.Must("roles/web", map[string]any{"generate_lease": false})
-		k := m.Must("issue/web", nil)
-		damage(m.Storage)
-		left := m.Storage.Dump()
-		m.Restart()
-		m.Periodic()
-		for _, a := range []mount.Answer{
-			m.Write("verify", map[string]any{"key": k.Str("key")}),
-			m.Write("rotate", map[string]any{"key": k.Str("key")}),
-			m.Write("revoke", map[string]any{"key": k.Str("key")}),
-			m.Write("rotate/"+k.Str("key_id"), nil),
-			m.Write("issue/web", nil),
-		} {
-			if a.Status != http.StatusInternalServerError || a.Text != "internal error" {
-				t.Errorf("%s: %d %q %v", name, a.Status, a.Text, a.Data)
+		// Within one moment: what is written down with the time does not change.
+		synctest.Test(t, func(t *testing.T) {
+			m := mount.New(t)
+			m.Faulty = true
+			m.Must("roles/web", map[string]any{"generate_lease": false})
+			k := m.Must("issue/web", nil)
+			damage(m.Storage)
+			left := m.Storage.Dump()
+			m.Restart()
+			m.Periodic()
+			for _, a := range []mount.Answer{
+				m.Write("verify", map[string]any{"key": k.Str("key")}),
+				m.Write("rotate", map[string]any{"key": k.Str("key")}),
+				m.Write("revoke", map[string]any{"key": k.Str("key")}),
+				m.Write("rotate/"+k.Str("key_id"), nil),
+				m.Write("issue/web", nil),
+			} {
+				if a.Status != http.StatusInternalServerError || a.Text != "internal error" {
+					t.Errorf("%s: %d %q %v", name, a.Status, a.Text, a.Data)
+				}
 			}
-		}
-		if !m.Storage.SameAs(left) {
-			t.Errorf("%s: the storage changed", name)
-		}
-		// What needs no tag key goes on.
-		m.Must("revoke/"+k.Str("key_id"), nil)
+			if !m.Storage.SameAs(left) {
+				t.Errorf("%s: the storage changed", name)
+			}
+			// What needs no tag key goes on.
+			m.Must("revoke/"+k.Str("key_id"), nil)
+		})
 	}
 }
 
