@@ -21,8 +21,8 @@ func TestNoVerificationFailsWhileVaultAgentKeepsAKey(t *testing.T) {
 	t.Parallel()
 	e := surface.New(t, servers.Server(t))
 	for role, settings := range map[string]fields{
-		"leased":   {"ttl": "9s", "max_ttl": "9s"},
-		"unleased": {"ttl": "10s", "rotation_period": "3s", "generate_lease": false},
+		"leased":   {"ttl": "24s", "max_ttl": "24s"},
+		"unleased": {"ttl": "40s", "rotation_period": "3s", "generate_lease": false},
 	} {
 		e.Write(t, "roles/"+role, settings)
 	}
@@ -50,7 +50,7 @@ func TestARotationByVaultAgentEndsNothingBeforeItsFirstUse(t *testing.T) {
 	t.Parallel()
 	e := surface.New(t, servers.Server(t))
 	e.Write(t, "roles/declared", fields{
-		"generate_lease": false, "ttl": "1h", "grace_period": "3s", "rotation_period": "3s", "max_pending_period": "1h",
+		"generate_lease": false, "ttl": "1h", "grace_period": "15s", "rotation_period": "3s", "max_pending_period": "1h",
 	})
 	held := e.Minted(t, "static-keys/billing", fields{"role": "declared", "owner": "billing"})
 	a := newAgent(t, e, "rotate.hcl", "static-keys/billing/rotate", "static-keys/billing/rotate")
