@@ -16,11 +16,17 @@ timed() {
 
 # The matrices break each storage call of each operation, in a mount of its own and one after the other: thousands of
 # times, in which the race detector, three times as slow, has nothing to see. What happens at once is tried elsewhere.
+# How long answers take is told without it, too.
 matrices=$(go list ./trials/faults ./trials/limits)
 others=$(go list ./... | grep -vxF "$matrices")
 unit_tests() {
-  { go test -json $race -timeout 30m $others && unit=0 || unit=1; go test -json -timeout 30m $matrices && [[ $unit == 0 ]]; } |
-    "$work/proven" record "$work/unit"
+  local status=0
+  {
+    go test -json $race -timeout 30m $others || status=1
+    go test -json -timeout 30m $matrices || status=1
+    [[ -z $race ]] || go test -json -run 'TakesAsLong' ./trials/watch || status=1
+    return $status
+  } | "$work/proven" record "$work/unit"
 }
 resolve_vault() { VAULT_BIN=$(scripts/vault.sh); }
 real_vault() { (cd test && go test -json -count=1 -timeout 30m -p 2 ./...) | "$work/proven" record "$work/vault"; }
