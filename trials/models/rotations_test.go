@@ -309,6 +309,21 @@ func (k *turns) look() {
 	}
 }
 
+// delegate makes a child by any version: one that waits takes effect by it.
+func (k *turns) delegate() {
+	v, want := k.any(), 200
+	took := v.pending()
+	switch {
+	case v.gone:
+		want = 404
+	case k.ended() || k.disabled || v != k.current() && !took:
+		want = 409
+	}
+	if a := k.m.Write("delegate", map[string]any{"key": v.text}); k.want(want, fmt.Sprint("delegate by ", v.number), a) && took {
+		k.activate(v, k.now(), v.grace)
+	}
+}
+
 func (k *turns) step() {
 	k.settle()
 	switch n := k.rand.IntN(100); {
@@ -325,10 +340,15 @@ func (k *turns) step() {
 		if k.want(map[bool]int{true: 409, false: 200}[k.ended()], "disable", k.m.Write("keys/"+k.id, map[string]any{"disabled": off})) {
 			k.disabled = off
 		}
-	case n < 62:
+	case n < 61:
+		k.want(200, "revoke", k.m.Write("revoke/"+k.id, nil))
+		k.revoked = true
+	case n < 66:
+		k.delegate()
+	case n < 68:
 		time.Sleep(time.Second) // a first use is written
 		k.m.Restart()
-	case n < 64:
+	case n < 70:
 		if state := k.m.Tidy(); state != "done" {
 			k.m.T.Fatal(state)
 		}
@@ -349,7 +369,7 @@ func TestRotationsAreWhatAModelOfThemIs(t *testing.T) {
 				k.m.Must("config", map[string]any{"argon2_memory_kib": 19456, "argon2_iterations": 2, "revoked_retention": "2000h"})
 				mount.SetCost(t, k.m.Storage, keyhash.Params{MemoryKiB: 8, Iterations: 1, Parallelism: 1})
 				k.m.Backend.InvalidateKey(t.Context(), "config")
-				k.m.Must("roles/web", map[string]any{"generate_lease": seed%2 == 0, "ttl": turnTTL, "max_ttl": turnMax, "grace_brownout": true})
+				k.m.Must("roles/web", map[string]any{"generate_lease": seed%2 == 0, "ttl": turnTTL, "max_ttl": turnMax, "grace_brownout": true, "max_delegation_depth": 1})
 				for range 80 {
 					if len(k.versions) == 0 || k.ended() && k.rand.IntN(8) == 0 {
 						k.versions, k.disabled, k.revoked = nil, false, false
