@@ -52,13 +52,19 @@ func TestAUseWhileItIsChangedDisables(t *testing.T) {
 	}
 }
 
+// resting is what planted is, with a writer that has just written and rests for a
+// second.
+func resting(t *testing.T) *watched {
+	w := planted(t)
+	w.Must("verify", fields{"key": w.Must("honeytokens/other", fields{"role": "web"}).Key()})
+	synctest.Wait()
+	return w
+}
+
 // Arming again forgets nothing that is still to be done.
 func TestArmedAgainBeforeItDisabledItDisables(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := planted(t)
-		other := w.Must("honeytokens/other", fields{"role": "web"}).Key()
-		w.Must("verify", fields{"key": other})
-		synctest.Wait() // the writer rests for a second
+		w := resting(t)
 		w.use(1)
 		w.Must("honeytokens/wiki", fields{"disables": []string{w.id}})
 		settle()
@@ -145,10 +151,7 @@ func TestAStandbyLetsAWriteOfAHoneytokenPass(t *testing.T) {
 // A honeytoken is never ahead of its alert in storage, whoever writes it.
 func TestAUseThatAChangeWritesHasItsAlert(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := planted(t)
-		other := w.Must("honeytokens/other", fields{"role": "web"}).Key()
-		w.Must("verify", fields{"key": other})
-		synctest.Wait() // the writer rests for a second
+		w := resting(t)
 		w.use(1)
 		w.Must("honeytokens/wiki", fields{"description": "in the vault"})
 		after := w.kill()
@@ -162,10 +165,7 @@ func TestAUseThatAChangeWritesHasItsAlert(t *testing.T) {
 // Who deletes a honeytoken that was used does not undo what that was to do.
 func TestAUseJustBeforeTheHoneytokenIsDeletedDisables(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := planted(t)
-		other := w.Must("honeytokens/other", fields{"role": "web"}).Key()
-		w.Must("verify", fields{"key": other})
-		synctest.Wait() // the writer rests for a second
+		w := resting(t)
 		w.use(1)
 		if a := w.Do(logical.DeleteOperation, "honeytokens/wiki", nil); a.Status != http.StatusNoContent {
 			t.Fatal(a.Status)
