@@ -33,6 +33,7 @@ var ranks = map[string]int{
 	"backend/clock":                    4,
 	"backend/ends":                     4,
 	"backend/idle":                     4,
+	"backend/wire":                     4,
 	"backend/record":                   3,
 	"backend/cache":                    3,
 	"backend/keyhash":                  2,
