@@ -43,6 +43,7 @@ cat "$work/race" >&2
 failed=0
 touch "$work/unit" "$work/vault"
 timed "unit tests $race" unit_tests || failed=1
+timed "install what tests run" scripts/packages.sh || failed=1
 timed "find or build Terraform" scripts/terraform.sh || failed=1
 timed "find or build its provider for Vault" scripts/provider.sh || failed=1
 vault_tests || failed=1

@@ -23,27 +23,12 @@ import (
 	"vault-plugin-secrets-apikeys/test/surface"
 )
 
-// packages are where the programs come from.
-var packages = map[string]string{"prometheus": "prometheus", "amtool": "prometheus-alertmanager"}
-
-var installing sync.Mutex
-
-// program is one of Prometheus's, from PATH, else from the distribution's packages, which only root can install.
+// program is one of Prometheus's.
 func program(t testing.TB, name string) string {
 	t.Helper()
-	installing.Lock()
-	defer installing.Unlock()
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
-	command := exec.CommandContext(t.Context(), "apt-get", "install", "-y", "--no-install-recommends", packages[name])
-	command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%s is not there, and cannot be installed here: apt-get install %s, as root: %v\n%s", name, packages[name], err, output)
-	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s is not there: scripts/packages.sh installs it", name)
 	}
 	return path
 }
