@@ -85,8 +85,8 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	})
 	counted := parts{uses, meter, watched}
 	resolver := lineage.Resolver{Reader: records, Idle: unused, Ends: seen, Clock: ticks}
-	prover := func(lane verify.Matcher) *verify.Prover {
-		return &verify.Prover{Reader: records, Matcher: lane, Proofs: proofs, Traps: watched, Writable: here.writable}
+	prover := func(lane verify.Matcher) verify.Prover {
+		return &verify.ByHash{Reader: records, Matcher: lane, Proofs: proofs, Traps: watched, Writable: here.writable}
 	}
 	engine := &lifecycle.Engine{
 		Store: records, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,

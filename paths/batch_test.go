@@ -17,6 +17,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 // results asks about items, and answers what each became, as a client gets it.
@@ -225,7 +226,7 @@ func (late) Match(ctx context.Context, _ keyhash.PHC, _ string) (bool, error) {
 func TestWhatABatchHasNoTimeForIsBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sv, key := issued(t)
-		sv.Verifier.Prover.Matcher = late{}
+		sv.Verifier.Prover.(*verify.ByHash).Matcher = late{}
 		results := sv.results(t, "verify", params{"key": key["key"]}, params{"key": "x"}, params{}, params{"key": key["key"]})
 		for i, want := range []float64{503, 401, 400, 503} {
 			if results[i]["http_status"] != want {

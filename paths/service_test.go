@@ -48,7 +48,7 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 		Store: s, Uses: uses, Ends: seen, Clock: ticks, Logger: logger,
 		Writable: func() bool { return true }, Notify: func(context.Context, string, ...string) {},
 	})
-	prover := &verify.Prover{Reader: s, Matcher: hasher, Proofs: proof.New(100), Traps: watched, Writable: watched.Writable}
+	prover := &verify.ByHash{Reader: s, Matcher: hasher, Proofs: proof.New(100), Traps: watched, Writable: watched.Writable}
 	engine := &lifecycle.Engine{
 		Store: s, Prover: prover, Revoker: prover, Unproven: watched.Unproven, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
 		Gone: func(id string) {

@@ -6,18 +6,12 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
-
-// Prover finds out whether a text is a key of this mount.
-type Prover interface {
-	Prove(ctx context.Context, text apikey.Presented, role string) (verify.Proof, error)
-}
 
 // Clock tells the mount's time.
 type Clock interface {
@@ -29,9 +23,9 @@ type Clock interface {
 // Engine changes the keys of one mount. All fields are required.
 type Engine struct {
 	Store  *store.Store
-	Prover Prover // of keys that are to be rotated or to delegate
+	Prover verify.Prover // of keys that are to be rotated or to delegate
 	// Revoker proves keys that are to be revoked. It waits for no crowd.
-	Revoker Prover
+	Revoker verify.Prover
 	// Unproven is told of each text that is presented to it and is no key, before the
 	// answer leaves. Like a verify.Observer it does not block.
 	Unproven         func(verify.Proof)

@@ -29,7 +29,7 @@ func (t Target) hides(k *record.Key) bool { return t.Owner != "" && k.Owner != t
 
 // prove is the key that is presented, on any of the holders' paths. A text that is
 // not proven is no key there.
-func (e *Engine) prove(ctx context.Context, by Prover, text apikey.Presented) (verify.Proof, error) {
+func (e *Engine) prove(ctx context.Context, by verify.Prover, text apikey.Presented) (verify.Proof, error) {
 	p, err := by.Prove(ctx, text, "")
 	if err == nil && !p.Holds() {
 		e.Unproven(p)

@@ -105,7 +105,7 @@ func newWorld(t *testing.T) *world {
 		Writable: func() bool { return true }, Notify: func(context.Context, string, ...string) {},
 	})
 	w.Unproven = watched.Unproven
-	prover := &verify.Prover{Reader: records, Matcher: w.Hasher, Proofs: w.proofs, Traps: watched, Writable: watched.Writable}
+	prover := &verify.ByHash{Reader: records, Matcher: w.Hasher, Proofs: w.proofs, Traps: watched, Writable: watched.Writable}
 	w.Prover, w.Revoker = prover, prover
 	w.verify = &verify.Verifier{
 		Prover: prover, Resolver: w.Resolver, Limiter: w.meter,

@@ -54,7 +54,7 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	figures.RoleChanged("web")
 	watched := watch.New(watch.Mount{Store: s, Uses: uses, Ends: resolver.Ends, Clock: ticks, Writable: func() bool { return true }})
 	v := &verify.Verifier{
-		Prover:   &verify.Prover{Reader: s, Matcher: c, Proofs: proofs, Traps: watched, Writable: watched.Writable},
+		Prover:   &verify.ByHash{Reader: s, Matcher: c, Proofs: proofs, Traps: watched, Writable: watched.Writable},
 		Resolver: resolver,
 		Limiter:  meter,
 		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter), rehasher, figures, watched},

@@ -187,7 +187,7 @@ func (m *mount) Now() record.Time { return m.now }
 
 func (m *mount) verifier() *verify.Verifier {
 	return &verify.Verifier{
-		Prover:   &verify.Prover{Reader: m, Matcher: m, Proofs: m, Traps: m, Writable: func() bool { return !m.standby }},
+		Prover:   &verify.ByHash{Reader: m, Matcher: m, Proofs: m, Traps: m, Writable: func() bool { return !m.standby }},
 		Resolver: lineage.Resolver{Reader: m, Idle: m.idle, Ends: m.ends, Clock: m},
 		Limiter:  m,
 		Observer: verify.Observers{m},

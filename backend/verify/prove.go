@@ -35,10 +35,10 @@ type Traps interface {
 	Find(ctx context.Context, digest apikey.Digest) (name string, err error)
 }
 
-// Prover finds out which key of one mount a presented text is. Everything that
+// ByHash proves texts by the hashes that the mount keeps. Everything in the engine that
 // takes keys has one; they differ in where they wait for a hash. All fields are
 // required.
-type Prover struct {
+type ByHash struct {
 	Reader  Reader
 	Matcher Matcher
 	Proofs  Proofs
@@ -83,7 +83,7 @@ func (p *Proof) Holds() bool { return p.Version.Number != 0 }
 // a microsecond and an unknown id as much as a known one. So does a planted key,
 // which is looked for by what the check of the tag has found out, of every text
 // alike: who found one and asks cannot tell it from a forged one.
-func (p *Prover) Prove(ctx context.Context, text apikey.Presented, role string) (Proof, error) {
+func (p *ByHash) Prove(ctx context.Context, text apikey.Presented, role string) (Proof, error) {
 	key, err := apikey.Parse(text)
 	if err != nil {
 		return Proof{Failure: Malformed}, nil
@@ -130,7 +130,7 @@ func (p *Prover) Prove(ctx context.Context, text apikey.Presented, role string) 
 // caught is what came of a planted key. Its use is to be written down, so a node that
 // may not write passes it on: there it takes longer than a forged key, but whoever
 // notices has been noticed.
-func (p *Prover) caught(key apikey.Key, trap string) (Proof, error) {
+func (p *ByHash) caught(key apikey.Key, trap string) (Proof, error) {
 	if !p.Writable() {
 		return Proof{}, record.ErrElsewhere
 	}
@@ -139,7 +139,7 @@ func (p *Prover) caught(key apikey.Key, trap string) (Proof, error) {
 
 // find looks up the record and the version that the text claims to be. A
 // version whose hash was forgotten cannot be proven any more.
-func (p *Prover) find(ctx context.Context, key apikey.Key, role string) (k record.Key, v record.Version, failure Failure, err error) {
+func (p *ByHash) find(ctx context.Context, key apikey.Key, role string) (k record.Key, v record.Version, failure Failure, err error) {
 	k, found, err := p.Reader.Key(ctx, key.ID)
 	switch {
 	case err != nil:

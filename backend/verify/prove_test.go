@@ -136,7 +136,7 @@ func TestACacheThatForgetsAtOnceStillProves(t *testing.T) {
 	t.Parallel()
 	m := newMount(t)
 	v := m.verifier()
-	v.Prover.Proofs = noProofs{}
+	v.Prover.(*verify.ByHash).Proofs = noProofs{}
 	d, err := v.Verify(t.Context(), verify.Request{Key: m.newest.Presented()})
 	if err != nil || !d.Valid() || m.matches != 1 {
 		t.Errorf("it decided %s, %v after %d hashes", d.Code, err, m.matches)

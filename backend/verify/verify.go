@@ -28,9 +28,17 @@ type Limiter interface {
 	Peek(ctx context.Context, line limit.Line, now record.Time) (limit.Remaining, error)
 }
 
+// Prover finds out which key a presented text is, of this role where one is given. The
+// engine has ByHash; who keeps no hashes must ask the engine.
+//
+// A Proof that holds is of a version that its Key has.
+type Prover interface {
+	Prove(ctx context.Context, text apikey.Presented, role string) (Proof, error)
+}
+
 // Verifier decides for one mount. All fields are required.
 type Verifier struct {
-	Prover   *Prover
+	Prover   Prover
 	Resolver lineage.Resolver
 	Limiter  Limiter
 	Observer Observer
