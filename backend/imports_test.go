@@ -17,9 +17,10 @@ const module = "vault-plugin-secrets-apikeys"
 
 // ranks are the packages of the plugin; each imports only those of a lower rank.
 var ranks = map[string]int{
-	"cmd/vault-plugin-secrets-apikeys": 10,
-	"backend":                          9,
-	"paths":                            8,
+	"cmd/vault-plugin-secrets-apikeys": 11,
+	"backend":                          10,
+	"paths":                            9,
+	"backend/question":                 8,
 	"backend/lifecycle":                7,
 	"backend/upkeep":                   7,
 	"backend/verdict":                  7,
@@ -34,6 +35,7 @@ var ranks = map[string]int{
 	"backend/ends":                     4,
 	"backend/idle":                     4,
 	"backend/wire":                     4,
+	"backend/strict":                   4,
 	"backend/record":                   3,
 	"backend/cache":                    3,
 	"backend/keyhash":                  2,
@@ -146,7 +148,7 @@ func TestOnlyTheEdgesKnowVault(t *testing.T) {
 
 // withoutVault are what a gate is made of, with all that they import: it decides and
 // tells as the engine does, and has nothing of Vault's in it.
-var withoutVault = []string{"backend/verify", "backend/verdict", "backend/lineage", "backend/limit", "backend/proof", "backend/cache", "backend/wire"}
+var withoutVault = []string{"backend/question", "backend/verify", "backend/verdict", "backend/lineage", "backend/limit", "backend/proof", "backend/cache", "backend/wire"}
 
 func TestWhatAGateIsMadeOfReachesNoVault(t *testing.T) {
 	found := sources(t)

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/question"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verdict"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -45,13 +46,6 @@ func (a Authorize) routes() []route {
 	}
 }
 
-// authorizeHeaders are the headers that may stand for a parameter.
-var authorizeHeaders = []struct{ parameter, header string }{
-	{"key", "X-API-Key"},
-	{"scopes", "X-Required-Scopes"},
-	{"client_ip", "X-Client-Ip"},
-}
-
 func (a Authorize) authorize(ctx context.Context, r request) (*logical.Response, error) {
 	// Vault answers 200 with a wrapping token to whatever it wraps, a refusal
 	// included, and the header that asks for it may be the client's.
@@ -61,13 +55,13 @@ func (a Authorize) authorize(ctx context.Context, r request) (*logical.Response,
 	if err := refuseQuery(r); err != nil {
 		return nil, err
 	}
-	ok, err := mergeHeaders(r)
+	ok, err := question.Merge(r.in, func(name string) []string { return header(r.Request, name) })
 	if err != nil {
 		return nil, err
 	}
-	q := question{Request: verify.Request{Role: r.in.word("role")}} // without a key it is invalid
+	q := question.Question{Request: verify.Request{Role: r.in.word("role")}} // without a key it is invalid
 	if ok {
-		if q, err = asked(r.in, get[apikey.Presented](r.in, "key"), q.Role); err != nil {
+		if q, err = question.Of(r.in, get[apikey.Presented](r.in, "key"), q.Role); err != nil {
 			return nil, err
 		}
 	}
@@ -82,34 +76,12 @@ func (a Authorize) authorize(ctx context.Context, r request) (*logical.Response,
 // of a query that it cannot parse, and a client whose path was put into one adds
 // to it: what arrives need not be what the gateway meant.
 func refuseQuery(r request) error {
-	for _, h := range authorizeHeaders {
-		if r.Operation == logical.ReadOperation && h.parameter != "key" && r.in.has(h.parameter) {
-			return record.Mistakef("%s in a query is refused, which loses what it cannot parse and lets a client add to it: send the header %s, or a write", h.parameter, h.header)
+	for _, h := range question.Headers {
+		if r.Operation == logical.ReadOperation && h.Parameter != "key" && r.in.has(h.Parameter) {
+			return record.Mistakef("%s in a query is refused, which loses what it cannot parse and lets a client add to it: send the header %s, or a write", h.Parameter, h.Header)
 		}
 	}
 	return nil
-}
-
-// mergeHeaders takes what came in headers into the input. ok is false when
-// something came twice, so that nobody can tell whose word counts, or when there
-// is no key or an empty one.
-func mergeHeaders(r request) (ok bool, err error) {
-	for _, h := range authorizeHeaders {
-		values := header(r.Request, h.header)
-		if len(values) == 0 {
-			continue
-		}
-		if len(values) > 1 || r.in.has(h.parameter) {
-			return false, nil
-		}
-		if h.parameter == "key" && values[0] == "" {
-			return false, nil
-		}
-		if r.in[h.parameter], err = questionFields[h.parameter].decode(h.header, values[0]); err != nil {
-			return false, err
-		}
-	}
-	return !get[apikey.Presented](r.in, "key").None(), nil
 }
 
 // statusAnswer puts a decision into the HTTP status and headers.

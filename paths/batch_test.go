@@ -192,8 +192,11 @@ func TestTheErrorOfAnItem(t *testing.T) {
 		context.DeadlineExceeded:  {"busy: too many keys are being hashed; try again", 503},
 		errors.New("$argon2id$x"): {"internal error", 500},
 	} {
-		text, status := sv.itemError(fmt.Errorf("wrapped: %w", err))
-		if got := (undecided{text, status}); got != want {
+		sv.batches.Decide = func(context.Context, verify.Request) (verify.Decision, error) {
+			return verify.Decision{}, fmt.Errorf("wrapped: %w", err)
+		}
+		got := sv.results(t, "verify", params{"key": "x"})[0]
+		if got["error"] != want.text || got["http_status"] != float64(want.status) || len(got) != 2 {
 			t.Errorf("%v: %v", err, got)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-apikeys/backend/question"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
@@ -68,7 +69,7 @@ func TestWhatWouldMakeABatchesAnswerTooLongIsBusyAndUnspent(t *testing.T) {
 	if got := spent(t, sv, key); got != int64(answered)+1 {
 		t.Errorf("%d were answered, and %d spent", answered+1, got)
 	}
-	if left := sv.answering.Load(); left != 0 {
+	if left := sv.batches.Answering.Load(); left != 0 {
 		t.Errorf("afterwards %d bytes are held", left)
 	}
 }
@@ -76,7 +77,7 @@ func TestWhatWouldMakeABatchesAnswerTooLongIsBusyAndUnspent(t *testing.T) {
 func TestAThousandBriefItemsAlwaysFit(t *testing.T) {
 	t.Parallel()
 	sv, key := fattest(t)
-	sv.answering.Store(maxAnswering) // by other batches
+	sv.batches.Answering.Store(question.MaxAnswering) // by other batches
 	for i, result := range sv.results(t, "verify", slices.Repeat([]any{params{"key": key["key"], "brief": true}}, 1000)...) {
 		if result["code"] != "valid" {
 			t.Fatalf("item %d: %v", i, result)
@@ -86,7 +87,7 @@ func TestAThousandBriefItemsAlwaysFit(t *testing.T) {
 	if got[0]["http_status"] != 503.0 || got[1]["code"] != "invalid" || spent(t, sv, key) != 1000 {
 		t.Errorf("beside full answers of others: %v, %d spent", got, spent(t, sv, key))
 	}
-	if left := sv.answering.Load(); left != maxAnswering {
+	if left := sv.batches.Answering.Load(); left != question.MaxAnswering {
 		t.Errorf("of the others %d bytes are left", left)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
 	"vault-plugin-secrets-apikeys/backend/limit"
+	"vault-plugin-secrets-apikeys/backend/question"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 )
@@ -37,7 +38,7 @@ func TestEveryErrorHasItsStatusAndText(t *testing.T) {
 		record.ErrOwnerFull:                   {409, "the owner has as many keys as the role's max_keys_per_owner allows", false},
 		record.ErrNoMoreRenewals:              {409, "the version has lived for as long as its role and the mount allow; rotate the key", false},
 		lifecycle.ErrTooDeep:                  {400, "the role's max_delegation_depth allows no further delegation", false},
-		errNoRoom:                             {503, "busy: the answers to batches are full; ask about this item in another batch, or with brief", false},
+		question.ErrNoRoom:                    {503, "busy: the answers to batches are full; ask about this item in another batch, or with brief", false},
 		limit.ErrBusy:                         {503, "busy: too many keys are partly through their limits", false},
 		record.ErrLastVersion:                 {409, "the key has reached its last version number; issue a new key", false},
 		record.ErrKeyNotFound:                 {404, "key not found", false},

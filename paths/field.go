@@ -4,21 +4,24 @@ import (
 	"maps"
 
 	"github.com/hashicorp/vault/sdk/framework"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/strict"
 )
 
 // kind is the type of a parameter and how strictly it is read.
-type kind int
+type kind = strict.Kind
 
 const (
-	word     kind = iota // text that is never empty
-	text                 // text that may be empty
-	duration             // whole seconds, 10 years at most
-	count                // a whole number, never negative
-	flag                 // true or false
-	list                 // strings; never with an empty one
-	pairs                // string to string
-	object               // a map, in answers only
-	objects              // a list of maps
+	word     = strict.Word
+	text     = strict.Text
+	duration = strict.Duration
+	count    = strict.Count
+	flag     = strict.Flag
+	list     = strict.List
+	pairs    = strict.Pairs
+	object   = strict.Object
+	objects  = strict.Objects
 )
 
 // frameworkTypes are the types by which Vault documents each kind.
@@ -62,8 +65,28 @@ type field struct {
 	sometimes bool
 }
 
+func (f field) decode(name string, value any) (any, error) {
+	decoded, err := f.kind.Decode(name, value)
+	if text, ok := decoded.(string); ok && f.secret {
+		return apikey.Present(text), err
+	}
+	return decoded, err
+}
+
 // fields are parameters or an answer, by name.
 type fields map[string]field
+
+// decode reads the data strictly by what the operation takes. captures are the
+// parts of the path.
+func (f fields) decode(data, captures map[string]any) (input, error) {
+	return strict.Parameters(data, captures, func(name string, value any) (any, error) {
+		field, known := f[name]
+		if !known {
+			return nil, strict.Unknown(name)
+		}
+		return field.decode(name, value)
+	})
+}
 
 // with is the union of two sets of fields.
 func (f fields) with(more fields) fields {

@@ -91,7 +91,7 @@ func (o operation) responses() map[int][]framework.Response {
 func (o operation) handle(log hclog.Logger) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, captured *framework.FieldData) (*logical.Response, error) {
 		data, _ := ctx.Value(bodyKey{}).(map[string]any)
-		in, err := decode(o.takes, data, captured.Raw)
+		in, err := o.takes.decode(data, captured.Raw)
 		if err != nil {
 			return reply(log, err)
 		}

@@ -2,35 +2,24 @@ package paths
 
 import (
 	"context"
-	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
-	"vault-plugin-secrets-apikeys/backend/network"
+	"vault-plugin-secrets-apikeys/backend/question"
 	"vault-plugin-secrets-apikeys/backend/record"
-	"vault-plugin-secrets-apikeys/backend/scope"
 	"vault-plugin-secrets-apikeys/backend/verdict"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
-// question is what a gateway asks about a key.
-type question struct {
-	verify.Request
-	brief bool
-}
-
-var questionRows = rows[question]{
-	{name: "scopes", field: field{kind: list, help: "Scopes that the request needs, all of them; [] or - for none."}, set: (input).neededScopes},
-	{name: "client_ip", field: field{kind: word, help: "Address of the caller, as the gateway saw it."}, set: (input).clientIP},
-	at("cost", count, "What the request takes from rate and quota. Default 1; 0 takes nothing.", func(q *question) *int64 { return &q.Cost }),
-	at("brief", flag, "Answer valid, code, http_status, key_id and owner only.", func(q *question) *bool { return &q.brief }),
-}
-
-var questionFields = presentedKey.with(questionRows.fields())
+var questionFields = presentedKey.with(fields{
+	"scopes":    {kind: question.Kinds["scopes"], help: "Scopes that the request needs, all of them; [] or - for none."},
+	"client_ip": {kind: question.Kinds["client_ip"], help: "Address of the caller, as the gateway saw it."},
+	"cost":      {kind: question.Kinds["cost"], help: "What the request takes from rate and quota. Default 1; 0 takes nothing."},
+	"brief":     {kind: question.Kinds["brief"], help: "Answer valid, code, http_status, key_id and owner only."},
+})
 
 var verifyFields = questionFields.with(fields{
 	"batch_input": {kind: objects, help: "Instead of all others: 1 to 1000 objects with these parameters, decided in order."},
@@ -56,13 +45,14 @@ type Verifier interface {
 
 // Verify decides about keys, one or many.
 type Verify struct {
-	Verifier  Verifier
-	Config    Configuration
-	Log       hclog.Logger
-	answering atomic.Int64 // bytes of the batches that are being answered
+	Verifier Verifier
+	Config   Configuration
+	Log      hclog.Logger
+	batches  question.Batches
 }
 
 func (vs *Verify) routes() []route {
+	vs.batches.Decide, vs.batches.Tell = vs.Verifier.Verify, vs.batchItem
 	ops := operations{
 		logical.UpdateOperation: {summary: "Verify a key.", takes: verifyFields, answers: verifyAnswer, handler: vs.byBody},
 		logical.ReadOperation:   {summary: "Verify the key in the header X-API-Key.", takes: questionFields, answers: verifyAnswer, handler: vs.byHeader},
@@ -74,8 +64,10 @@ func (vs *Verify) routes() []route {
 }
 
 func (vs *Verify) byBody(ctx context.Context, r request) (*logical.Response, error) {
-	if r.in.has("batch_input") {
-		return vs.batch(ctx, r)
+	if items, batch, err := question.Items(r.in); err != nil {
+		return nil, err
+	} else if batch {
+		return vs.batch(ctx, r, items)
 	}
 	key, err := r.in.key()
 	if err != nil {
@@ -122,7 +114,7 @@ func header(r *logical.Request, name string) (values []string) {
 }
 
 func (vs *Verify) verify(ctx context.Context, r request, key apikey.Presented) (*logical.Response, error) {
-	q, err := asked(r.in, key, r.in.word("role"))
+	q, err := question.Of(r.in, key, r.in.word("role"))
 	if err != nil {
 		return nil, err
 	}
@@ -135,31 +127,5 @@ func (vs *Verify) verify(ctx context.Context, r request, key apikey.Presented) (
 	if err != nil {
 		return nil, err
 	}
-	return answer(verdict.Data(&d, q.brief)), nil
-}
-
-// asked is the question that was sent.
-func asked(in input, key apikey.Presented, role string) (question, error) {
-	q := question{Request: verify.Request{Key: key, Role: role, Cost: 1}}
-	return q, questionRows.take(in, &q)
-}
-
-func (in input) neededScopes(q *question) error {
-	q.Scopes, q.ScopesNamed = get[[]string](in, "scopes"), in.has("scopes")
-	if slices.Equal(q.Scopes, []string{scope.None}) {
-		q.Scopes = nil
-	}
-	return record.CheckScopes("scopes", q.Scopes)
-}
-
-func (in input) clientIP(q *question) error {
-	if !in.has("client_ip") {
-		return nil
-	}
-	addr, err := network.ParseAddr(in.word("client_ip"))
-	if err != nil {
-		return record.Mistake("client_ip must be one IP address")
-	}
-	q.ClientIP = addr
-	return nil
+	return answer(verdict.Data(&d, q.Brief)), nil
 }

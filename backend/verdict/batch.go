@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
@@ -69,6 +70,34 @@ func (b *Batch) end(begin int) (bytes int) {
 	b.encoded[len(b.encoded)-1] = '}'
 	b.encoded = append(b.encoded, ',')
 	return len(b.encoded) - 1 - begin
+}
+
+// AppendJSON adds a decision as an object, its fields in the order of their names: as
+// Vault sends it, which makes it of a map.
+func AppendJSON(b []byte, d *verify.Decision, brief bool) []byte {
+	b = append(b, '{')
+	for _, f := range byName {
+		if parts[f.part].shown(d, brief) {
+			b = append(appendJSON(append(appendText(b, f.Name), ':'), f.Value(d)), ',')
+		}
+	}
+	return append(b[:len(b)-1], '}') // what everything answers is there: there is a comma
+}
+
+// byName are all fields in the order of their names, each with its part.
+var byName = func() (sorted []sortedField) {
+	for i, p := range parts {
+		for _, f := range p.fields {
+			sorted = append(sorted, sortedField{f, i})
+		}
+	}
+	slices.SortFunc(sorted, func(a, b sortedField) int { return strings.Compare(a.Name, b.Name) })
+	return sorted
+}()
+
+type sortedField struct {
+	Field
+	part int
 }
 
 // appendJSON writes a value as encoding/json does, which would take most of a

@@ -73,6 +73,10 @@ func TestSingleAnswersAndBatchItemsAreTheSame(t *testing.T) {
 		if len(of) != c.fields || !reflect.DeepEqual(single, of) {
 			t.Errorf("%s: a single answer is %s, a batch item %s; want %d fields", name, single, raw, c.fields)
 		}
+		sorted, err := json.Marshal(Data(&c.decision, c.brief))
+		if got := AppendJSON(nil, &c.decision, c.brief); err != nil || string(got) != string(sorted) {
+			t.Errorf("%s: in the order of its names it is %s, not %s", name, got, sorted)
+		}
 	}
 }
 

@@ -1,4 +1,7 @@
-package paths
+// Package strict reads what callers send: each value in one way or not at all, never
+// trimmed, folded or guessed. It reads what comes as JSON, as form values, or as Vault
+// hands it to a plugin. No error holds a value, or a name that could be one.
+package strict
 
 import (
 	"encoding/json"
@@ -7,24 +10,22 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
-	"github.com/hashicorp/vault/sdk/helper/parseutil"
-
-	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-// maxParameters bounds how many parameters one request may have. No path takes
+// MaxParameters bounds how many parameters one request may have. Nothing takes
 // half as many.
-const maxParameters = 64
+const MaxParameters = 64
 
-// decode reads the data strictly by what the operation takes. captures are the
-// parts of the path. No error holds a value, or a name that could be one.
-func decode(takes fields, data map[string]any, captures map[string]any) (input, error) {
-	if len(data) > maxParameters {
+// Parameters reads all that a request has. captures are the parts of its path. take
+// decodes one parameter, and answers [Unknown] for one that is not taken.
+func Parameters(data, captures map[string]any, take func(name string, value any) (any, error)) (map[string]any, error) {
+	if len(data) > MaxParameters {
 		return nil, record.Mistake("too many parameters")
 	}
-	in := make(input, len(data)+len(captures))
+	in := make(map[string]any, len(data)+len(captures))
 	for name, value := range captures {
 		in[name] = value
 	}
@@ -35,11 +36,7 @@ func decode(takes fields, data map[string]any, captures map[string]any) (input, 
 			}
 			continue
 		}
-		field, known := takes[name]
-		if !known {
-			return nil, unknownParameter(name)
-		}
-		decoded, err := field.decode(name, value)
+		decoded, err := take(name, value)
 		if err != nil {
 			return nil, err
 		}
@@ -53,38 +50,53 @@ func decode(takes fields, data map[string]any, captures map[string]any) (input, 
 // sent in the wrong place, and is not shown.
 var parameterName = regexp.MustCompile(`^(?:[a-z][a-z0-9_]{0,39}|[A-Za-z][A-Za-z_-]{0,23})$`)
 
-func unknownParameter(name string) error {
+// Unknown is the mistake of a parameter that is not taken.
+func Unknown(name string) error {
 	if parameterName.MatchString(name) {
 		return record.Mistakef("unknown parameter %q", name)
 	}
 	return record.Mistake("unknown parameter (its name is no parameter's name, and is not shown)")
 }
 
-func (f field) decode(name string, value any) (any, error) {
-	switch f.kind {
-	case word, text:
+// Kind is the type of a parameter and how strictly it is read.
+type Kind int
+
+// The kinds, and what they are decoded to.
+const (
+	Word     Kind = iota // text that is never empty
+	Text                 // text that may be empty
+	Duration             // record.Seconds, 10 years at most
+	Count                // int64, never negative
+	Flag                 // bool
+	List                 // []string; never with an empty one
+	Pairs                // map[string]string
+	Object               // a map, in answers only
+	Objects              // []any, of maps
+)
+
+// Decode reads one value.
+func (k Kind) Decode(name string, value any) (any, error) {
+	switch k {
+	case Word, Text:
 		s, ok := value.(string)
 		if !ok {
 			return nil, record.Mistakef("%s must be a string", name)
 		}
-		if s == "" && f.kind == word {
+		if s == "" && k == Word {
 			return nil, record.Mistakef("%s must not be empty", name)
 		}
-		if f.secret {
-			return apikey.Present(s), nil
-		}
 		return s, nil
-	case duration:
+	case Duration:
 		return decodeDuration(name, value)
-	case count:
+	case Count:
 		return decodeCount(name, value)
-	case flag:
+	case Flag:
 		return decodeFlag(name, value)
-	case list:
+	case List:
 		return decodeList(name, value)
-	case pairs:
+	case Pairs:
 		return decodePairs(name, value)
-	case objects:
+	case Objects:
 		items, ok := value.([]any)
 		if !ok {
 			return nil, record.Mistakef("%s must be a list of objects", name)
@@ -102,15 +114,27 @@ var durationGrammar = regexp.MustCompile(`^(?:0|[1-9]\d{0,8}|[1-9]\d{0,4}d|(?:\d
 
 func decodeDuration(name string, value any) (record.Seconds, error) {
 	n, ok := wholeNumber(value)
-	seconds := record.Seconds(n)
 	if text, _ := value.(string); text != "" && durationGrammar.MatchString(text) {
-		d, err := parseutil.ParseDurationSecond(text)
-		seconds, ok = record.InSeconds(d), err == nil
+		n, ok = secondsOf(text)
 	}
+	seconds := record.Seconds(n)
 	if !ok || seconds < 0 || seconds > record.MaxSeconds {
 		return 0, record.Mistakef("%s must be a duration in whole seconds, like 3600, 30s, 24h or 7d, of at most 10 years", name)
 	}
 	return seconds, nil
+}
+
+// secondsOf is what a text of durationGrammar says, unless it overflows.
+func secondsOf(text string) (seconds int64, ok bool) {
+	unit := int64(1)
+	if days, cut := strings.CutSuffix(text, "d"); cut {
+		text, unit = days, 86400
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n * unit, true // nine digits, or five of days
+	}
+	d, err := time.ParseDuration(text)
+	return int64(d / time.Second), err == nil
 }
 
 // countGrammar has no sign, no leading zero, no other base.
