@@ -33,6 +33,12 @@ type PHC struct{ secret.Text }
 // Stored returns the hash with this text. Whether it is one shows where it is used.
 func Stored(text string) PHC { return PHC{secret.Keep("hash", text)} }
 
+// Elsewhere stands for a hash that is kept, and not here. It is not none, and malformed
+// to all that look at it: no key matches it.
+func Elsewhere() PHC { return elsewhere }
+
+var elsewhere = Stored("elsewhere")
+
 // Equal tells whether both are the same hash.
 func (p PHC) Equal(other PHC) bool {
 	a, b := p.Reveal(), other.Reveal()
