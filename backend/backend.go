@@ -14,6 +14,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/ends"
+	"vault-plugin-secrets-apikeys/backend/feed"
 	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/lifecycle"
@@ -26,6 +27,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
 	"vault-plugin-secrets-apikeys/backend/watch"
+	"vault-plugin-secrets-apikeys/backend/wire"
 	"vault-plugin-secrets-apikeys/paths"
 )
 
@@ -38,6 +40,7 @@ type mount struct {
 	meter  *limit.Meter
 	uses   *usage.Tracker
 	watch  *watch.Watch
+	feed   *feed.Feed
 	tidier *upkeep.Tidier
 	parts  parts
 
@@ -80,6 +83,7 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	records, proofs, seen := store.New(config.StorageView), proof.New(size), ends.New(ticks)
 	uses, meter := usage.New(records, size, here.writable), limit.NewMeter(records)
 	unused := idle.New(uses, records, here.writable, ticks)
+	told := feed.New(records, ticks, rand.Reader, here.writable)
 	watched := watch.New(watch.Mount{
 		Store: records, Uses: uses, Ends: seen, Clock: ticks, Logger: logger, Writable: here.writable, Notify: here.send,
 	})
@@ -105,13 +109,15 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 		Writable: here.writable,
 		Gone:     counted.forget,
 		Redated:  uses.Refresh,
+		Noted:    func(id string) { told.Tell(wire.KeyKind, id) },
 	}
 	tidier, rehasher := upkeep.NewTidier(kept), upkeep.NewRehasher(kept, hasher, rand.Reader, proofs)
 	idler, flusher := upkeep.NewIdleEnds(kept), upkeep.NewFlusher(kept, uses, meter)
 	activator := upkeep.NewActivator(kept)
+	unused.OnNote(kept.Noted)
 	m := &mount{
-		node: here, clock: ticks, store: records, meter: meter, uses: uses, watch: watched, tidier: tidier,
-		parts: append(counted, records, proofs, hasher, tidier, rehasher, idler, activator, sibling{flusher, upkeep.NewRecorder(kept, watched), process}),
+		node: here, clock: ticks, store: records, meter: meter, uses: uses, watch: watched, feed: told, tidier: tidier,
+		parts: append(counted, told, records, proofs, hasher, tidier, rehasher, idler, activator, sibling{flusher, upkeep.NewRecorder(kept, watched), process}),
 	}
 	m.metrics = watch.NewMetrics(records, m.parts.measure)
 	m.parts = append(m.parts, m.metrics)
@@ -165,6 +171,8 @@ func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*fr
 		paths.Stop{Stopper: engine},
 		paths.Usage{Counters: m.uses, Keys: engine, Owners: m.store, Clock: m.clock},
 		paths.Metrics{Source: m.metrics},
+		paths.Gate{Feed: m.feed},
+		paths.Gates{List: m.feed},
 		paths.Honeytokens{Planter: m.watch},
 		paths.Alerts{Alerts: m.watch},
 		paths.Tidy{Tidier: m.tidier},

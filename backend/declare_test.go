@@ -166,6 +166,13 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 	ask(read, "alerts/honeytoken_used.repo", nil, 200)
 	ask(remove, "alerts/honeytoken_used.repo", nil, 204)
 	ask(remove, "honeytokens/repo", nil, 204)
+	poll := map[string]any{"gate": "edge-1", "run": "r1", "nonce": "n1", "max_staleness": 10000, "stale_grace": 0}
+	ask(update, "gate/changes", poll, 200)
+	poll["cursor"], poll["wait"] = ask(update, "gate/changes", poll, 200).Str("cursor"), 1
+	ask(update, "gate/changes", poll, 200)
+	ask(list, "gates/", nil, 200)
+	ask(read, "gates/edge-1", nil, 200)
+	ask(read, "gates/none", nil, 404)
 	ask(update, "revoke", map[string]any{"key": k.Str("key"), "reason": "r"}, 200)
 	ask(update, "revoke/"+id, nil, 200)
 	ask(update, owned+"/revoke", nil, 200)
@@ -215,7 +222,7 @@ func TestOpenAPIDescribesEveryPath(t *testing.T) {
 		"/keys/", "/keys/{key_id}", "/owners/", "/owners/{owner}/keys/", "/owners/{owner}/keys/{key_id}",
 		"/owners/{owner}/keys/{key_id}/rotate", "/owners/{owner}/keys/{key_id}/revoke",
 		"/roles/", "/roles/{role}", "/config", "/tidy", "/tidy-status", "/info", "/usage", "/usage/keys/{key_id}", "/usage/owners/{owner}",
-		"/authorize", "/authorize/{role}", "/delegate", "/honeytokens/", "/honeytokens/{honeytoken}", "/alerts/", "/alerts/{alert}", "/static-keys/", "/static-keys/{static_name}", "/static-keys/{static_name}/rotate", "/stop/owners/{owner}", "/stop/roles/{role}",
+		"/authorize", "/authorize/{role}", "/delegate", "/honeytokens/", "/honeytokens/{honeytoken}", "/alerts/", "/alerts/{alert}", "/gate/changes", "/gates/", "/gates/{gate}", "/static-keys/", "/static-keys/{static_name}", "/static-keys/{static_name}/rotate", "/stop/owners/{owner}", "/stop/roles/{role}",
 	} {
 		if document.Paths[want] == nil {
 			t.Errorf("the OpenAPI document has no %s", want)

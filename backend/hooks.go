@@ -9,6 +9,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/store"
+	"vault-plugin-secrets-apikeys/backend/wire"
 )
 
 // initialize runs once after a mount, an unseal or a reload.
@@ -60,18 +61,29 @@ func (m *mount) periodic(ctx context.Context, _ *logical.Request) error {
 // invalidate is called where another node changed an entry.
 func (m *mount) invalidate(_ context.Context, path string) { m.store.Invalidate(path) }
 
-// changed is told by the store of each change: see store.OnChange.
+// changed is told by the store of each change: see store.OnChange. Gates are told of
+// what decisions are made by; the configuration is no such thing.
 func (m *mount) changed(kind store.Kind, name string) {
 	switch kind {
+	case store.KeyChanged:
+		m.feed.Tell(wire.KeyKind, name)
+	case store.KeyRenewed:
+		m.feed.Mention(wire.KeyKind, name)
+	case store.RoleChanged:
+		m.feed.Tell(wire.RoleKind, name)
+		m.metrics.RoleChanged(name)
+	case store.OwnerChanged:
+		m.feed.Tell(wire.OwnerKind, name)
 	case store.QuotaChanged:
 		m.meter.Forget(name)
 	case store.UsageChanged:
 		m.uses.Refresh()
-	case store.RoleChanged:
-		m.metrics.RoleChanged(name)
 	case store.WatchChanged:
 		m.watch.Refresh()
 	case store.ConfigChanged:
+		m.configure(context.Background())
+	case store.AllChanged:
+		m.feed.Reset()
 		m.configure(context.Background())
 	}
 }

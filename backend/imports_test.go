@@ -34,6 +34,7 @@ var ranks = map[string]int{
 	"backend/clock":                    4,
 	"backend/ends":                     4,
 	"backend/idle":                     4,
+	"backend/feed":                     5,
 	"backend/wire":                     4,
 	"backend/strict":                   4,
 	"backend/record":                   3,

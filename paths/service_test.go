@@ -60,7 +60,7 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 		},
 		Notify: func(context.Context, lifecycle.Event, string) {},
 	}
-	kept := &upkeep.Mount{Store: s, Resolver: resolver, Clock: ticks, Logger: logger, Gone: engine.Gone, Writable: func() bool { return true }, Redated: uses.Refresh}
+	kept := &upkeep.Mount{Store: s, Resolver: resolver, Clock: ticks, Logger: logger, Gone: engine.Gone, Writable: func() bool { return true }, Redated: uses.Refresh, Noted: func(string) {}}
 	_, err := s.UpdateConfig(t.Context(), func(c *record.Config) error {
 		c.Argon2MemoryKiB, c.Argon2Iterations, c.Argon2Parallelism = 8, 1, 1
 		return nil

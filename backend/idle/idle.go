@@ -68,6 +68,7 @@ type Ends struct {
 	room   int            // for how many
 	any    atomic.Bool    // whether there are marks
 	marked chan struct{}
+	noted  func(id string)
 }
 
 // End is that of a key which nobody used, as somebody was told.
@@ -84,8 +85,13 @@ func New(uses Uses, lost Lost, writable func() bool, clock Clock) *Ends {
 	return &Ends{
 		uses: uses, lost: lost, writable: writable, clock: clock, born: clock.Now(),
 		marks: make(map[string]End), room: maxMarks, marked: make(chan struct{}, 1),
+		noted: func(string) {},
 	}
 }
+
+// OnNote has noted told of each key that is marked, before anybody is answered: its
+// record does not say so yet. It must not call back. It is set before the ends are used.
+func (e *Ends) OnNote(noted func(id string)) { e.noted = noted }
 
 // Born is when this process began to know of uses.
 func (e *Ends) Born() record.Time { return e.born }
@@ -148,6 +154,7 @@ func (e *Ends) Note(k *record.Key, s record.Standing, now record.Time) {
 	}
 	e.marks[k.ID] = end
 	e.any.Store(true)
+	e.noted(k.ID)
 	select {
 	case e.marked <- struct{}{}:
 	default:

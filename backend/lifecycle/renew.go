@@ -34,7 +34,7 @@ func (e *Engine) Renew(ctx context.Context, r RenewRequest) (renewal Renewal, er
 	}
 	caps := e.Caps()
 	defer e.Store.HoldRole(k.Role)()
-	k, err = e.Store.UpdateKey(ctx, r.ID, e.within(ctx, func(k *record.Key, l *lineage.Lineage) (err error) {
+	k, err = e.Store.RenewKey(ctx, r.ID, e.within(ctx, func(k *record.Key, l *lineage.Lineage) (err error) {
 		k.Date(e.Clock.Dated) // mended here, or tidy would move the renewed end with the other dates
 		now := l.At
 		v := k.Find(r.Version)

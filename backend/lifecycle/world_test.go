@@ -92,7 +92,7 @@ func newWorld(t *testing.T) *world {
 			w.events = append(w.events, string(what)+" "+id)
 		},
 	}
-	standby := &upkeep.Mount{Store: records, Resolver: w.Resolver, Clock: w.clock, Logger: w.Logger, Writable: func() bool { return false }}
+	standby := &upkeep.Mount{Store: records, Resolver: w.Resolver, Clock: w.clock, Logger: w.Logger, Writable: func() bool { return false }, Noted: func(string) {}}
 	watched := watch.New(watch.Mount{
 		Store: records, Uses: w.uses, Ends: w.ends, Clock: w.clock, Logger: w.Logger,
 		Writable: func() bool { return true }, Notify: func(context.Context, string, ...string) {},

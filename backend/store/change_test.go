@@ -30,6 +30,21 @@ var writes = map[string]struct {
 		_, err := s.DeleteKey(ctx, one, func(*record.Key) bool { return false })
 		return err
 	}, []string{"key " + one}, "key/"},
+	"a renewal": {func(ctx context.Context, s *store.Store) error {
+		_, err := s.RenewKey(ctx, one, func(k *record.Key) error { k.Versions[0].ExpiresAt++; return nil })
+		return err
+	}, []string{"renew " + one}, "key/"},
+	"a renewal to an earlier end": {func(ctx context.Context, s *store.Store) error {
+		_, err := s.RenewKey(ctx, one, func(k *record.Key) error { k.Versions[0].ExpiresAt--; return nil })
+		return err
+	}, []string{"key " + one}, "key/"},
+	"a renewal that is refused": {func(ctx context.Context, s *store.Store) error {
+		_, err := s.RenewKey(ctx, one, func(k *record.Key) error { k.Versions[0].ExpiresAt++; return record.ErrUnchanged })
+		return err
+	}, nil, ""},
+	"prefixes of a role": {func(ctx context.Context, s *store.Store) error {
+		return s.UpdatePrefixes(ctx, "web", "u1", func(p *record.Prefixes) error { return p.Use("other") })
+	}, nil, "role/"},
 	"a change of a role": {func(ctx context.Context, s *store.Store) error {
 		_, err := s.UpdateRole(ctx, "web", func(r record.Role, _ bool) (record.Role, error) { r.Disabled = true; return r, nil })
 		return err
@@ -150,8 +165,8 @@ func TestWhatAnotherNodeWroteIsTold(t *testing.T) {
 	s.OnChange(func(kind store.Kind, name string) { told = append(told, string(kind)+" "+name) })
 	for path, want := range map[string]string{
 		"key/aa/" + one: "key " + one, "role/web": "role web", "owner/acme": "owner acme", "config": "config ", "quota/aa/" + one: "quota " + one,
-		"usage/delta/1": "usage ", "usage/mark": "usage ", "tag-key": "config ", "what comes later/x": "config ",
-		"owner-key/acme/aa/" + one: "", "role-key/web/u1-0/aa/" + one: "", "roster/acme/web": "", "quotas/aa/" + one: "config ",
+		"usage/delta/1": "usage ", "usage/mark": "usage ", "tag-key": "all ", "what comes later/x": "all ", "feed-term": "",
+		"owner-key/acme/aa/" + one: "", "role-key/web/u1-0/aa/" + one: "", "roster/acme/web": "", "quotas/aa/" + one: "all ",
 	} {
 		told = nil
 		if s.Invalidate(path); len(told) > 1 || want == "" != (len(told) == 0) || want != "" && told[0] != want {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -59,6 +60,30 @@ func (s *Store) UpdateKey(ctx context.Context, id string, change func(*record.Ke
 // else waits for the key.
 func (s *Store) EndKey(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
 	return s.updateKey(ctx, id, writing[record.Key]{hold: urgent}, change)
+}
+
+// RenewKey is UpdateKey for what moves the end of a version. Where nothing else comes of
+// it than that it lives longer, it is told as such, to whoever is in no hurry to hear so.
+func (s *Store) RenewKey(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
+	var written Kind
+	defer func() {
+		if written != "" {
+			s.tell(written, id)
+		}
+	}()
+	return s.updateKey(ctx, id, writing[record.Key]{hold: alone, quiet: true}, func(k *record.Key) error {
+		before := *k
+		before.Versions = slices.Clone(k.Versions)
+		err := change(k)
+		switch {
+		case err != nil:
+		case k.OnlyRenewed(&before):
+			written = KeyRenewed
+		default:
+			written = KeyChanged
+		}
+		return err
+	})
 }
 
 // RehashKey is UpdateKey for what leaves the key as it was to all who decide by it.

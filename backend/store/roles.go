@@ -40,9 +40,9 @@ func (s *Store) UsePrefix(ctx context.Context, name string, role record.Role, pr
 }
 
 // UpdatePrefixes changes what the role of this uid remembers of prefixes, unless
-// change answers ErrUnchanged.
+// change answers ErrUnchanged. Nobody decides by it, so it is not told.
 func (s *Store) UpdatePrefixes(ctx context.Context, name, uid string, change func(*record.Prefixes) error) error {
-	_, err := s.UpdateRole(ctx, name, func(role record.Role, found bool) (record.Role, error) {
+	_, err := s.roles.update(ctx, name, writing[record.Role]{hold: alone, quiet: true}, func(role record.Role, found bool) (record.Role, error) {
 		if !found || role.UID != uid {
 			return role, record.ErrRoleNotFound
 		}

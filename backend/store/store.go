@@ -16,6 +16,7 @@ import (
 const (
 	configPath    = "config"
 	tagKeyPath    = "tag-key"
+	feedTermPath  = "feed-term"
 	roleFolder    = "role/"
 	ownerFolder   = "owner/"
 	keyFolder     = "key/"
@@ -106,17 +107,20 @@ func (s *Store) Invalidate(path string) {
 		s.tell(QuotaChanged, base)
 	case honeytokenFolder, alertFolder:
 		s.tell(WatchChanged, "")
-	case ownerKeys, roleKeys, rosterFolder, staticFolder:
+	case configPath + "/":
+		s.config.cache.Clear()
+		s.tell(ConfigChanged, "")
+	case ownerKeys, roleKeys, rosterFolder, staticFolder, feedTermPath + "/":
 		// Not cached here.
 	default:
-		// The configuration, the tag key, or what a later version of this
-		// engine writes: rare, so everything goes.
+		// The tag key, or what a later version of this engine writes: rare, so
+		// everything goes.
 		s.keys.cache.Clear()
 		s.roles.cache.Clear()
 		s.owners.cache.Clear()
 		s.config.cache.Clear()
 		s.tagKey.Clear()
-		s.tell(ConfigChanged, "")
+		s.tell(AllChanged, "")
 	}
 }
 
@@ -151,20 +155,22 @@ func (s *Store) UpdateConfig(ctx context.Context, change func(*record.Config) er
 // Kind is a kind of thing that changes.
 type Kind string
 
-// The kinds. The configuration is the one of its kind, and has no name.
+// The kinds. What is the one of its kind has no name.
 const (
 	KeyChanged    Kind = "key"   // by its id
+	KeyRenewed    Kind = "renew" // by its id: a version lives longer, and that is all
 	RoleChanged   Kind = "role"  // by its name
 	OwnerChanged  Kind = "owner" // by its name
 	QuotaChanged  Kind = "quota" // by its key's id, on another node: here package limit writes them, and knows
 	UsageChanged  Kind = "usage" // of keys that are not named, on another node
 	WatchChanged  Kind = "watch" // honeytokens or alerts, on another node
 	ConfigChanged Kind = "config"
+	AllChanged    Kind = "all" // perhaps: another node wrote what concerns them all
 )
 
 // OnChange has changed told of each change of what decisions are made by. It is
-// called under the lock of the write, once storage has it and before anybody is
-// answered; also when a write failed, since nobody knows then what storage holds;
+// called once storage has it, before anybody is answered and mostly under the lock of
+// the write; also when a write failed, since nobody knows then what storage holds;
 // and where another node wrote. So who asks after a call gets what was written, or
 // later.
 //
@@ -173,7 +179,7 @@ const (
 //
 // Not told is what nobody has decided by, or would decide otherwise by: a new key,
 // a hash of another cost, an owner that has its first key or none any more, the
-// removal of what had ended for long, and the hints.
+// removal of what had ended for long, the prefixes that a role had, and the hints.
 func (s *Store) OnChange(changed func(kind Kind, name string)) { s.changed = changed }
 
 func (s *Store) tell(kind Kind, name string) {

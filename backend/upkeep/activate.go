@@ -54,15 +54,25 @@ func (a *Activator) offer(id string, version int) {
 	if !a.worker.start(a.mount.Logger, "activations", a.run) {
 		return
 	}
-	a.mu.Lock()
-	if len(a.waiting) < activations {
-		a.waiting[id] = version
-	}
-	a.mu.Unlock()
+	a.wait(id, version)
 	select {
 	case a.wake <- struct{}{}:
 	default:
 	}
+}
+
+// wait has a first use written, and tells of it. Of two at once the second is answered
+// no earlier than the first has told.
+func (a *Activator) wait(id string, version int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waiting[id] == version {
+		return
+	}
+	if len(a.waiting) < activations {
+		a.waiting[id] = version
+	}
+	a.mount.Noted(id)
 }
 
 // Stop ends the background work, and waits for a short while for what is to be

@@ -29,6 +29,8 @@ type Mount struct {
 	Writable func() bool
 	// Gone is told of keys whose record was removed.
 	Gone func(keyID string)
+	// Noted is told of keys of which something is known that their record does not say yet.
+	Noted func(keyID string)
 	// Redated is told that stored last uses were moved to when they were.
 	Redated func()
 }

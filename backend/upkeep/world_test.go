@@ -99,6 +99,7 @@ func newWorld(t *testing.T) *world {
 		Store: records, Resolver: w.Resolver, Clock: w.clock, Logger: w.Logger, Gone: w.Gone,
 		Writable: func() bool { return w.writable },
 		Redated:  func() { w.uses.Refresh() },
+		Noted:    func(string) {},
 	}
 	watched := watch.New(watch.Mount{
 		Store: records, Uses: w.uses, Ends: w.ends, Clock: w.clock, Logger: w.Logger,

@@ -47,7 +47,7 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	uses := usage.New(s, 1000, func() bool { return true })
 	proofs, meter := proof.New(1000), limit.NewMeter(s)
 	resolver := lineage.Resolver{Reader: s, Idle: idle.New(uses, s, func() bool { return true }, ticks), Ends: ends.New(ticks), Clock: ticks}
-	kept := &upkeep.Mount{Store: s, Resolver: resolver, Clock: ticks}
+	kept := &upkeep.Mount{Store: s, Resolver: resolver, Clock: ticks, Noted: func(string) {}}
 	rehasher := upkeep.NewRehasher(kept, c.hasher, rand.Reader, proofs)
 	rehasher.Configure(record.DefaultConfig())
 	figures := watch.NewMetrics(s, func(watch.Tell) {})

@@ -55,13 +55,3 @@ func Parse(change string) (kind Kind, name string) {
 	k, name, _ := strings.Cut(change, ":")
 	return Kind(k), name
 }
-
-// Cursors.
-
-// Cursor is a place in the feed: the term of a process that may write, and how many
-// changes it has told. Only the engine makes them. A gate compares terms.
-type Cursor struct {
-	Term     uint64 // raised by each process
-	Suffix   string // random: a restored snapshot may bring an old number back
-	Sequence uint64
-}

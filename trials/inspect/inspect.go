@@ -117,6 +117,8 @@ func (c *checker) entry(ctx context.Context, at string) (err error) {
 		return c.alert(ctx, name)
 	case "config":
 		_, err = c.records.Config(ctx)
+	case "feed-term":
+		return c.term(ctx, at)
 	case "tag-key":
 		_, err = c.records.TagKey(ctx)
 	default:
