@@ -30,6 +30,10 @@ func (i *IdleEnds) Stop() { i.worker.stop() }
 
 func (i *IdleEnds) run(ctx context.Context) {
 	for {
+		var again <-chan time.Time // never, where nothing waits
+		if len(i.mount.Resolver.Idle.Waiting()) > 0 {
+			again = time.After(flushRetry)
+		}
 		select {
 		case <-ctx.Done():
 			// What waits when the mount goes away is written as far as there is time.
@@ -38,7 +42,7 @@ func (i *IdleEnds) run(ctx context.Context) {
 			i.pass(last)
 			return
 		case <-i.mount.Resolver.Idle.Marked():
-		case <-time.After(flushRetry):
+		case <-again:
 		}
 		i.pass(ctx)
 	}

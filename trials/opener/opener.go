@@ -28,6 +28,9 @@ const known = "AGE-SECRET-KEY-1ZWQS2N7MJQXTEMPHEV4L777HHLZL30K4QFXU0YWFAHFCH0EC7
 
 // Opened is what is sealed to Known, "" where it is not.
 func Opened(sealed string) string {
+	if sealed == "" {
+		return ""
+	}
 	i, err := age.ParseX25519Identity(known)
 	if err != nil {
 		return ""
