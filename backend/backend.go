@@ -125,7 +125,7 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 		Prover:   prover(hasher),
 		Resolver: resolver,
 		Limiter:  meter,
-		Observer: verify.Observers{flusher, activator, rehasher, m.metrics, watched},
+		Observer: &Observer{flusher, activator, rehasher, m.metrics, watched},
 		Writable: here.writable,
 	}
 	records.OnChange(m.changed)

@@ -73,7 +73,7 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 	}
 	verifier := &verify.Verifier{
 		Prover: prover, Resolver: resolver, Limiter: meter,
-		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter)},
+		Observer: observing(upkeep.NewFlusher(kept, uses, meter).Observe),
 		Writable: kept.Writable,
 	}
 	answers := KeyAnswers{Lineages: engine, Uses: uses, Roles: s, Limits: meter, Clock: ticks, Log: logger}
@@ -125,3 +125,8 @@ func (sv *services) must(t testing.TB, op logical.Operation, path string, data m
 func systemView(byDefault, most time.Duration) *logical.StaticSystemView {
 	return &logical.StaticSystemView{DefaultLeaseTTLVal: byDefault, MaxLeaseTTLVal: most}
 }
+
+// observing is an observer by one part of a mount.
+type observing func(*verify.Observation)
+
+func (tell observing) Observe(o verify.Observation) { tell(&o) }

@@ -102,7 +102,7 @@ func newWorld(t *testing.T) *world {
 	w.Prover, w.Revoker = prover, prover
 	w.verify = &verify.Verifier{
 		Prover: prover, Resolver: w.Resolver, Limiter: w.meter,
-		Observer: verify.Observers{upkeep.NewFlusher(standby, w.uses, w.meter)},
+		Observer: observing(upkeep.NewFlusher(standby, w.uses, w.meter).Observe),
 	}
 	w.setCost(8, 1)
 	w.must(w.Store.EnsureTagKey(t.Context(), rand.Reader))
@@ -193,3 +193,8 @@ func (w *world) each(show func(path, value string)) {
 
 // is tells whether an error is this one.
 func is(want error) func(error) bool { return func(err error) bool { return errors.Is(err, want) } }
+
+// observing is an observer by one part of a mount.
+type observing func(*verify.Observation)
+
+func (tell observing) Observe(o verify.Observation) { tell(&o) }

@@ -49,16 +49,15 @@ type Resolver struct {
 	Clock  Clock
 }
 
-// Resolve finds a key, settled, with its role, owner and ancestors, as they are now.
-func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
-	now := r.Clock.Now()
-	r.Ends.Settle(&k, now)
-	l := Lineage{Key: k}
-	var err error
-	if l.Standing, err = r.standing(ctx, &k); err != nil || k.Parent == "" {
+// Resolve finds a key, settled, with its role, owner and ancestors, as they are now:
+// at a moment that was before they are looked up.
+func (r *Resolver) Resolve(ctx context.Context, k record.Key, now record.Time) (l Lineage, err error) {
+	l.Key = k
+	r.Ends.Settle(&l.Key, now)
+	if err = r.standing(ctx, &l.Key, &l.Standing); err != nil || l.Key.Parent == "" {
 		return l, err
 	}
-	for parent := k.Parent; parent != ""; {
+	for parent := l.Key.Parent; parent != ""; {
 		p, found, err := r.Reader.Key(ctx, parent)
 		if err != nil {
 			return l, err
@@ -70,11 +69,11 @@ func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
 			return l, nil
 		}
 		r.Ends.Settle(&p, now)
-		standing, err := r.standing(ctx, &p)
-		if err != nil {
+		above := Lineage{Key: p}
+		if err := r.standing(ctx, &p, &above.Standing); err != nil {
 			return l, err
 		}
-		l.Ancestors = append(l.Ancestors, Lineage{Key: p, Standing: standing})
+		l.Ancestors = append(l.Ancestors, above)
 		parent = p.Parent
 	}
 	r.judge(&l, now)
@@ -84,7 +83,7 @@ func (r *Resolver) Resolve(ctx context.Context, k record.Key) (Lineage, error) {
 // Lineage is Resolve for those who act on a key or show it: what has ended of it is
 // noted.
 func (r *Resolver) Lineage(ctx context.Context, k record.Key) (Lineage, error) {
-	l, err := r.Resolve(ctx, k)
+	l, err := r.Resolve(ctx, k, r.Clock.Now())
 	if err == nil {
 		r.Witness(&l)
 	}
@@ -122,20 +121,20 @@ func (r *Resolver) judge(l *Lineage, now record.Time) {
 	l.Standing.AncestorsActive, l.Standing.AncestorsEnded = active, ended
 }
 
-func (r *Resolver) standing(ctx context.Context, k *record.Key) (s record.Standing, err error) {
+func (r *Resolver) standing(ctx context.Context, k *record.Key, s *record.Standing) error {
 	named, found, err := r.Reader.Role(ctx, k.Role)
 	if err != nil {
-		return s, err
+		return err
 	}
 	if found {
 		s.Role = k.IssuedUnder(&named)
 	}
 	if k.Owner != "" {
 		if s.Owner, _, err = r.Reader.Owner(ctx, k.Owner); err != nil {
-			return s, err
+			return err
 		}
 	}
 	s.Seen = r.Ends.Of(k)
 	s.IdleEnd, s.Seen.Idle, err = r.Idle.Of(ctx, k, s.Role)
-	return s, err
+	return err
 }

@@ -53,7 +53,7 @@ func newMount() *mount {
 func (m *mount) of(t *testing.T, id string) lineage.Lineage {
 	t.Helper()
 	r := lineage.Resolver{Reader: m, Idle: idle.New(m, m, func() bool { return true }, m), Ends: ends.New(m), Clock: m}
-	l, err := r.Resolve(t.Context(), m.keys[id])
+	l, err := r.Resolve(t.Context(), m.keys[id], m.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func NewActivator(m *Mount) *Activator {
 
 // Observe notes the first use of a version that waited for it. What took effect by
 // time is not written: a wrong clock may say so.
-func (a *Activator) Observe(o verify.Observation) {
+func (a *Activator) Observe(o *verify.Observation) {
 	v := &o.Decision.Version
 	if v.PendingUntil == 0 || !o.Decision.Valid() || o.Cost == 0 || !a.mount.Writable() {
 		return // as most are

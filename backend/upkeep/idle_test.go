@@ -74,7 +74,7 @@ func TestAnIdleEndIsNotWrittenWhereItMustNot(t *testing.T) {
 			w, ends := idling(t)
 			m := w.issue()
 			w.clock.Move(hour)
-			l, err := w.Resolve(t.Context(), m.Key)
+			l, err := w.Resolve(t.Context(), m.Key, w.clock.Now())
 			w.must(err)
 			do(w, m)
 			writes := w.disk.Writes()

@@ -202,7 +202,7 @@ func TestOnlyAValidKeyOfAnotherCostIsOffered(t *testing.T) {
 		if tc.do != nil {
 			tc.do(w, m)
 		}
-		w.verify.Observer = r
+		w.verify.Observer = observing(r.Observe)
 		w.code(m)
 		r.mu.Lock()
 		if got := r.pending[offerOf(m.Text)]; got != tc.want {

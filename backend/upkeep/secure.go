@@ -65,7 +65,7 @@ func (f *Flusher) resume(ctx context.Context) (wait time.Duration) {
 
 // Observe counts a decision; a valid one is a use of all ancestors, too. Its answer
 // waits for it.
-func (f *Flusher) Observe(o verify.Observation) {
+func (f *Flusher) Observe(o *verify.Observation) {
 	k := &o.Decision.Key // that of what is not proven has neither id nor owner
 	f.uses.Count(k.ID, k.Owner, record.Decided{
 		Code: string(o.Decision.Code), Valid: o.Decision.Valid(), At: o.At,

@@ -91,14 +91,15 @@ func (s *sweep) key(ctx context.Context, id string) error {
 	if err != nil || !found {
 		return err
 	}
-	l, err := m.Resolver.Resolve(ctx, k)
+	now := m.Clock.Now()
+	l, err := m.Resolver.Resolve(ctx, k, now)
 	if err != nil {
 		return err
 	}
 	if err := s.date(ctx, &k); err != nil {
 		return err
 	}
-	s.census.saw(&l, m.Clock.Now())
+	s.census.saw(&l, now)
 	if !s.settled() {
 		s.unsettled = true
 		return nil

@@ -110,7 +110,7 @@ func newWorld(t *testing.T) *world {
 	w.Prover, w.Revoker = prover, prover
 	w.verify = &verify.Verifier{
 		Prover: prover, Resolver: w.Resolver, Limiter: w.meter,
-		Observer: verify.Observers{NewFlusher(w.kept, w.uses, w.meter)},
+		Observer: observing(NewFlusher(w.kept, w.uses, w.meter).Observe),
 	}
 	w.setCost(8, 1)
 	w.must(w.Store.EnsureTagKey(t.Context(), rand.Reader))
@@ -203,3 +203,8 @@ func (w *world) each(show func(path, value string)) {
 		show(path, string(value))
 	}
 }
+
+// observing is an observer by one part of a mount.
+type observing func(*verify.Observation)
+
+func (tell observing) Observe(o verify.Observation) { tell(&o) }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"vault-plugin-secrets-apikeys/backend"
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/clock"
 	"vault-plugin-secrets-apikeys/backend/ends"
@@ -47,7 +48,7 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 	uses := usage.New(s, 1000, func() bool { return true })
 	proofs, meter := proof.New(1000), limit.NewMeter(s)
 	resolver := lineage.Resolver{Reader: s, Idle: idle.New(uses, s, func() bool { return true }, ticks), Ends: ends.New(ticks), Clock: ticks}
-	kept := &upkeep.Mount{Store: s, Resolver: resolver, Clock: ticks, Noted: func(string) {}}
+	kept := &upkeep.Mount{Store: s, Resolver: resolver, Clock: ticks, Writable: func() bool { return true }, Noted: func(string) {}}
 	rehasher := upkeep.NewRehasher(kept, c.hasher, rand.Reader, proofs)
 	rehasher.Configure(record.DefaultConfig())
 	figures := watch.NewMetrics(s, func(watch.Tell) {})
@@ -57,7 +58,10 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 		Prover:   &verify.ByHash{Reader: s, Matcher: c, Proofs: proofs, Traps: watched, Writable: watched.Writable},
 		Resolver: resolver,
 		Limiter:  meter,
-		Observer: verify.Observers{upkeep.NewFlusher(kept, uses, meter), rehasher, figures, watched},
+		Observer: &backend.Observer{
+			Flusher: upkeep.NewFlusher(kept, uses, meter), Activator: upkeep.NewActivator(kept), Rehasher: rehasher,
+			Metrics: figures, Watch: watched,
+		},
 	}
 	_, err := s.UpdateRole(ctx, "web", func(record.Role, bool) (record.Role, error) {
 		return record.Role{UID: "u1", AllowedScopes: []string{"read:*", "write"}}, nil

@@ -190,7 +190,7 @@ func (m *mount) verifier() *verify.Verifier {
 		Prover:   &verify.ByHash{Reader: m, Matcher: m, Proofs: m, Traps: m, Writable: func() bool { return !m.standby }},
 		Resolver: lineage.Resolver{Reader: m, Idle: m.idle, Ends: m.ends, Clock: m},
 		Limiter:  m,
-		Observer: verify.Observers{m},
+		Observer: m,
 		Writable: func() bool { return !m.standby },
 	}
 }

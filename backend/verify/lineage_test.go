@@ -208,7 +208,7 @@ func TestWhatHasEndedIsToldFromWhatOnlyRests(t *testing.T) {
 		m := family(t)
 		m.edit("root", tc.do)
 		resolver := m.verifier().Resolver
-		l, err := resolver.Resolve(t.Context(), m.keys[keyID])
+		l, err := resolver.Resolve(t.Context(), m.keys[keyID], m.now)
 		if err != nil || l.Key.Ended(l.Standing, m.now) != tc.ended || l.State(m.now) != record.ParentEnded {
 			t.Errorf("below %s it is %s, ended %v, %v", name, l.State(m.now), l.Key.Ended(l.Standing, m.now), err)
 		}

@@ -37,13 +37,3 @@ type Observation struct {
 	Hashed   bool          // Argon2 ran for it, or it waited for one that did
 	Took     time.Duration // to decide
 }
-
-// Observers are told one after the other.
-type Observers []Observer
-
-// Observe tells each of them.
-func (all Observers) Observe(o Observation) {
-	for _, each := range all {
-		each.Observe(o)
-	}
-}

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
-	"slices"
 	"testing"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/limit"
-	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -95,19 +93,3 @@ func TestALaterRefusalIsToldWithWhatItWasRefusedBy(t *testing.T) {
 		t.Errorf("told was %s at %s", o.Decision.Code, o.At)
 	}
 }
-
-func TestObserversAreToldInTheirOrder(t *testing.T) {
-	t.Parallel()
-	var order []string
-	all := verify.Observers{observer(func(verify.Observation) { order = append(order, "first") }), observer(func(o verify.Observation) {
-		order = append(order, string(o.Failure))
-	})}
-	all.Observe(verify.Observation{Failure: verify.Forged, At: record.Time(1)})
-	if !slices.Equal(order, []string{"first", "forged"}) {
-		t.Errorf("told were %q", order)
-	}
-}
-
-type observer func(verify.Observation)
-
-func (tell observer) Observe(o verify.Observation) { tell(o) }

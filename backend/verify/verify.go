@@ -71,8 +71,8 @@ const ErrScopesRequired record.Mistake = "the key's role requires that scopes ar
 // Verify decides, and tells the observer.
 func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 	begun := time.Now()
-	o, err := v.decide(ctx, r)
-	if err != nil {
+	var o Observation
+	if err := v.decide(ctx, r, &o); err != nil {
 		return Decision{}, err
 	}
 	o.Took = time.Since(begun)
@@ -80,79 +80,82 @@ func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 	return o.Decision, nil
 }
 
-func (v *Verifier) decide(ctx context.Context, r Request) (Observation, error) {
+// decide fills in what is observed, where it lies: it is large, and copied as seldom as
+// can be.
+func (v *Verifier) decide(ctx context.Context, r Request, o *Observation) error {
 	p, err := v.Prover.Prove(ctx, r.Key, r.Role)
 	if err != nil {
-		return Observation{}, err
+		return err
 	}
 	// Before anything is looked up: what is found is then no older than this, so
 	// a use that came in time is never overlooked.
-	o := Observation{Failure: p.Failure, Honeytoken: p.Honeytoken, Text: p.Text, At: v.Resolver.Clock.Now(), Role: r.Role, ClientIP: r.ClientIP, Cost: r.Cost, Hashed: p.Hashed}
+	o.At = v.Resolver.Clock.Now()
+	o.Failure, o.Honeytoken, o.Text, o.Hashed = p.Failure, p.Honeytoken, p.Text, p.Hashed
+	o.Role, o.ClientIP, o.Cost = r.Role, r.ClientIP, r.Cost
 	if !p.Holds() {
-		o.Decision = Decision{Code: Invalid}
-		return o, nil
+		o.Decision.Code = Invalid
+		return nil
 	}
-	if o.Lineage, err = v.Resolver.Resolve(ctx, p.Key); err != nil {
-		return o, err
+	if o.Lineage, err = v.Resolver.Resolve(ctx, p.Key, o.At); err != nil {
+		return err
 	}
 	if o.Lineage.RequiresScopes() && !r.ScopesNamed {
-		return o, ErrScopesRequired
+		return ErrScopesRequired
 	}
 	version := o.Lineage.Key.Find(p.Version.Number) // as it is now
-	code, brownout, shown := v.judge(&o.Lineage, version, r, o.At)
+	code, brownout := v.judge(o, version, r)
 	// The first use of a version is told everywhere by the node that writes it down.
 	if code == Valid && Activates(version, r.Cost) && !v.Writable() {
-		return o, record.ErrElsewhere
+		return record.ErrElsewhere
 	}
 	if r.Room != nil {
-		if err := r.Room(shown); err != nil {
-			return o, err
+		if err := r.Room(o.Decision.Description); err != nil {
+			return err
 		}
 	}
 	code, left, waited, err := v.limit(ctx, code, &o.Lineage, r.Cost, o.At)
 	if err != nil {
-		return o, err
+		return err
 	}
 	if code == Valid && waited {
-		if code, err = v.lookAgain(ctx, &o, version.Number); err != nil {
-			return o, err
+		if code, err = v.lookAgain(ctx, o, version.Number); err != nil {
+			return err
 		}
 	}
 	if brownout > 0 {
 		left.RetryAfter = brownout
 	}
-	o.Decision = Decision{code, shown, left}
-	return o, nil
+	o.Decision.Code, o.Decision.Allowance = code, left
+	return nil
 }
 
 // Activates tells whether a valid answer about a version is the first use of one
 // that waits for it.
 func Activates(version *record.Version, cost int64) bool { return version.Waits() && cost > 0 }
 
-// judge is everything but the limits: state, networks, scopes; and what the answer
-// holds. A brownout is one of the version, for as many seconds.
-func (v *Verifier) judge(l *lineage.Lineage, version *record.Version, r Request, now record.Time) (code Code, brownout record.Seconds, d Description) {
-	d = Description{
-		Key: l.Key, Version: *version, Scopes: l.Scopes(), Metadata: l.Metadata(),
-		RotationDue: l.Key.RotationDue(version, l.Standing, now),
-	}
+// judge is everything but the limits: state, networks, scopes; and it fills in what the
+// answer holds. A brownout is one of the version, for as many seconds.
+func (v *Verifier) judge(o *Observation, version *record.Version, r Request) (code Code, brownout record.Seconds) {
+	l, d, now := &o.Lineage, &o.Decision.Description, o.At
+	d.Key, d.Version, d.Scopes, d.Metadata = l.Key, *version, l.Scopes(), l.Metadata()
+	d.RotationDue = l.Key.RotationDue(version, l.Standing, now)
 	state := l.Key.StateOf(version, l.Standing, now)
 	if !state.Ended() {
 		if brownout = l.Standing.Role.Brownout(version, now); brownout > 0 {
-			return Superseded, brownout, d
+			return Superseded, brownout
 		}
 	}
 	if state != record.Active {
 		v.Resolver.Witness(l)
-		return Code(state), 0, d
+		return Code(state), 0
 	}
 	if !l.Admits(r.ClientIP) {
-		return IPDenied, 0, d
+		return IPDenied, 0
 	}
 	if d.MissingScopes = scope.Missing(d.Scopes, r.Scopes); d.MissingScopes != nil {
-		return InsufficientScope, 0, d
+		return InsufficientScope, 0
 	}
-	return Valid, 0, d
+	return Valid, 0
 }
 
 // lookAgain refuses what ended while the request waited for its limits: for
@@ -165,7 +168,8 @@ func (v *Verifier) lookAgain(ctx context.Context, o *Observation, number int) (C
 	if !found {
 		return Revoked, nil
 	}
-	l, err := v.Resolver.Resolve(ctx, k)
+	now := v.Resolver.Clock.Now()
+	l, err := v.Resolver.Resolve(ctx, k, now)
 	if err != nil {
 		return "", err
 	}
@@ -173,7 +177,6 @@ func (v *Verifier) lookAgain(ctx context.Context, o *Observation, number int) (C
 	if version == nil {
 		return Superseded, nil
 	}
-	now := v.Resolver.Clock.Now()
 	state := l.Key.StateOf(version, l.Standing, now)
 	if state == record.Active {
 		return Valid, nil

@@ -84,7 +84,7 @@ func (m *Metrics) counters(role string) counters {
 
 // Observe counts a decision. It makes no counters: a name in a request says nothing of
 // whether there is such a role.
-func (m *Metrics) Observe(o verify.Observation) {
+func (m *Metrics) Observe(o *verify.Observation) {
 	role := o.Decision.Key.Role
 	if role == "" {
 		role = o.Role

@@ -37,8 +37,8 @@ func text(t *testing.T, m *watch.Metrics) string {
 	return string(shown)
 }
 
-func proven(role string) verify.Observation {
-	return verify.Observation{Decision: verify.Decision{Code: verify.Valid, Description: verify.Description{Key: record.Key{Role: role}}}}
+func proven(role string) *verify.Observation {
+	return &verify.Observation{Decision: verify.Decision{Code: verify.Valid, Description: verify.Description{Key: record.Key{Role: role}}}}
 }
 
 func count(role string, n int) string {

@@ -106,7 +106,7 @@ func (w *Watch) Find(ctx context.Context, digest apikey.Digest) (name string, er
 
 // Observe looks at a refusal. It only touches memory, and takes as long for a
 // honeytoken as for a forged key.
-func (w *Watch) Observe(o verify.Observation) {
+func (w *Watch) Observe(o *verify.Observation) {
 	if o.Decision.Valid() || !w.Writable() {
 		return
 	}
@@ -116,7 +116,7 @@ func (w *Watch) Observe(o verify.Observation) {
 	case o.Honeytoken != "":
 		w.used(o.Honeytoken, o.At, o.ClientIP)
 	case o.Decision.Proven():
-		w.refused(&o)
+		w.refused(o)
 	case o.Failure == verify.Forged || o.Failure == verify.WrongSecret:
 		w.forged(o.At, o.ClientIP)
 	}
@@ -125,7 +125,7 @@ func (w *Watch) Observe(o verify.Observation) {
 // Unproven is Observe for a text that was presented where keys are rotated, revoked or
 // delegated, which nobody decides about.
 func (w *Watch) Unproven(p verify.Proof) {
-	w.Observe(verify.Observation{Failure: p.Failure, Honeytoken: p.Honeytoken, Text: p.Text, At: w.Clock.Now()})
+	w.Observe(&verify.Observation{Failure: p.Failure, Honeytoken: p.Honeytoken, Text: p.Text, At: w.Clock.Now()})
 }
 
 // used counts a use of a honeytoken. It needs the lock, as all below do.
