@@ -100,27 +100,29 @@ func (p *ByHash) Prove(ctx context.Context, text apikey.Presented, role string) 
 	case trap != "":
 		return p.caught(key, trap)
 	}
+	claimed := Proof{Text: key} // which it proves once its secret is found right
 	for matched := (keyhash.PHC{}); ; {
-		k, v, failure, err := p.find(ctx, key, role)
+		failure, err := p.find(ctx, role, &claimed)
 		if failure == UnknownID && !known { // once, after a start
 			if trap, err = p.Traps.Find(ctx, digest); err == nil && trap != "" {
 				return p.caught(key, trap)
 			}
 		}
 		if err != nil || failure != "" {
-			return Proof{Text: key, Failure: failure, Hashed: !matched.None()}, err
+			return Proof{Text: key, Failure: failure, Hashed: claimed.Hashed}, err
 		}
-		if v.Hash.Equal(matched) || p.Proofs.Has(text, v.Hash) {
-			return Proof{Text: key, Key: k, Version: v, Hashed: !matched.None()}, nil
+		phc := claimed.Version.Hash
+		if phc.Equal(matched) || p.Proofs.Has(text, phc) {
+			return claimed, nil
 		}
-		ok, err := p.Matcher.Match(ctx, v.Hash, key.HashInput())
+		ok, err := p.Matcher.Match(ctx, phc, key.HashInput())
 		if err != nil {
 			return Proof{}, err
 		}
-		if !ok {
+		if claimed.Hashed = true; !ok {
 			return Proof{Text: key, Failure: WrongSecret, Hashed: true}, nil
 		}
-		matched = v.Hash
+		matched = phc
 		p.Proofs.Add(text, matched)
 		// The hash took long. What was decided meanwhile counts, so the record is
 		// looked up again, and what was proven counts for that hash only.
@@ -137,21 +139,23 @@ func (p *ByHash) caught(key apikey.Key, trap string) (Proof, error) {
 	return Proof{Text: key, Failure: UnknownID, Honeytoken: trap}, nil
 }
 
-// find looks up the record and the version that the text claims to be. A
-// version whose hash was forgotten cannot be proven any more.
-func (p *ByHash) find(ctx context.Context, key apikey.Key, role string) (k record.Key, v record.Version, failure Failure, err error) {
-	k, found, err := p.Reader.Key(ctx, key.ID)
+// find looks up the record and the version that the text claims to be, into what it
+// would prove. A version whose hash was forgotten cannot be proven any more.
+func (p *ByHash) find(ctx context.Context, role string, claimed *Proof) (failure Failure, err error) {
+	k, found := &claimed.Key, false
+	*k, found, err = p.Reader.Key(ctx, claimed.Text.ID)
 	switch {
 	case err != nil:
-		return k, v, "", err
+		return "", err
 	case !found:
-		return k, v, UnknownID, nil
+		return UnknownID, nil
 	case role != "" && k.Role != role:
-		return k, v, OtherRole, nil
+		return OtherRole, nil
 	}
-	version := k.Find(key.Version)
+	version := k.Find(claimed.Text.Version)
 	if version == nil || version.Hash.None() {
-		return k, v, ForgottenVersion, nil
+		return ForgottenVersion, nil
 	}
-	return k, *version, "", nil
+	claimed.Version = *version
+	return "", nil
 }
