@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"vault-plugin-secrets-apikeys/test/harness"
 	"vault-plugin-secrets-apikeys/test/surface"
 )
 
@@ -57,9 +58,9 @@ func rules(t testing.TB) (found []rule) {
 }
 
 // watched is a mount whose every figure has a value: it was tidied and flushed, and a key was refused.
-func watched(t testing.TB) surface.Engine {
+func watched(t testing.TB, s *harness.Server) surface.Engine {
 	t.Helper()
-	e := surface.New(t, servers.Server(t))
+	e := surface.New(t, s)
 	e.Write(t, "config", fields{"usage_flush_interval": "1s"})
 	return e
 }
@@ -133,7 +134,7 @@ func wrongs(expr string, all map[string]map[string][]string) (found []string) {
 // figured are the metrics of a mount that has flushed and was tidied.
 func figured(t testing.TB) map[string]map[string][]string {
 	t.Helper()
-	e := watched(t)
+	e := watched(t, servers.Server(t))
 	k := e.Issue(t, "web", "acme")
 	e.WantCode(t, "valid", k.Text)
 	e.Want(t, 200, "POST", "tidy", nil)
