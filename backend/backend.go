@@ -94,12 +94,12 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	}
 	engine := &lifecycle.Engine{
 		Store: records, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
-		Prover:   prover(hasher.Changes()),
-		Revoker:  prover(hasher.Revocations()),
-		Unproven: watched.Unproven,
-		Caps:     here.caps,
-		Gone:     counted.forget,
-		Notify:   here.notify,
+		Prover:  prover(hasher.Changes()),
+		Revoker: prover(hasher.Revocations()),
+		Refused: watched.Observe,
+		Caps:    here.caps,
+		Gone:    counted.forget,
+		Notify:  here.notify,
 	}
 	kept := &upkeep.Mount{
 		Store:    records,

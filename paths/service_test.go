@@ -50,7 +50,7 @@ func newServices(t testing.TB, system *logical.StaticSystemView) *services {
 	})
 	prover := &verify.ByHash{Reader: s, Matcher: hasher, Proofs: proof.New(100), Traps: watched, Writable: watched.Writable}
 	engine := &lifecycle.Engine{
-		Store: s, Prover: prover, Revoker: prover, Unproven: watched.Unproven, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
+		Store: s, Prover: prover, Revoker: prover, Refused: watched.Observe, Resolver: resolver, Hasher: hasher, Clock: ticks, Random: rand.Reader, Logger: logger,
 		Gone: func(id string) {
 			uses.Forget(id)
 			meter.Forget(id)

@@ -42,7 +42,9 @@ func (e *Engine) Delegate(ctx context.Context, r DelegateRequest) (Minted, error
 		}))
 		return err
 	}
-	return e.mint(ctx, o)
+	m, err := e.mint(ctx, o)
+	e.refused(ctx, &p, err)
+	return m, err
 }
 
 // child is what the parent, as it is now, lets the new key be.

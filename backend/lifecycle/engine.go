@@ -26,9 +26,9 @@ type Engine struct {
 	Prover verify.Prover // of keys that are to be rotated or to delegate
 	// Revoker proves keys that are to be revoked. It waits for no crowd.
 	Revoker verify.Prover
-	// Unproven is told of each text that is presented to it and is no key, before the
-	// answer leaves. Like a verify.Observer it does not block.
-	Unproven         func(verify.Proof)
+	// Refused is told of each text that is presented to it and is no key, or one that has
+	// ended, before the answer leaves. Like a verify.Observer it does not block.
+	Refused          func(*verify.Observation)
 	lineage.Resolver // of what the state of a key depends on
 	Hasher           *keyhash.Hasher
 	Clock            Clock

@@ -44,7 +44,7 @@ func (e *Engine) RevokeByKey(ctx context.Context, text apikey.Presented, reason 
 	if err != nil {
 		return record.Key{}, err
 	}
-	return e.revoke(ctx, p.Key.ID, reason, func(k *record.Key, now record.Time) error {
+	k, err := e.revoke(ctx, p.Key.ID, reason, func(k *record.Key, now record.Time) error {
 		v := k.Find(p.Version.Number)
 		if v == nil {
 			return record.ErrVersionOver
@@ -59,6 +59,8 @@ func (e *Engine) RevokeByKey(ctx context.Context, text apikey.Presented, reason 
 		}
 		return nil
 	})
+	e.refused(ctx, &p, err)
+	return k, err
 }
 
 func (e *Engine) revoke(ctx context.Context, id, reason string, allow func(*record.Key, record.Time) error) (record.Key, error) {

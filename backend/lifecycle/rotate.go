@@ -31,7 +31,9 @@ func (e *Engine) RotateByKey(ctx context.Context, text apikey.Presented, r Rotat
 	if err != nil {
 		return Minted{}, err
 	}
-	return e.mint(ctx, e.rotation(ctx, Target{ID: p.Key.ID}, p.Version.Number, r))
+	m, err := e.mint(ctx, e.rotation(ctx, Target{ID: p.Key.ID}, p.Version.Number, r))
+	e.refused(ctx, &p, err)
+	return m, err
 }
 
 // rotation is the order for a new version of a key. presented is the version that

@@ -32,10 +32,39 @@ func (t Target) hides(k *record.Key) bool { return t.Owner != "" && k.Owner != t
 func (e *Engine) prove(ctx context.Context, by verify.Prover, text apikey.Presented) (verify.Proof, error) {
 	p, err := by.Prove(ctx, text, "")
 	if err == nil && !p.Holds() {
-		e.Unproven(p)
+		e.Refused(&verify.Observation{Failure: p.Failure, Honeytoken: p.Honeytoken, Text: p.Text, At: e.Clock.Now()})
 		err = record.ErrKeyNotFound
 	}
 	return p, err
+}
+
+// refused tells of a key that has ended and was presented on a holders' path, as verify
+// does of one that it is asked about. What the path did is no such use: a request that
+// runs again may present what it replaced, and whoever revokes a key that is revoked
+// wants no more than what there is. That may be its holder, who did not get the answer,
+// or somebody who found it and means well; an alert would call him a thief.
+func (e *Engine) refused(ctx context.Context, p *verify.Proof, err error) {
+	if !errors.Is(err, record.ErrNotNewest) && !errors.Is(err, record.ErrKeyNotActive) && !errors.Is(err, record.ErrVersionOver) {
+		return
+	}
+	k, found, err := e.Store.Key(ctx, p.Key.ID)
+	if err != nil || !found {
+		return // the next use is told
+	}
+	l, err := e.Lineage(ctx, k)
+	if err != nil {
+		return
+	}
+	v := l.Key.Find(p.Version.Number)
+	if v == nil {
+		return
+	}
+	if state := l.Key.StateOf(v, l.Standing, l.At); state == record.Revoked || state == record.Superseded {
+		e.Refused(&verify.Observation{
+			Decision: verify.Decision{Code: verify.Code(state), Description: verify.Description{Key: l.Key, Version: *v}},
+			Text:     p.Text, Lineage: l, At: l.At,
+		})
+	}
 }
 
 // Find is the record of the target.

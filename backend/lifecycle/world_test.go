@@ -97,7 +97,7 @@ func newWorld(t *testing.T) *world {
 		Store: records, Uses: w.uses, Ends: w.ends, Clock: w.clock, Logger: w.Logger,
 		Writable: func() bool { return true }, Notify: func(context.Context, string, ...string) {},
 	})
-	w.Unproven = watched.Unproven
+	w.Refused = watched.Observe
 	prover := &verify.ByHash{Reader: records, Matcher: w.Hasher, Proofs: w.proofs, Traps: watched, Writable: watched.Writable}
 	w.Prover, w.Revoker = prover, prover
 	w.verify = &verify.Verifier{

@@ -104,8 +104,8 @@ func (w *Watch) Find(ctx context.Context, digest apikey.Digest) (name string, er
 	return name, err
 }
 
-// Observe looks at a refusal. It only touches memory, and takes as long for a
-// honeytoken as for a forged key.
+// Observe looks at a refusal, by verify or where a holder presents a key to change it. It
+// only touches memory, and takes as long for a honeytoken as for a forged key.
 func (w *Watch) Observe(o *verify.Observation) {
 	if o.Decision.Valid() || !w.Writable() {
 		return
@@ -120,12 +120,6 @@ func (w *Watch) Observe(o *verify.Observation) {
 	case o.Failure == verify.Forged || o.Failure == verify.WrongSecret:
 		w.forged(o.At, o.ClientIP)
 	}
-}
-
-// Unproven is Observe for a text that was presented where keys are rotated, revoked or
-// delegated, which nobody decides about.
-func (w *Watch) Unproven(p verify.Proof) {
-	w.Observe(&verify.Observation{Failure: p.Failure, Honeytoken: p.Honeytoken, Text: p.Text, At: w.Clock.Now()})
 }
 
 // used counts a use of a honeytoken. It needs the lock, as all below do.
