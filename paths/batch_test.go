@@ -181,25 +181,30 @@ func TestItemsSpendInOrder(t *testing.T) {
 func TestTheErrorOfAnItem(t *testing.T) {
 	t.Parallel()
 	sv, _ := issued(t)
-	type undecided struct {
+	type told struct {
 		text   string
 		status int
 	}
-	for err, want := range map[error]undecided{
+	for err, want := range map[error]told{
 		record.Mistake("no"):      {"no", 400},
 		keyhash.ErrBusy:           {"busy: too many keys are being hashed; try again", 503},
 		limit.ErrBusy:             {limit.ErrBusy.Error(), 503},
 		context.DeadlineExceeded:  {"busy: too many keys are being hashed; try again", 503},
 		errors.New("$argon2id$x"): {"internal error", 500},
 	} {
-		sv.batches.Decide = func(context.Context, verify.Request) (verify.Decision, error) {
-			return verify.Decision{}, fmt.Errorf("wrapped: %w", err)
-		}
+		sv.Verify.Verifier = undecided{fmt.Errorf("wrapped: %w", err)}
 		got := sv.results(t, "verify", params{"key": "x"})[0]
 		if got["error"] != want.text || got["http_status"] != float64(want.status) || len(got) != 2 {
 			t.Errorf("%v: %v", err, got)
 		}
 	}
+}
+
+// undecided is a verifier in trouble.
+type undecided struct{ err error }
+
+func (u undecided) Verify(context.Context, verify.Request) (verify.Decision, error) {
+	return verify.Decision{}, u.err
 }
 
 func TestABriefAnswerIsBrief(t *testing.T) {

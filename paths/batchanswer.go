@@ -21,7 +21,7 @@ func (vs *Verify) batch(ctx context.Context, r request, items []any) (*logical.R
 	if r.WrapInfo != nil {
 		most = maxWrappedAnswer
 	}
-	b, err := vs.batches.Answer(ctx, items, r.in.word("role"), most)
+	b, err := vs.batches.Answer(ctx, items, r.in.word("role"), most, vs.Verifier.Verify)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ type Verify struct {
 }
 
 func (vs *Verify) routes() []route {
-	vs.batches.Decide, vs.batches.Tell = vs.Verifier.Verify, vs.batchItem
+	vs.batches.Tell = vs.batchItem
 	ops := operations{
 		logical.UpdateOperation: {summary: "Verify a key.", takes: verifyFields, answers: verifyAnswer, handler: vs.byBody},
 		logical.ReadOperation:   {summary: "Verify the key in the header X-API-Key.", takes: questionFields, answers: verifyAnswer, handler: vs.byHeader},

@@ -53,9 +53,11 @@ func Items(in map[string]any) (items []any, batch bool, err error) {
 	return items, true, nil
 }
 
-// Batches decide about many questions a call.
+// Decide decides about one question.
+type Decide func(ctx context.Context, r verify.Request) (verify.Decision, error)
+
+// Batches answer many questions a call.
 type Batches struct {
-	Decide func(ctx context.Context, r verify.Request) (verify.Decision, error)
 	// Tell is what stands in the place of an item that was not decided. Without a
 	// status the error is that of the whole call.
 	Tell      func(err error) (text string, status int)
@@ -67,16 +69,17 @@ type Batch struct {
 	*verdict.Batch
 	left int // bytes beyond those that every item has for itself
 	of   *Batches
+	ask  Decide
 	held int64 // of all batches' bytes
 }
 
 // Answer decides about each item in order; the answer has at most so many bytes. An
 // item that cannot be decided says so in its own place and spoils no other. Whoever
 // gets a batch ends it.
-func (bs *Batches) Answer(ctx context.Context, items []any, role string, most int) (*Batch, error) {
+func (bs *Batches) Answer(ctx context.Context, items []any, role string, most int, ask Decide) (*Batch, error) {
 	limited, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
-	b := &Batch{Batch: verdict.NewBatch(len(items)), of: bs, left: most - len(items)*briefAnswer}
+	b := &Batch{Batch: verdict.NewBatch(len(items)), of: bs, ask: ask, left: most - len(items)*briefAnswer}
 	for _, item := range items {
 		d, brief, err := b.item(limited, item, role)
 		if err == nil {
@@ -119,7 +122,7 @@ func (b *Batch) item(ctx context.Context, item any, role string) (d verify.Decis
 	if !q.Brief {
 		q.Room = b.room
 	}
-	d, err = b.of.Decide(ctx, q.Request)
+	d, err = b.ask(ctx, q.Request)
 	return d, q.Brief, err
 }
 

@@ -114,3 +114,13 @@ func Merge(in map[string]any, values func(header string) []string) (ok bool, err
 	key, _ := in["key"].(apikey.Presented)
 	return !key.None(), nil
 }
+
+// HeaderOf is the header that may stand for a parameter.
+func HeaderOf(parameter string) string {
+	for _, h := range Headers {
+		if h.Parameter == parameter {
+			return h.Header
+		}
+	}
+	return ""
+}

@@ -127,15 +127,23 @@ func pairs(m map[string]string) map[string]string {
 // key is a 500.
 const maxHeaders = 2 << 10
 
-// Headers tell what the HTTP status does not. Scopes, which alone can be long, are
-// whole or not there at all: part of a list would read as all of it.
+// Headers tell what the HTTP status does not.
 func Headers(d *verify.Decision) map[string][]string {
-	headers := map[string][]string{"X-Apikey-Code": {string(d.Code)}}
+	headers := make(map[string][]string, 8)
+	SetHeaders(headers, d)
+	return headers
+}
+
+// SetHeaders adds them to others of the same answer, and all of them have 2 KiB. Scopes,
+// which alone can be long, are whole or not there at all: part of a list would read as
+// all of it.
+func SetHeaders(headers map[string][]string, d *verify.Decision) {
+	headers["X-Apikey-Code"] = []string{string(d.Code)}
 	if later(d) {
 		headers["Retry-After"] = []string{strconv.FormatInt(int64(d.RetryAfter), 10)}
 	}
 	if !d.Proven() {
-		return headers
+		return
 	}
 	if d.Version.SupersededAt != 0 {
 		headers["Deprecation"] = []string{"@" + strconv.FormatInt(int64(d.Version.SupersededAt), 10)} // RFC 9745
@@ -148,7 +156,6 @@ func Headers(d *verify.Decision) map[string][]string {
 		headers["X-Apikey-Scopes"] = []string{""}
 		headers["X-Apikey-Scopes-Omitted"] = []string{"true"}
 	}
-	return headers
 }
 
 // headLength is how long the headers are on the wire.
