@@ -150,6 +150,17 @@ func (f *Feed) begin(ctx context.Context) error {
 	return nil
 }
 
+// Measure tells how many gates there are, and what they are told.
+func (f *Feed) Measure(tell func(figure string, value float64, labels ...string)) {
+	tell("gates", float64(f.gates.lately(time.Now())))
+	f.mu.Lock()
+	parked, resets, changes := f.parked, f.resets, f.last.Sequence
+	f.mu.Unlock()
+	tell("gate_polls_parked", float64(parked))
+	tell("gate_resets_total", float64(resets))
+	tell("gate_changes_total", float64(changes))
+}
+
 // knows tells whether all changes since a cursor are known here. The caller holds the
 // lock.
 func (f *Feed) knows(c wire.Cursor) bool {

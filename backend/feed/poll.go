@@ -26,8 +26,8 @@ const errEnded record.Busy = "busy: the mount is going away"
 // poll wants. A node that does not know what changes has no say: ErrElsewhere.
 func (f *Feed) Poll(ctx context.Context, p wire.Poll) (answer wire.Changes, err error) {
 	arrived := time.Now()
-	if !f.writable() {
-		return answer, record.ErrElsewhere
+	if err := f.speaks(); err != nil {
+		return answer, err
 	}
 	if err := f.begin(ctx); err != nil {
 		return answer, err
@@ -42,9 +42,8 @@ func (f *Feed) Poll(ctx context.Context, p wire.Poll) (answer wire.Changes, err 
 		return answer, err
 	}
 	answer = f.since(from, arrived)
-	// Whoever does not write any more may have missed what changed by now.
-	if !f.writable() {
-		return wire.Changes{}, record.ErrElsewhere
+	if err := f.speaks(); err != nil {
+		return wire.Changes{}, err
 	}
 	if len(answer.Changes) > 0 {
 		f.gates.told(p, time.Now())
@@ -52,6 +51,20 @@ func (f *Feed) Poll(ctx context.Context, p wire.Poll) (answer wire.Changes, err 
 	answer.Nonce, answer.Gates = p.Nonce, f.gates.lately(time.Now())
 	answer.Wait = asked(answer.Gates).Milliseconds()
 	return answer, nil
+}
+
+// speaks is nil where what changes is told here. Of a node that does not write any more,
+// or a mount that goes away, silence is all that is true.
+func (f *Feed) speaks() error {
+	select {
+	case <-f.ended:
+		return errEnded
+	default:
+	}
+	if !f.writable() {
+		return record.ErrElsewhere
+	}
+	return nil
 }
 
 // asked is how long a poll should wait: short, since a parked one holds up Vault's seal

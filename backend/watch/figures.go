@@ -52,6 +52,11 @@ var figures = []figure{
 	{"limit_counters", "Keys that are partly through a limit on this node.", gauge, nil},
 	{"limit_counters_max", "How many there is room for; beyond, verify answers 503 busy.", gauge, nil},
 
+	{"gates", "Gates that asked for changes lately, each process on its own.", gauge, nil},
+	{"gate_polls_parked", "Polls that wait for a change.", gauge, nil},
+	{"gate_resets_total", "Answers after which a gate confirms all that it holds: to its first poll, after a failover, and where it was left behind.", counter, nil},
+	{"gate_changes_total", "Changes that were told since the first poll.", counter, nil},
+
 	{"alerts_open", "Alerts that nobody has deleted.", gauge, []string{"kind", "severity"}},
 }
 
