@@ -40,6 +40,7 @@ var policies = []policy{
 	{"issuer.hcl", "", onOwnPaths("issue/{role}"), nowhere},
 	{"pinned.hcl", "", onOwnPaths("issue"), nowhere},
 	{"gateway.hcl", "", onOwnPaths("verify/{role}", "authorize/{role}"), nowhere},
+	{"gate.hcl", "", onPaths("gate/changes"), nowhere},
 	{"prometheus.hcl", "", onPaths("metrics"), nowhere},
 	{"tenant.hcl", "", tenant, belowOwner},
 	{"tenants.hcl", "acme", tenant, belowOwner},

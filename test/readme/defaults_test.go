@@ -61,6 +61,12 @@ var asked = map[string]func(t *testing.T, e surface.Engine, k surface.Key, with 
 		after := e.Write(t, "verify", surface.Fields{"key": k.Text, "cost": 0})
 		return fmt.Sprint(string(answer), number(before["quota_remaining"])-number(after["quota_remaining"]))
 	},
+	"Gates": func(t *testing.T, e surface.Engine, _ surface.Key, with surface.Fields) any {
+		with["gate"], with["run"] = "edge-1", "r1"
+		answer := e.Write(t, "gate/changes", with)
+		gate := e.Read(t, "gates/edge-1")["runs"].(surface.Fields)["r1"].(surface.Fields)
+		return fmt.Sprint(answer["nonce"], answer["reset"], number(answer["waited"]) < 100, gate["max_staleness"], gate["stale_grace"])
+	},
 	"Keys": func(t *testing.T, e surface.Engine, k surface.Key, with surface.Fields) any {
 		query := "keys?list=true"
 		for name, value := range with {
@@ -131,7 +137,7 @@ func TestEveryDefaultToldIsThatOfTheEngine(t *testing.T) {
 			compared[s.chapter]++
 		}
 	}
-	for _, title := range []string{"Config", "Roles", "Issue", "Delegate", "Rotate", "Revoke", "Stop", "Verify", "Authorize", "Keys"} {
+	for _, title := range []string{"Config", "Roles", "Issue", "Delegate", "Rotate", "Revoke", "Stop", "Verify", "Authorize", "Keys", "Gates"} {
 		if compared[title] == 0 {
 			t.Errorf("no default of the section %s was compared", title)
 		}

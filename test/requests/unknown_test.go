@@ -75,6 +75,7 @@ var taken = map[string]string{
 	"static-keys/{new_static}/rollback update": "",
 	"static-keys/{new_static}/finish update":   "",
 	"honeytokens/{honeytoken} create":          "role",
+	"gate/changes update":                      "",
 	"tidy update":                              "",
 }
 

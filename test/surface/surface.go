@@ -13,8 +13,8 @@ import (
 type Fields = map[string]any
 
 // Operation is one thing that the engine does. In Path, Body and Headers {role}, {owner}, {key_id} and {key} stand for
-// those of a live key, {new_role} and {new_static} for a name that no role, and no key, has; {honeytoken}
-// and {alert} for one that none has.
+// those of a live key, {new_role} and {new_static} for a name that no role, and no key, has; {honeytoken},
+// {alert} and {gate} for one that none has.
 type Operation struct {
 	Path    string
 	Verb    string // the capability that a policy grants it by: read, list, create, update, delete
@@ -66,6 +66,9 @@ func ofMount() []Operation {
 		{Path: "alerts/{alert}", Verb: "read", Status: 404},
 		{Path: "alerts/{alert}", Verb: "delete", Status: 204},
 		{Path: "alerts", Verb: "list", Status: 404},
+		{Path: "gate/changes", Verb: "update", Body: Fields{"gate": "edge-1", "run": "r1"}, Status: 200},
+		{Path: "gates/{gate}", Verb: "read", Status: 404},
+		{Path: "gates", Verb: "list", Status: 200}, // after that
 		{Path: "usage/owners/{owner}", Verb: "read", Status: 200},
 		{Path: "usage/keys/{key_id}", Verb: "read", Status: 200},
 	}

@@ -1,0 +1,4 @@
+# A gate: decides about keys of the role web beside a gateway. It can neither mint, change nor end a key.
+path "apikeys/gate/changes" {
+  capabilities = ["update"]
+}
