@@ -6,15 +6,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-apikeys/trials/mount"
 )
 
 // BuildLimited makes keys with limits, families, and keys that were stopped
 // or that nobody used. Its process ended in order.
 func BuildLimited(t *testing.T) *World {
-	w := &World{Texts: map[string]string{}, IDs: map[string]string{}, Leases: map[string]*logical.Secret{}}
+	w := empty()
 	synctest.Test(t, func(t *testing.T) {
 		m := mount.New(t)
 		m.Faulty = true

@@ -139,18 +139,6 @@ func reading(path string) Operation {
 	return func(m *mount.Mount, _ *World) mount.Answer { return m.Read(path) }
 }
 
-// WatchTrials are those of honeytokens. Planted again, one answers no key again: who lost
-// the answer deletes it.
-func WatchTrials() []Trial {
-	return []Trial{
-		{Name: "plant a honeytoken", Run: To("honeytokens/new", map[string]any{"role": "web", "description": "d"})},
-		{Name: "change a honeytoken", Run: To("honeytokens/wiki", map[string]any{"description": "d", "disables": []any{}})},
-		{Name: "delete a honeytoken", Run: deleting("honeytokens/wiki", "")},
-		{Name: "read a honeytoken", Run: func(m *mount.Mount, _ *World) mount.Answer { return m.Read("honeytokens/wiki") }},
-		{Name: "list honeytokens", Run: listing("honeytokens/")},
-	}
-}
-
 // To writes data to a path.
 func To(path string, data map[string]any) Operation {
 	return func(m *mount.Mount, _ *World) mount.Answer { return m.Write(path, data) }
