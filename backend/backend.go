@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/clock"
+	"vault-plugin-secrets-apikeys/backend/disclose"
 	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/feed"
 	"vault-plugin-secrets-apikeys/backend/idle"
@@ -172,12 +173,21 @@ func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*fr
 		paths.Usage{Counters: m.uses, Keys: engine, Owners: m.store, Clock: m.clock},
 		paths.Metrics{Source: m.metrics},
 		paths.Gate{Feed: m.feed},
+		paths.Disclose{Records: m.records(verifier), Log: engine.Logger},
 		paths.Gates{List: m.feed},
 		paths.Honeytokens{Planter: m.watch},
 		paths.Alerts{Alerts: m.watch},
 		paths.Tidy{Tidier: m.tidier},
 		paths.Info{Version: Version(), Commit: Commit()},
 	)
+}
+
+// records are those that gates are told, which decide as the mount does.
+func (m *mount) records(verifier *verify.Verifier) *disclose.Records {
+	return &disclose.Records{
+		Prover: verifier.Prover, Refused: m.watch.Observe, Resolver: verifier.Resolver,
+		Keys: m.store, Feed: m.feed, Clock: m.clock, Writable: m.node.writable,
+	}
 }
 
 const help = `

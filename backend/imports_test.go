@@ -25,6 +25,7 @@ var ranks = map[string]int{
 	"backend/upkeep":                   7,
 	"backend/verdict":                  7,
 	"backend/watch":                    7,
+	"backend/disclose":                 7,
 	"backend/verify":                   6,
 	"backend/lineage":                  5,
 	"backend/store":                    5,

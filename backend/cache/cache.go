@@ -65,13 +65,30 @@ func (c *Cache[K, V]) Get(key K) (value V, ok bool, ticket Ticket) {
 // Peek is Get that leaves no trace: neither of the two counts it, nor does it keep
 // the entry from making room.
 func (c *Cache[K, V]) Peek(key K) (value V, ok bool) {
+	value, ok, _ = c.Glance(key)
+	return value, ok
+}
+
+// Glance is Peek with a ticket, for FillRoom.
+func (c *Cache[K, V]) Glance(key K) (value V, ok bool, ticket Ticket) {
 	s := c.shard(key)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if e, found := s.entries[key]; found {
-		value, ok = e.value, true
+		return e.value, true, Ticket{}
 	}
-	return value, ok
+	return value, false, Ticket{s.changes}
+}
+
+// FillRoom is Fill of a value that pushes out no other: it is taken in only where there
+// is room.
+func (c *Cache[K, V]) FillRoom(key K, value V, ticket Ticket) {
+	s, weight := c.shard(key), c.weigh(value)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changes == ticket.changes && s.weight+weight <= s.capacity {
+		s.set(key, value, weight)
+	}
 }
 
 // Fill takes in a value that was loaded after Get handed out the ticket, unless

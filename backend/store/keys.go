@@ -22,6 +22,12 @@ func (s *Store) PeekKey(ctx context.Context, id string) (record.Key, bool, error
 	return s.keys.peek(ctx, id)
 }
 
+// GlanceKey is PeekKey for those who pass over the same ones as others will: what it
+// reads stays in the cache, where it pushes out nothing that is in use.
+func (s *Store) GlanceKey(ctx context.Context, id string) (record.Key, bool, error) {
+	return s.keys.glance(ctx, id)
+}
+
 // CreateKey stores a new key. The caller holds the role, the owner and
 // the static name.
 //

@@ -67,6 +67,19 @@ func (t *table[V]) peek(ctx context.Context, name string) (V, bool, error) {
 	return t.fresh(ctx, name)
 }
 
+// glance is peek that takes the record into the cache where there is room for it.
+func (t *table[V]) glance(ctx context.Context, name string) (V, bool, error) {
+	s, ok, ticket := t.cache.Glance(name)
+	if ok {
+		return s.value, s.found, nil
+	}
+	v, found, err := t.fresh(ctx, name)
+	if err == nil && found {
+		t.cache.FillRoom(name, slot[V]{v, true}, ticket)
+	}
+	return v, found, err
+}
+
 // fresh answers from storage. A record that calls itself by another name than it
 // lies under is damaged: what is done by that name would meet another record.
 func (t *table[V]) fresh(ctx context.Context, name string) (v V, found bool, err error) {

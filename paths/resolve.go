@@ -1,0 +1,96 @@
+package paths
+
+import (
+	"context"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/disclose"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/wire"
+)
+
+var askRows = rows[disclose.Question]{
+	{name: "keys", field: field{kind: list, help: "Texts that were presented.", secret: true}, set: func(in input, q *disclose.Question) error {
+		for _, text := range get[[]string](in, "keys") {
+			q.Texts = append(q.Texts, apikey.Present(text))
+		}
+		return nil
+	}},
+	at("key_ids", list, "Keys to be shown.", func(q *disclose.Question) *[]string { return &q.KeyIDs }),
+	at("roles", list, "Roles to be shown.", func(q *disclose.Question) *[]string { return &q.Roles }),
+	at("owners", list, "Owners to be shown.", func(q *disclose.Question) *[]string { return &q.Owners }),
+}
+
+var askAnswer = fields{
+	"results": {kind: objects, help: "Of keys, in order: key_id and version; or code, which is invalid; or error and http_status."},
+	"records": {kind: object, help: "By key_id: what a verdict about a key is made of, of all that were proven or asked for and of their ancestors; null for what is none. What is not there could not be told for now."},
+	"roles":   {kind: object, help: "Likewise by name: those that were asked for, and those of the records."},
+	"owners":  {kind: object, help: "Likewise by name: null for one that was never stopped."},
+	"cursor":  {kind: text, help: "Place in the feed of gate/changes that all this is no older than; empty before the first poll."},
+	"now":     {kind: count, help: "The engine's clock, in milliseconds since 1970."},
+}
+
+var confirmAnswer = fields{
+	"changed": {kind: list, help: "The key_ids of records that are gone or have another fingerprint."},
+	"cursor":  askAnswer["cursor"],
+	"now":     askAnswer["now"],
+}
+
+// Discloser tells gates what they decide by.
+type Discloser interface {
+	Resolve(ctx context.Context, q disclose.Question, undecided func(error) wire.Result) (*disclose.Answer, error)
+	Confirm(ctx context.Context, c wire.Confirm) (wire.Confirmed, error)
+}
+
+// Disclose is what gates ask for.
+type Disclose struct {
+	Records Discloser
+	Log     hclog.Logger
+}
+
+const resolveHelp = `Proves keys as verify does, and shows what verdicts about them are made of: never a hash, who made a key, or why it ended. Spends nothing, and is no use of a key. For gates, which decide about keys beside a gateway.`
+
+func (d Disclose) routes() []route {
+	resolve := operations{logical.UpdateOperation: {summary: "Resolve keys.", takes: askRows.fields(), answers: askAnswer, handler: d.resolve, writes: true}}
+	return []route{
+		{"gate/resolve", "Which keys are these, and what is known of them?", resolveHelp, nil, resolve},
+		{"gate/resolve/(?P<role>[^/]+)", "Which keys of this role are these, and what is known of them?", resolveHelp, roleName, resolve},
+		{"gate/confirm", "Which records are not what a gate thinks?", "Compares fingerprints, and tells nothing else.", nil, operations{
+			logical.UpdateOperation: {summary: "Confirm records.", takes: fields{
+				"known": {kind: text, help: "Up to 4096 times a key_id and the fingerprint of its record, with nothing between."},
+			}, answers: confirmAnswer, handler: d.confirm, writes: true},
+		}},
+	}
+}
+
+func (d Disclose) resolve(ctx context.Context, r request) (*logical.Response, error) {
+	return gateAnswer(r, func() (*disclose.Answer, error) {
+		q := disclose.Question{Role: r.in.word("role")}
+		if err := askRows.take(r.in, &q); err != nil {
+			return nil, err
+		}
+		if len(q.Texts)+len(q.KeyIDs)+len(q.Roles)+len(q.Owners) > wire.MaxNames {
+			return nil, record.Mistakef("more than %d names in all", wire.MaxNames)
+		}
+		return d.Records.Resolve(ctx, q, d.undecided)
+	})
+}
+
+// undecided is what stands in the place of a text that was not decided about.
+func (d Disclose) undecided(err error) (r wire.Result) {
+	r.Error, r.Status = tell(d.Log, err)
+	return r
+}
+
+func (d Disclose) confirm(ctx context.Context, r request) (*logical.Response, error) {
+	return gateAnswer(r, func() (wire.Confirmed, error) {
+		known, err := required[string](r.in, "known")
+		if err != nil {
+			return wire.Confirmed{}, err
+		}
+		return d.Records.Confirm(ctx, wire.Confirm{Known: known})
+	})
+}
