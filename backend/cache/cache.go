@@ -28,6 +28,9 @@ type Cache[K comparable, V any] struct {
 // Ticket marks the moment a load began.
 type Ticket struct{ changes uint64 }
 
+// Mark is the moment a load began of values that nobody could name yet.
+type Mark [shardCount]Ticket
+
 // New makes a cache of about size entries: size is split evenly between 64
 // parts and rounded up.
 func New[K comparable, V any](size int) *Cache[K, V] {
@@ -102,6 +105,31 @@ func (c *Cache[K, V]) Fill(key K, value V, ticket Ticket) {
 	}
 }
 
+// Mark is the present moment.
+func (c *Cache[K, V]) Mark() (m Mark) {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.RLock()
+		m[i].changes = s.changes
+		s.mu.RUnlock()
+	}
+	return m
+}
+
+// FillSince is Fill of a value that was loaded after the mark. It tells whether the
+// value was taken in.
+func (c *Cache[K, V]) FillSince(key K, value V, m Mark) bool {
+	at := c.at(key)
+	s := &c.shards[at]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changes != m[at].changes {
+		return false
+	}
+	s.set(key, value, c.weigh(value))
+	return true
+}
+
 // Put sets the value of key. The caller has written it to the truth.
 func (c *Cache[K, V]) Put(key K, value V) {
 	s := c.shard(key)
@@ -157,6 +185,18 @@ func (c *Cache[K, V]) Len() int {
 	return n
 }
 
+// Each visits all entries, in no order. The visitor must not use the cache.
+func (c *Cache[K, V]) Each(visit func(K, V)) {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.RLock()
+		for _, e := range s.ring {
+			visit(e.key, e.value)
+		}
+		s.mu.RUnlock()
+	}
+}
+
 // Measure tells how full the cache is, and how often it was of use, under this name.
 func (c *Cache[K, V]) Measure(name string, tell func(figure string, value float64, labels ...string)) {
 	var hits, misses uint64
@@ -174,6 +214,6 @@ func (c *Cache[K, V]) Measure(name string, tell func(figure string, value float6
 	tell("cache_misses_total", float64(misses), name)
 }
 
-func (c *Cache[K, V]) shard(key K) *shard[K, V] {
-	return &c.shards[maphash.Comparable(c.seed, key)%shardCount]
-}
+func (c *Cache[K, V]) shard(key K) *shard[K, V] { return &c.shards[c.at(key)] }
+
+func (c *Cache[K, V]) at(key K) int { return int(maphash.Comparable(c.seed, key) % shardCount) }

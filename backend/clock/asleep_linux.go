@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asleep is how long the machine was suspended since it was started.
-func asleep() time.Duration {
+// Asleep is how long the machine was suspended since it was started.
+func Asleep() time.Duration {
 	// In this order: what passes between the two readings makes it less, and so
 	// is never taken for sleep.
 	var running, counting unix.Timespec

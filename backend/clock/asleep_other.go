@@ -4,5 +4,5 @@ package clock
 
 import "time"
 
-// asleep is not known.
-func asleep() time.Duration { return 0 }
+// Asleep is not known.
+func Asleep() time.Duration { return 0 }

@@ -97,7 +97,7 @@ var readsBoth = struct{ from, to int64 }{
 
 // From is New with another source than the system.
 func From(source Source, told func(Change)) *Clock {
-	c := &Clock{source: source, asleep: asleep, told: told}
+	c := &Clock{source: source, asleep: Asleep, told: told}
 	wall, machine := source()
 	c.offset.Store(nanoseconds(wall) - int64(machine))
 	c.looked, c.lineBegan, c.slept = machine, machine, c.asleep()

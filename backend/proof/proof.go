@@ -8,45 +8,33 @@
 package proof
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"hash"
-	"sync"
-
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/cache"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 )
 
-type mac [sha256.Size]byte
-
 // Cache is a bounded set of proofs, safe for concurrent use.
 type Cache struct {
-	proofs *cache.Cache[mac, struct{}]
-	macs   sync.Pool
+	proofs *cache.Cache[MAC, struct{}]
+	macs   *MACs
 }
 
 // New makes a cache of about size proofs.
 func New(size int) *Cache {
-	key := make([]byte, sha256.BlockSize)
-	rand.Read(key) // never fails: crypto/rand aborts the process instead
-	c := &Cache{proofs: cache.New[mac, struct{}](size)}
-	c.macs.New = func() any { return &maker{hash: hmac.New(sha256.New, key)} }
-	return c
+	return &Cache{proofs: cache.New[MAC, struct{}](size), macs: NewMACs()}
 }
 
 // Has tells whether text was seen to match phc.
 func (c *Cache) Has(text apikey.Presented, phc keyhash.PHC) bool {
-	_, ok, _ := c.proofs.Get(c.mac(text, phc))
+	_, ok, _ := c.proofs.Get(c.macs.Of(text, phc.Reveal()))
 	return ok
 }
 
 // Add remembers that text matches phc. Only what a hash run has shown may be
 // added.
 func (c *Cache) Add(text apikey.Presented, phc keyhash.PHC) {
-	c.proofs.Put(c.mac(text, phc), struct{}{})
+	c.proofs.Put(c.macs.Of(text, phc.Reveal()), struct{}{})
 }
 
 // Configure changes the bound.
@@ -59,23 +47,3 @@ func (c *Cache) Measure(tell func(figure string, value float64, labels ...string
 
 // Len is the number of proofs.
 func (c *Cache) Len() int { return c.proofs.Len() }
-
-// maker is one reusable MAC computation with its scratch space.
-type maker struct {
-	hash   hash.Hash
-	buffer []byte
-	sum    mac
-}
-
-func (c *Cache) mac(text apikey.Presented, phc keyhash.PHC) (sum mac) {
-	m := c.macs.Get().(*maker)
-	m.hash.Reset()
-	// Neither part has a NUL, so the join has one reading only.
-	m.buffer = append(append(append(m.buffer[:0], text.Reveal()...), 0), phc.Reveal()...)
-	m.hash.Write(m.buffer)
-	m.hash.Sum(m.sum[:0])
-	sum = m.sum
-	clear(m.buffer)
-	c.macs.Put(m)
-	return sum
-}

@@ -1,0 +1,226 @@
+package edge
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/proof"
+	"vault-plugin-secrets-apikeys/backend/wire"
+)
+
+// asks is what Vault is to be asked. The same question is asked once for all who wait
+// for it, many go together, and one batch at a time is on its way.
+type asks struct {
+	mu     sync.Mutex
+	open   map[about]*question
+	queue  []*question
+	woken  chan struct{}
+	texts  int // of a batch, at most
+	budget budget
+	over   uint64 // that were refused by the budget
+}
+
+// about is what a question is about: a name, or a text that has one.
+type about struct {
+	name
+	mac proof.MAC
+}
+
+// question is one that waits or is on its way.
+type question struct {
+	about
+	text   apikey.Presented // none of a name
+	client netip.Prefix
+	until  time.Duration // who waits longest
+	done   chan struct{} // closed with what follows
+	none   bool          // it is no key
+	err    error
+}
+
+const (
+	// maxOpen bounds how many questions wait, in some 16 MiB. What is more is busy.
+	maxOpen = 16384
+	// The texts of a batch: what one holds up is what others wait for.
+	minTexts, maxTexts = 8, 500
+)
+
+func newAsks() *asks {
+	return &asks{open: make(map[about]*question), woken: make(chan struct{}, 1), texts: maxTexts, budget: newBudget()}
+}
+
+// put adds a question, or finds it.
+func (a *asks) put(of about, text apikey.Presented, client netip.Prefix, until time.Duration) (*question, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q, ok := a.open[of]
+	if ok {
+		q.until = max(q.until, until)
+		return q, nil
+	}
+	if len(a.open) >= maxOpen {
+		return nil, ErrBusy
+	}
+	q = &question{about: of, text: text, client: client, until: until, done: make(chan struct{})}
+	a.open[of] = q
+	a.queue = append(a.queue, q)
+	a.wake()
+	return q, nil
+}
+
+func (a *asks) wake() {
+	select {
+	case a.woken <- struct{}{}:
+	default:
+	}
+}
+
+// batch takes the next questions, all of the door of the one that waits longest. Those
+// that nobody waits for any more, or that the budget has nothing left for, end.
+func (a *asks) batch(now time.Duration) (batch []*question) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	texts, rest := 0, a.queue[:0:0]
+	for _, q := range a.queue {
+		switch {
+		case q.until < now:
+			a.end(q, ErrBusy)
+		case len(batch) > 0 && q.door != batch[0].door, len(batch) == wire.MaxNames, !q.text.None() && texts == a.texts:
+			rest = append(rest, q)
+		case q.text.None():
+			batch = append(batch, q)
+		default:
+			switch a.budget.take(q.client, now) {
+			case mayAsk:
+				batch, texts = append(batch, q), texts+1
+			case later:
+				rest = append(rest, q)
+			default:
+				a.over++
+				a.end(q, ErrBusy)
+			}
+		}
+	}
+	a.queue = rest
+	return batch
+}
+
+// end answers all who wait for a question. The caller holds mu.
+func (a *asks) end(q *question, err error) {
+	q.err = err
+	delete(a.open, q.about)
+	close(q.done)
+}
+
+// pace bounds the next batch, so that those who wait are answered in time also while
+// the engine has to hash each text.
+func (a *asks) pace(took, timeout time.Duration, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case err != nil:
+		a.texts = max(minTexts, a.texts/4)
+	case took > timeout/4:
+		a.texts = max(minTexts, a.texts/2)
+	default:
+		a.texts = min(maxTexts, a.texts*2)
+	}
+}
+
+// settle answers the questions of a batch, or puts them back where they are not
+// answered, and tells whether all were.
+func (a *asks) settle(batch []*question, answered func(q *question) bool) (all bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var again []*question
+	for _, q := range batch {
+		ok := answered(q)
+		if !q.text.None() {
+			a.budget.settle(q.client, ok && q.none)
+		}
+		if ok {
+			a.end(q, q.err)
+		} else {
+			again = append(again, q)
+		}
+	}
+	a.queue = append(again, a.queue...)
+	if len(a.queue) > 0 {
+		a.wake()
+	}
+	return len(again) == 0
+}
+
+// ask asks until ctx ends.
+func (m *Mirror) ask(ctx context.Context) {
+	pause := minPause
+	for {
+		select {
+		case <-ctx.Done():
+			m.asks.close()
+			return
+		case <-m.asks.woken:
+		}
+		batch := m.asks.batch(m.now())
+		if len(batch) == 0 {
+			continue
+		}
+		if m.resolve(ctx, batch) {
+			pause = minPause
+			continue
+		}
+		m.rest(ctx, pause)
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// close ends what nobody asks any more.
+func (a *asks) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, q := range a.open {
+		a.end(q, ErrClosed)
+	}
+	a.queue = nil
+}
+
+// wait waits until a question is answered, or until the time for it is over: then it is
+// busy, or Vault is silent.
+func (m *Mirror) wait(ctx context.Context, of about, text apikey.Presented, client netip.Prefix, until time.Duration) (none bool, err error) {
+	left := until - m.now()
+	if left <= 0 {
+		return false, m.overdue()
+	}
+	q, err := m.asks.put(of, text, client, until)
+	if err != nil {
+		return false, err
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-q.done:
+		return q.none, q.err
+	case <-timer.C:
+		return false, m.overdue()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// overdue is why a question was not answered in time.
+func (m *Mirror) overdue() error {
+	if m.calls.silent(resolvePath) || m.feed.silent.Load() != nil {
+		return ErrStale
+	}
+	return ErrBusy
+}
+
+// measure tells how many questions wait, and what was refused of the budget.
+func (a *asks) measure(tell func(figure string, value float64, labels ...string)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	tell("questions_waiting", float64(len(a.open)))
+	tell("questions_over_budget_total", float64(a.over))
+}

@@ -1,0 +1,104 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The paths of Vault that a mirror asks at.
+const (
+	changesPath = "gate/changes"
+	resolvePath = "gate/resolve"
+	confirmPath = "gate/confirm"
+	reservePath = "gate/reserve"
+	reportPath  = "gate/report"
+)
+
+// calls counts what was asked of Vault, and knows where it is silent.
+type calls struct {
+	mu sync.Mutex
+	by map[call]*outcomes
+}
+
+// call is a path, and the role that it is confined to.
+type call struct{ path, door string }
+
+func (c call) String() string {
+	if c.door == "" {
+		return c.path
+	}
+	return c.path + "/" + c.door
+}
+
+type outcomes struct {
+	answered, silent uint64
+	took             time.Duration // all of them
+	last             error
+}
+
+// maxCalls bounds how many are told apart: a role may be named by whoever asks.
+const maxCalls = 256
+
+func (c *calls) count(path, door string, took time.Duration, err error) {
+	if errors.Is(err, context.Canceled) {
+		return // by us
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	of := c.by[call{path, door}]
+	if of == nil {
+		if len(c.by) >= maxCalls {
+			return
+		}
+		if c.by == nil {
+			c.by = make(map[call]*outcomes)
+		}
+		of = new(outcomes)
+		c.by[call{path, door}] = of
+	}
+	if of.last = err; err != nil {
+		of.silent++
+	} else {
+		of.answered++
+	}
+	of.took += took
+}
+
+// silent tells whether the last call to a path, at any door, was not answered.
+func (c *calls) silent(path string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for of, outcome := range c.by {
+		if of.path == path && outcome.last != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// denied are the paths that Vault's policies do not let the gate ask at.
+func (c *calls) denied() (paths []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for of, outcome := range c.by {
+		if errors.Is(outcome.last, ErrDenied) {
+			paths = append(paths, of.String())
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// measure tells how often what was asked.
+func (c *calls) measure(tell func(figure string, value float64, labels ...string)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for of, outcome := range c.by {
+		tell("upstream_calls_total", float64(outcome.answered), of.String(), "answered")
+		tell("upstream_calls_total", float64(outcome.silent), of.String(), "silent")
+		tell("upstream_seconds_total", outcome.took.Seconds(), of.String())
+	}
+}

@@ -1,0 +1,247 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"math"
+	mathrand "math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/wire"
+)
+
+// feed is how far a mirror has heard of changes, and how old that is.
+type feed struct {
+	// mu is held while what was told is applied, and shared while an answer is taken in:
+	// an answer sees all of a change or none.
+	mu     sync.RWMutex
+	cursor wire.Cursor // how far everything was heard
+	// newest is the latest term that any answer was of. What is of an earlier one comes
+	// from a leader that was deposed.
+	newest wire.Cursor
+	past   []epoch
+
+	// An epoch lasts from one reset to the next. 0 is before the first.
+	epoch     atomic.Uint64
+	certain   atomic.Int64 // the moment, by Mirror.now, up to which everything was heard
+	suspended atomic.Bool
+	gates     atomic.Int64
+	silent    atomic.Pointer[string] // why the last poll was silence; nil where it was not
+	resets    atomic.Uint64
+	hurry     chan struct{} // a poll should not wait any longer
+}
+
+// epoch is one that has ended, with the moment up to which everything was heard in it.
+type epoch struct {
+	number  uint64
+	certain time.Duration
+}
+
+// maxPast bounds how many epochs are remembered. What is older was never certain.
+const maxPast = 64
+
+const never = math.MinInt64
+
+func newFeed() *feed {
+	f := &feed{hurry: make(chan struct{}, 1)}
+	f.certain.Store(never)
+	return f
+}
+
+// Silences, beside what an Upstream says.
+var (
+	errLate    = errors.New("an answer came later than was waited for it")
+	errForeign = errors.New("an answer to another question")
+	errDeposed = errors.New("an answer of a term that has passed: of a deposed leader, or of a mount that was restored, for which the gate is to be started anew")
+	errOdd     = errors.New("an answer that makes no sense")
+)
+
+const (
+	// late is how long an answer to a poll may take beyond what the poll waits.
+	late = time.Second
+	// firstWait is what a poll waits until the engine says what it should.
+	firstWait = time.Second
+	// The pauses after silence: full jitter between none and one that doubles.
+	minPause, maxPause = 50 * time.Millisecond, 2 * time.Second
+)
+
+// follow polls until ctx ends.
+func (m *Mirror) follow(ctx context.Context) {
+	wait, pause := time.Duration(0), minPause
+	for ctx.Err() == nil {
+		next, err := m.poll(ctx, wait)
+		if wait = next; err == nil {
+			pause = minPause
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		said := err.Error()
+		m.feed.silent.Store(&said)
+		wait = 0 // what is known is old enough
+		m.rest(ctx, pause)
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// rest is a pause of up to so long, so that gates that fail together do not come back
+// together.
+func (m *Mirror) rest(ctx context.Context, most time.Duration) {
+	timer := time.NewTimer(mathrand.N(most))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// poll asks once what changed, and answers how long the next poll should wait.
+func (m *Mirror) poll(ctx context.Context, wait time.Duration) (next time.Duration, err error) {
+	s, nonce := m.settings.Load(), rand.Text()
+	m.feed.mu.RLock()
+	cursor := m.feed.cursor
+	m.feed.mu.RUnlock()
+	p := wire.Poll{
+		Wait: wait.Milliseconds(), Nonce: nonce, Gate: s.Gate, Run: s.Run,
+		MaxStaleness: s.MaxStaleness.Milliseconds(), StaleGrace: s.StaleGrace.Milliseconds(),
+	}
+	if cursor.Term != 0 {
+		p.Cursor = cursor.String()
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait+late)
+	defer cancel()
+	go m.hasten(ctx, cancel)
+	sent := m.now()
+	a, err := m.up.Changes(ctx, p)
+	took := m.now() - sent
+	m.calls.count(changesPath, "", took, err)
+	waited := time.Duration(a.Waited) * time.Millisecond
+	switch {
+	case err != nil:
+		return 0, err
+	case a.Nonce != nonce:
+		return 0, errForeign
+	case took > wait+late:
+		return 0, errLate
+	case a.Waited < 0, waited > took+nap:
+		return 0, errOdd
+	}
+	waited = min(waited, took)
+	told, err := m.hear(&a, sent+waited)
+	if err != nil {
+		return 0, err
+	}
+	m.clock.sample(told.Term, sent+waited, sent+took, a.Now)
+	if a.More {
+		return 0, nil
+	}
+	return waitOf(a.Wait, s.MaxStaleness), nil
+}
+
+// hasten lets a poll end early where it is needed at once.
+func (m *Mirror) hasten(ctx context.Context, cancel func()) {
+	select {
+	case <-ctx.Done():
+	case <-m.feed.hurry:
+		cancel()
+	}
+}
+
+// waitOf is what a poll waits of what the engine asks for: a third of what a gate's
+// knowledge may be old, so that a poll may be lost.
+func waitOf(asked int64, maxStaleness time.Duration) time.Duration {
+	if asked <= 0 {
+		asked = firstWait.Milliseconds()
+	}
+	return min(time.Duration(min(asked, wire.MaxWait))*time.Millisecond, maxStaleness/3)
+}
+
+// hear applies what a poll was told, which was composed no earlier than this.
+func (m *Mirror) hear(a *wire.Changes, composed time.Duration) (told wire.Cursor, err error) {
+	told, ok := wire.ParseCursor(a.Cursor)
+	if !ok {
+		return told, errOdd
+	}
+	f := m.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if told.Term < f.newest.Term {
+		return told, errDeposed
+	}
+	reset := a.Reset || told.Term != f.cursor.Term || told.Suffix != f.cursor.Suffix
+	if !reset && told.Sequence < f.cursor.Sequence {
+		return told, errOdd
+	}
+	m.drop(a.Changes)
+	if reset {
+		f.turn()
+	}
+	f.cursor, f.newest = told, told
+	m.drift.heard(a.Changes, told, reset, m.settings.Load().Logger)
+	f.gates.Store(int64(a.Gates))
+	f.silent.Store(nil)
+	// Where there is more, it was answered to somebody before this was composed.
+	if !a.More {
+		f.certain.Store(max(f.certain.Load(), int64(composed)))
+		f.suspended.Store(false)
+	}
+	return told, nil
+}
+
+// turn begins an epoch: nothing that is held is confirmed in it. The caller holds mu.
+func (f *feed) turn() {
+	ended := f.epoch.Load()
+	if ended != 0 {
+		f.past = append(f.past[max(0, len(f.past)+1-maxPast):], epoch{ended, time.Duration(f.certain.Load())})
+		f.resets.Add(1)
+	}
+	f.epoch.Store(ended + 1)
+}
+
+// drop forgets what changed. The caller holds mu.
+func (m *Mirror) drop(changes []string) {
+	for _, change := range changes {
+		kind, name := wire.Parse(change)
+		switch kind {
+		case wire.KeyKind:
+			m.held.keys.Drop(name)
+			m.texts.invalid.Drop(name)
+		case wire.RoleKind:
+			m.held.roles.Drop(name)
+		case wire.OwnerKind:
+			m.held.owners.Drop(name)
+		case wire.QuotaKind:
+		default: // of a newer engine: whatever it is, it may be about anything
+			m.held.clear()
+			m.texts.invalid.Clear()
+		}
+	}
+}
+
+// suspend makes everything stale until the next poll, which comes at once.
+func (f *feed) suspend() {
+	f.suspended.Store(true)
+	select {
+	case f.hurry <- struct{}{}:
+	default:
+	}
+}
+
+// certainIn is the moment up to which everything was heard in an epoch.
+func (f *feed) certainIn(number uint64) time.Duration {
+	if number == f.epoch.Load() {
+		return time.Duration(f.certain.Load())
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for i := range f.past {
+		if f.past[i].number == number {
+			return f.past[i].certain
+		}
+	}
+	return never
+}

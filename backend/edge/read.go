@@ -1,0 +1,74 @@
+package edge
+
+import (
+	"context"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/cache"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/wire"
+)
+
+// Key is the record of a key.
+func (w *walk) Key(ctx context.Context, id string) (record.Key, bool, error) {
+	at := w.m.held.gone
+	if since, ok := at.Peek(name{w.door, wire.KeyKind, id}); ok && w.m.now()-since < goneFor {
+		return record.Key{}, false, nil
+	}
+	return read(ctx, w, w.m.held.keys, wire.KeyKind, id)
+}
+
+// Role is the record of a role.
+func (w *walk) Role(ctx context.Context, name string) (record.Role, bool, error) {
+	return read(ctx, w, w.m.held.roles, wire.RoleKind, name)
+}
+
+// Owner is the record of an owner.
+func (w *walk) Owner(ctx context.Context, name string) (record.Owner, bool, error) {
+	return read(ctx, w, w.m.held.owners, wire.OwnerKind, name)
+}
+
+// read answers from what is held, or asks until it is held.
+func read[T any](ctx context.Context, w *walk, of *cache.Cache[string, *entry[T]], kind wire.Kind, name string) (value T, found bool, err error) {
+	for {
+		e, ok, _ := of.Get(name)
+		stale, usable := time.Duration(0), false
+		if ok {
+			if stale, usable = w.m.usable(e.epoch.Load(), w.cursor != ""); usable && stale == 0 {
+				e.uses.Add(1)
+				return e.value, e.found, nil
+			}
+		}
+		var none bool
+		if !usable || !w.m.calls.silent(resolvePath) {
+			none, err = w.ask(ctx, kind, name)
+		}
+		switch {
+		case usable && (err != nil || w.m.calls.silent(resolvePath)): // in the grace, of what cannot be confirmed
+			w.stale = max(w.stale, stale)
+			return e.value, e.found, nil
+		case err != nil || none:
+			return value, false, err
+		}
+	}
+}
+
+// ask asks for a name at the walk's door.
+func (w *walk) ask(ctx context.Context, kind wire.Kind, of string) (none bool, err error) {
+	return w.m.wait(ctx, about{name: name{w.door, kind, of}}, apikey.Presented{}, clientOf(w.client), w.deadline())
+}
+
+// renewable tells whether a key that has expired may have been renewed by now. It is so
+// once a second, counted from when its record was asked for.
+func (m *Mirror) renewable(id string) bool {
+	e, ok := m.held.keys.Peek(id)
+	if !ok {
+		return false
+	}
+	now, asked := m.now(), e.asked.Load()
+	if now-max(e.at, time.Duration(asked)) < time.Second || m.calls.silent(resolvePath) {
+		return false
+	}
+	return e.asked.CompareAndSwap(asked, int64(now))
+}

@@ -1,0 +1,186 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/lineage"
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/backend/wire"
+)
+
+// Question is what a gateway asks.
+type Question struct {
+	verify.Request
+	// Client is whose the key is, as far as known, and bounds how many texts that are no
+	// keys Vault is asked about; the zero Addr where that is not known. It decides nothing.
+	Client netip.Addr
+	// MinCursor is a cursor that an engine answered: who names one wants a verdict that
+	// knows of everything up to it; "" for none.
+	MinCursor string
+}
+
+// Answer is a decision of a mirror.
+type Answer struct {
+	verify.Decision
+	// Stale is how old the knowledge was by which it was made, where it is older than
+	// max_staleness; 0 where it is not.
+	Stale time.Duration
+}
+
+// ErrRoleNeeded is returned where the gate has several roles and none is asked for.
+const ErrRoleNeeded record.Mistake = "this gate has several roles: ask at the path of one of them"
+
+// Unproven is the failure of a text that Vault says is none, and does not say why.
+const Unproven verify.Failure = "unproven"
+
+// Verify decides by what the mirror knows, or asks Vault first where it has to. An error
+// that is a Trouble is no verdict, and neither is any other.
+func (m *Mirror) Verify(ctx context.Context, q Question) (Answer, error) {
+	m.verdicts.Add(1)
+	role, err := m.door(q.Role)
+	if err != nil {
+		return Answer{}, err
+	}
+	q.Role = role
+	w := &walk{m: m, client: q.Client, cursor: q.MinCursor, door: role}
+	w.Verifier = verify.Verifier{Prover: w, Resolver: m.resolver, Limiter: m.limiter, Observer: w, Writable: always}
+	w.Resolver.Reader = w
+	for {
+		d, err := w.Verify(ctx, q.Request)
+		switch {
+		case err != nil:
+			return Answer{}, trouble(err)
+		case w.expired != "":
+			w.ask(ctx, wire.KeyKind, w.expired)
+			w.expired = ""
+			continue
+		case d.Valid(): // time has passed since it was looked at
+			if _, err := m.fresh(); err != nil {
+				return Answer{}, err
+			}
+		}
+		return Answer{d, w.stale}, nil
+	}
+}
+
+func always() bool { return true }
+
+// trouble tells overload by its word, whatever it is of.
+func trouble(err error) error {
+	if busy := record.Busy(""); errors.As(err, &busy) {
+		return ErrBusy
+	}
+	return err
+}
+
+// door is the role whose keys are good for a question, "" for all.
+func (m *Mirror) door(role string) (string, error) {
+	roles := m.settings.Load().Roles
+	switch {
+	case role != "" || len(roles) == 0:
+		return role, nil
+	case len(roles) == 1:
+		return roles[0], nil
+	}
+	return "", ErrRoleNeeded
+}
+
+// walk is one question on its way through the engine's verifier, to which it is prover,
+// reader and observer.
+type walk struct {
+	verify.Verifier
+	m      *Mirror
+	client netip.Addr
+	cursor string
+	door   string
+
+	stale   time.Duration // how old what it has seen is, where that is too old
+	until   time.Duration // when it has waited long enough for Vault; 0 before it has waited
+	expired string        // the key_id of a decision that is to be made once more
+	asked   bool
+}
+
+// Prove finds out which key a text is by what was proven before, or asks Vault. A text
+// that is none by its form is told so whatever the mirror knows.
+func (w *walk) Prove(ctx context.Context, text apikey.Presented, role string) (verify.Proof, error) {
+	key, err := apikey.Parse(text)
+	if err != nil {
+		return verify.Proof{Failure: verify.Malformed}, nil
+	}
+	if w.stale, err = w.m.fresh(); err != nil {
+		return verify.Proof{}, err
+	}
+	if w.cursor != "" {
+		if err := w.m.reached(w.cursor); err != nil {
+			return verify.Proof{}, err
+		}
+	}
+	if roles := w.m.settings.Load().Roles; len(roles) > 0 && !slices.Contains(roles, role) {
+		return verify.Proof{Text: key, Failure: verify.OtherRole}, nil
+	}
+	of := proven{key.ID, key.Version}
+	mac := w.m.texts.macs.Of(text, "")
+	if known, ok, _ := w.m.texts.proofs.Get(mac); ok {
+		of = known
+	} else if none, err := w.prove(ctx, key, about{name{role, "", key.ID}, mac}); err != nil || none {
+		return verify.Proof{Text: key, Failure: Unproven}, err
+	}
+	k, found, err := w.Key(ctx, of.id)
+	if err != nil {
+		return verify.Proof{}, err
+	}
+	return version(key, k, found, of, role), nil
+}
+
+// version is the proof of a text that is a version of a key, as far as the key's record
+// still says so.
+func version(text apikey.Key, k record.Key, found bool, of proven, role string) verify.Proof {
+	switch {
+	case !found:
+		return verify.Proof{Text: text, Failure: verify.UnknownID}
+	case role != "" && k.Role != role:
+		return verify.Proof{Text: text, Failure: verify.OtherRole}
+	}
+	v := k.Find(of.version)
+	if v == nil || v.Hash.None() {
+		return verify.Proof{Text: text, Failure: verify.ForgottenVersion}
+	}
+	return verify.Proof{Text: text, Key: k, Version: *v}
+}
+
+// prove asks whether a text is a key, unless that was asked lately.
+func (w *walk) prove(ctx context.Context, key apikey.Key, of about) (none bool, err error) {
+	if before, ok := w.m.texts.invalid.Peek(key.ID); ok && before.has(w.m.texts.macs.Of(key.Presented(), of.door), w.m.now()) {
+		return true, nil
+	}
+	return w.m.wait(ctx, of, key.Presented(), clientOf(w.client), w.deadline())
+}
+
+// deadline is when the walk has waited long enough.
+func (w *walk) deadline() time.Duration {
+	if w.until == 0 {
+		w.until = w.m.now() + w.m.settings.Load().ColdTimeout
+	}
+	return w.until
+}
+
+// Observe is told of the decision. One that refuses a key as expired is made once more,
+// by what Vault says now: a renewal may be on its way.
+func (w *walk) Observe(o verify.Observation) {
+	if o.Decision.Code == verify.Expired && !w.asked && w.m.renewable(o.Decision.Key.ID) {
+		w.asked, w.expired = true, o.Decision.Key.ID
+		return
+	}
+	w.m.observers.Observe(o)
+	if also := w.m.settings.Load().Observer; also != nil {
+		also.Observe(o)
+	}
+}
+
+var _ lineage.Reader = (*walk)(nil)
