@@ -24,6 +24,7 @@ var ranks = map[string]int{
 	"backend/lifecycle":                7,
 	"backend/upkeep":                   7,
 	"backend/verdict":                  7,
+	"backend/edge":                     7,
 	"backend/watch":                    7,
 	"backend/disclose":                 7,
 	"backend/verify":                   6,

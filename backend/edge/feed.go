@@ -72,17 +72,16 @@ const (
 func (m *Mirror) follow(ctx context.Context) {
 	wait, pause := time.Duration(0), minPause
 	for ctx.Err() == nil {
-		next, err := m.poll(ctx, wait)
-		if wait = next; err == nil {
+		next, brought, err := m.poll(ctx, wait)
+		if wait = next; brought {
 			pause = minPause
 			continue
 		}
-		if ctx.Err() != nil {
-			return
+		if err != nil && ctx.Err() == nil {
+			said := err.Error()
+			m.feed.silent.Store(&said)
+			wait = 0 // what is known is old enough
 		}
-		said := err.Error()
-		m.feed.silent.Store(&said)
-		wait = 0 // what is known is old enough
 		m.rest(ctx, pause)
 		pause = min(2*pause, maxPause)
 	}
@@ -99,8 +98,11 @@ func (m *Mirror) rest(ctx context.Context, most time.Duration) {
 	}
 }
 
-// poll asks once what changed, and answers how long the next poll should wait.
-func (m *Mirror) poll(ctx context.Context, wait time.Duration) (next time.Duration, err error) {
+// poll asks once what changed, and answers how long the next poll should wait. One that
+// brought nothing, and did not wait for it either, is not followed by another at once:
+// neither an engine that answers so, nor one that forgets the cursor each time, is to be
+// run against.
+func (m *Mirror) poll(ctx context.Context, wait time.Duration) (next time.Duration, brought bool, err error) {
 	s, nonce := m.settings.Load(), rand.Text()
 	m.feed.mu.RLock()
 	cursor := m.feed.cursor
@@ -122,24 +124,25 @@ func (m *Mirror) poll(ctx context.Context, wait time.Duration) (next time.Durati
 	waited := time.Duration(a.Waited) * time.Millisecond
 	switch {
 	case err != nil:
-		return 0, err
+		return 0, false, err
 	case a.Nonce != nonce:
-		return 0, errForeign
+		return 0, false, errForeign
 	case took > wait+late:
-		return 0, errLate
+		return 0, false, errLate
 	case a.Waited < 0, waited > took+nap:
-		return 0, errOdd
+		return 0, false, errOdd
 	}
 	waited = min(waited, took)
 	told, err := m.hear(&a, sent+waited)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	m.clock.sample(told.Term, sent+waited, sent+took, a.Now)
 	if a.More {
-		return 0, nil
+		return 0, len(a.Changes) > 0, nil
 	}
-	return waitOf(a.Wait, s.MaxStaleness), nil
+	brought = !a.Reset && len(a.Changes) > 0 || took >= wait/2
+	return waitOf(a.Wait, s.MaxStaleness), brought, nil
 }
 
 // hasten lets a poll end early where it is needed at once.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/cache"
-	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/wire"
 )
@@ -18,7 +17,6 @@ type held struct {
 	// gone are the keys that are none, or none for those who asked at that door. It is a
 	// refusal and no more, so it may be some seconds old; and it is told by the door.
 	gone *cache.Cache[name, time.Duration]
-	idle *idle.Ends
 }
 
 // name is what is asked for, and at which door.
@@ -107,7 +105,8 @@ func hold[T any](value T, found bool, fingerprint, door string, k *marks) *entry
 }
 
 // take takes in the records of an answer. What was dropped since the question was sent
-// stays out, and is asked for again. The caller shares feed.mu.
+// stays out, and is asked for again; what makes no sense was not told. The caller shares
+// feed.mu.
 func (h *held) take(told *wire.Told, door string, k *marks) {
 	now := record.Time(told.Now / 1000)
 	for id, w := range told.Records {
@@ -115,11 +114,14 @@ func (h *held) take(told *wire.Told, door string, k *marks) {
 			h.gone.Put(name{door, wire.KeyKind, id}, k.at)
 			continue
 		}
-		if r, err := w.Record(id, now); err == nil {
-			e := hold(r, true, w.Fingerprint, door, k)
-			e.active = w.ActiveAt
-			h.keys.FillSince(id, e, k.keys)
+		r, err := w.Record(id, now)
+		if err != nil {
+			delete(told.Records, id)
+			continue
 		}
+		e := hold(r, true, w.Fingerprint, door, k)
+		e.active = w.ActiveAt
+		h.keys.FillSince(id, e, k.keys)
 	}
 	for n, w := range told.Roles {
 		var r record.Role
@@ -128,9 +130,11 @@ func (h *held) take(told *wire.Told, door string, k *marks) {
 			fingerprint = w.Fingerprint
 			r, err = w.Record()
 		}
-		if err == nil {
-			h.roles.FillSince(n, hold(r, w != nil, fingerprint, door, k), k.roles)
+		if err != nil {
+			delete(told.Roles, n)
+			continue
 		}
+		h.roles.FillSince(n, hold(r, w != nil, fingerprint, door, k), k.roles)
 	}
 	for n, w := range told.Owners {
 		var o record.Owner

@@ -88,17 +88,17 @@ type Mirror struct {
 	asleep   atomic.Int64 // for how long the machine was suspended since it was first looked at
 	calls    calls
 
-	feed      *feed
-	clock     *engineTime
-	held      held
-	texts     texts
-	asks      *asks
-	drift     *drift
-	resolver  lineage.Resolver
-	limiter   verify.Limiter
-	observers verify.Observers
-	closed    atomic.Bool
-	verdicts  atomic.Uint64
+	feed     *feed
+	clock    *engineTime
+	held     held
+	texts    texts
+	asks     *asks
+	drift    *drift
+	resolver lineage.Resolver
+	limiter  verify.Limiter
+	uses     *lastUses
+	closed   atomic.Bool
+	verdicts atomic.Uint64
 }
 
 // New makes a mirror that knows nothing, and learns while Run runs. The machine is the
@@ -113,12 +113,9 @@ func New(up Upstream, s Settings, machine Machine) *Mirror {
 	m.asks = newAsks()
 	m.drift = newDrift()
 	m.feed = newFeed()
-	uses := newLastUses(&m.held, m.settings.Load().Size)
-	m.held.idle = idle.New(uses, uses, func() bool { return true }, m.clock)
-	seen := ends.New(m.clock)
-	m.resolver = lineage.Resolver{Idle: m.held.idle, Ends: seen, Clock: m.clock}
+	m.uses = newLastUses(&m.held, m.settings.Load().Size)
+	m.resolver = lineage.Resolver{Idle: idle.New(m.uses, m.uses, always, m.clock), Ends: ends.New(m.clock), Clock: m.clock}
 	m.limiter = m.newLimiter()
-	m.observers = verify.Observers{activations{seen}, uses}
 	return m
 }
 

@@ -4,20 +4,23 @@ import (
 	"context"
 
 	"vault-plugin-secrets-apikeys/backend/cache"
-	"vault-plugin-secrets-apikeys/backend/ends"
 	"vault-plugin-secrets-apikeys/backend/idle"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
-// activations note that a version took effect by its first use here, as the engine does
-// when it hears of it: what was replaced is in its grace from then on.
-type activations struct{ ends *ends.Seen }
-
-func (a activations) Observe(o verify.Observation) {
-	v := &o.Decision.Version
-	if v.PendingUntil != 0 && o.Decision.Valid() && o.Cost > 0 {
-		a.ends.Use(o.Text.ID, v, o.At)
+// observe is told of each decision.
+func (m *Mirror) observe(o *verify.Observation) {
+	if o.Decision.Valid() && o.Cost > 0 {
+		// A version takes effect by its first use here, as it does for the engine when it
+		// hears of it: what it replaces is in its grace from now on.
+		if v := &o.Decision.Version; v.PendingUntil != 0 {
+			m.resolver.Ends.Use(o.Text.ID, v, o.At)
+		}
+		m.uses.observe(o)
+	}
+	if also := m.settings.Load().Observer; also != nil {
+		also.Observe(*o)
 	}
 }
 
@@ -32,12 +35,9 @@ func newLastUses(h *held, size int) *lastUses {
 	return &lastUses{h, cache.New[string, record.Time](size)}
 }
 
-// Observe notes a use of a key that ends where nobody uses it, and with it of those that
+// observe notes a use of a key that ends where nobody uses it, and with it of those that
 // it was delegated from.
-func (u *lastUses) Observe(o verify.Observation) {
-	if !o.Decision.Valid() || o.Cost == 0 {
-		return
-	}
+func (u *lastUses) observe(o *verify.Observation) {
 	u.use(&o.Lineage.Key, o.Lineage.Standing.Role, o.At)
 	for i := range o.Lineage.Ancestors {
 		u.use(&o.Lineage.Ancestors[i].Key, o.Lineage.Ancestors[i].Standing.Role, o.At)

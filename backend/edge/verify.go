@@ -131,27 +131,27 @@ func (w *walk) Prove(ctx context.Context, text apikey.Presented, role string) (v
 	} else if none, err := w.prove(ctx, key, about{name{role, "", key.ID}, mac}); err != nil || none {
 		return verify.Proof{Text: key, Failure: Unproven}, err
 	}
-	k, found, err := w.Key(ctx, of.id)
-	if err != nil {
-		return verify.Proof{}, err
-	}
-	return version(key, k, found, of, role), nil
+	return w.version(ctx, key, of, role)
 }
 
 // version is the proof of a text that is a version of a key, as far as the key's record
 // still says so.
-func version(text apikey.Key, k record.Key, found bool, of proven, role string) verify.Proof {
+func (w *walk) version(ctx context.Context, text apikey.Key, of proven, role string) (verify.Proof, error) {
+	p, found, err := verify.Proof{Text: text}, false, error(nil)
+	p.Key, found, err = w.Key(ctx, of.id)
+	v := p.Key.Find(of.version)
 	switch {
+	case err != nil:
+		return verify.Proof{}, err
 	case !found:
-		return verify.Proof{Text: text, Failure: verify.UnknownID}
-	case role != "" && k.Role != role:
-		return verify.Proof{Text: text, Failure: verify.OtherRole}
+		return verify.Proof{Text: text, Failure: verify.UnknownID}, nil
+	case role != "" && p.Key.Role != role:
+		return verify.Proof{Text: text, Failure: verify.OtherRole}, nil
+	case v == nil || v.Hash.None():
+		return verify.Proof{Text: text, Failure: verify.ForgottenVersion}, nil
 	}
-	v := k.Find(of.version)
-	if v == nil || v.Hash.None() {
-		return verify.Proof{Text: text, Failure: verify.ForgottenVersion}
-	}
-	return verify.Proof{Text: text, Key: k, Version: *v}
+	p.Version = *v
+	return p, nil
 }
 
 // prove asks whether a text is a key, unless that was asked lately.
@@ -177,10 +177,7 @@ func (w *walk) Observe(o verify.Observation) {
 		w.asked, w.expired = true, o.Decision.Key.ID
 		return
 	}
-	w.m.observers.Observe(o)
-	if also := w.m.settings.Load().Observer; also != nil {
-		also.Observe(o)
-	}
+	w.m.observe(&o)
 }
 
 var _ lineage.Reader = (*walk)(nil)
