@@ -57,8 +57,9 @@ func (w *Watch) Plant(ctx context.Context, name string, c Change) (h record.Hone
 	if err := w.current(ctx); err != nil {
 		return h, text, err
 	}
-	// What it counted is written first: its alert is, before it is itself.
-	if _, err := w.put(ctx, record.HoneytokenAlert(name), name); err != nil {
+	// What it counted is written first, and what it was found to disable is disabled: who
+	// names other keys does not know yet of the use.
+	if err := w.finish(ctx, name); err != nil {
 		return h, text, err
 	}
 	w.writing.Lock()

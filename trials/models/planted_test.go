@@ -58,12 +58,16 @@ func (t *trap) use() {
 // settle is what was done a second later.
 func (p *planting) settle() {
 	for _, name := range sorted(p.traps) {
-		t := p.traps[name]
-		p.spring(t)
-		t.sure = t.hits
-		if t.alert != nil {
-			t.alert.sure = t.alert.count
-		}
+		p.spring(p.traps[name])
+		p.traps[name].written()
+	}
+}
+
+// written tells that no crash takes back any more what there is.
+func (t *trap) written() {
+	t.sure = t.hits
+	if t.alert != nil {
+		t.alert.sure = t.alert.count
 	}
 }
 
@@ -97,16 +101,11 @@ func (p *planting) unsettled() bool {
 	return slices.ContainsFunc(slices.Collect(maps.Values(p.traps)), func(t *trap) bool { return len(t.tripped) > 0 })
 }
 
-// write is what a write of a honeytoken with these keys does: the next use disables each.
-func (p *planting) write(t *trap, disables []string) {
-	p.spring(t)
-	t.disables, t.armed = disables, map[string]bool{}
-	for _, id := range disables {
+// arm is what a write with these keys does: the next use disables each.
+func (t *trap) arm(ids []string) {
+	t.disables, t.armed = ids, map[string]bool{}
+	for _, id := range ids {
 		t.armed[id] = true
-	}
-	t.sure = t.hits
-	if t.alert != nil {
-		t.alert.sure = t.alert.count
 	}
 }
 

@@ -3,7 +3,6 @@ package models
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,9 +108,6 @@ func (p *planter) plant(name string) {
 	arms := t == nil || p.rand.IntN(2) == 0
 	if arms {
 		data["disables"] = disables
-		if p.unsettled() { // of two honeytokens either may come first
-			p.pass()
-		}
 	}
 	a := p.m.Write("honeytokens/"+name, data)
 	p.want(200, fmt.Sprint("write ", name, " ", data["disables"]), a)
@@ -122,8 +118,10 @@ func (p *planter) plant(name string) {
 	if (a.Key() != "") != (t.text == a.Key()) {
 		p.fail("a change answers a key")
 	}
+	p.spring(t)
+	t.written()
 	if arms {
-		p.write(t, disables)
+		t.arm(disables)
 	}
 }
 
@@ -140,7 +138,7 @@ func (p *planter) spend(name string) {
 		return
 	}
 	if p.unsettled() && (t == nil || len(t.tripped) == 0) {
-		p.pass()
+		p.pass() // of two honeytokens either may come first
 	}
 	doors := sorted(presentations)
 	door := doors[p.rand.IntN(len(doors))]
@@ -159,10 +157,8 @@ func (p *planter) uproot(name string) {
 	p.want(204, "delete "+name, p.m.Do(logical.DeleteOperation, "honeytokens/"+name, nil))
 	if t := p.traps[name]; t != nil {
 		p.spring(t)
+		t.written()
 		p.gone = append(p.gone, t.text)
-		if t.alert != nil {
-			t.alert.sure = t.alert.count
-		}
 		delete(p.traps, name)
 	}
 }
@@ -235,88 +231,4 @@ func (p *planter) kill() {
 	}
 	p.told = append(p.told, "killed")
 	p.pass()
-}
-
-// look holds what the mount tells against the model.
-func (p *planter) look() {
-	p.m.T.Helper()
-	if got, want := list(p.m, "honeytokens/"), sorted(p.traps); !slices.Equal(got, want) {
-		p.fail("there are %v, want %v", got, want)
-	}
-	for name, t := range p.traps {
-		a := p.m.Read("honeytokens/" + name)
-		if got := fmt.Sprint(a.Data["hits"], a.Data["disables"]); got != fmt.Sprint(t.hits, t.disables) {
-			p.fail("%s has %s, want %d %v", name, got, t.hits, t.disables)
-		}
-	}
-	for _, name := range []string{"wiki", "readme", "backup"} {
-		a, o := p.m.Read("alerts/honeytoken_used."+name), p.alerts[name]
-		if a.OK() != (o != nil) || o != nil && a.Data["count"] != float64(o.count) {
-			p.fail("the alert of %s is %d %v, want %+v", name, a.Status, a.Data, o)
-		}
-		if o != nil && !p.unsettled() {
-			did := map[string]string{}
-			for _, action := range a.Data["actions"].([]any) {
-				did[action.(map[string]any)["key_id"].(string)] = action.(map[string]any)["result"].(string)
-			}
-			if fmt.Sprint(did) != fmt.Sprint(o.actions) {
-				p.fail("%s did %v, want %v", name, did, o.actions)
-			}
-		}
-	}
-	for id, k := range p.keys {
-		if a := p.m.Read("keys/" + id); !p.unsettled() && !k.absent && (a.Data["disabled"] != k.disabled || a.Str("disabled_reason") != k.reason) {
-			p.fail("%s is disabled=%v %q, want %+v", id, a.Data["disabled"], a.Str("disabled_reason"), *k)
-		}
-	}
-}
-
-func list(m *mount.Mount, path string) (names []string) {
-	shown, _ := m.Do(logical.ListOperation, path, nil).Data["keys"].([]any)
-	for _, name := range shown {
-		names = append(names, name.(string))
-	}
-	return names
-}
-
-// presentations are the doors that take a key. What a door says that it says of no other
-// text that is no key is answered.
-var presentations = map[string]func(m *mount.Mount, text string) string{}
-
-func init() {
-	wrong := func(a mount.Answer, right bool) string {
-		if right {
-			return ""
-		}
-		return fmt.Sprint(a.Status, a.Text, a.Data)
-	}
-	for _, path := range []string{"verify", "verify/web", "verify/nosuch"} {
-		presentations[path] = func(m *mount.Mount, text string) string {
-			a := m.Write(path, map[string]any{"key": text, "client_ip": "192.0.2.7"})
-			return wrong(a, a.Status == 200 && a.Str("code") == "invalid" && len(a.Data) == 3)
-		}
-	}
-	for _, path := range []string{"authorize", "authorize/web"} {
-		presentations[path] = func(m *mount.Mount, text string) string {
-			a := m.Write(path, map[string]any{"key": text})
-			return wrong(a, a.Status == 401)
-		}
-	}
-	for _, path := range []string{"rotate", "revoke", "delegate"} {
-		presentations[path] = func(m *mount.Mount, text string) string {
-			a := m.Write(path, map[string]any{"key": text})
-			return wrong(a, a.Status == 404 && a.Text == "key not found")
-		}
-	}
-	for _, path := range []string{"verify", "authorize"} {
-		presentations["a header of "+path] = func(m *mount.Mount, text string) string {
-			a := m.Send(m.Ctx, &logical.Request{Operation: logical.ReadOperation, Path: path, Headers: map[string][]string{"X-Api-Key": {text}}})
-			return wrong(a, path == "verify" && a.Str("code") == "invalid" || path == "authorize" && a.Status == 401)
-		}
-	}
-	presentations["a batch"] = func(m *mount.Mount, text string) string {
-		a := m.Must("verify", map[string]any{"batch_input": []any{map[string]any{"key": text}}})
-		got := a.Data["batch_results"].([]any)[0].(map[string]any)
-		return wrong(a, got["code"] == "invalid" && len(got) == 3)
-	}
 }

@@ -61,17 +61,24 @@ func resting(t *testing.T) *watched {
 	return w
 }
 
-// Arming again forgets nothing that is still to be done.
-func TestArmedAgainBeforeItDisabledItDisables(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := resting(t)
-		w.use(1)
-		w.Must("honeytokens/wiki", fields{"disables": []string{w.id}})
-		settle()
-		if got := w.disabled(); got != "true honeytoken wiki" {
-			t.Errorf("the key is %s", got)
-		}
-	})
+// To name other keys, or none, forgets nothing that is still to be done.
+func TestWrittenBeforeItDisabledItDisables(t *testing.T) {
+	for _, again := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := resting(t)
+			named := []string{}
+			if again {
+				named = append(named, w.id)
+			}
+			w.use(1)
+			w.Must("honeytokens/wiki", fields{"disables": named})
+			settle()
+			a := w.alert("honeytoken_used.wiki")
+			if got := w.disabled(); got != "true honeytoken wiki" || fmt.Sprint(a.Data["actions"]) != fmt.Sprintf("[map[key_id:%s result:disabled]]", w.id) {
+				t.Errorf("with %v the key is %s, and the alert %v", named, got, a.Data)
+			}
+		})
+	}
 }
 
 // Another honeytoken of the same name is another one, also to an alert that is open.
