@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
@@ -32,32 +33,48 @@ func (w *walk) Owner(ctx context.Context, name string) (record.Owner, bool, erro
 // read answers from what is held, or asks until it is held.
 func read[T any](ctx context.Context, w *walk, of *cache.Cache[string, *entry[T]], kind wire.Kind, name string) (value T, found bool, err error) {
 	for {
-		e, ok, _ := of.Get(name)
-		stale, usable := time.Duration(0), false
-		if ok {
-			if stale, usable = w.m.usable(e.epoch.Load(), w.cursor != ""); usable && stale == 0 {
-				e.uses.Add(1)
+		if e, ok, _ := of.Get(name); ok {
+			stale, usable := w.m.usable(e.epoch.Load(), w.cursor != "")
+			// In the grace: what cannot be confirmed.
+			if usable && (stale == 0 || err != nil || w.m.calls.silent(resolvePath)) {
+				w.saw(stale, &e.state)
 				return e.value, e.found, nil
 			}
 		}
-		var none bool
-		if !usable || !w.m.calls.silent(resolvePath) {
-			none, err = w.ask(ctx, kind, name)
+		if err != nil {
+			return value, false, err
 		}
-		switch {
-		case usable && (err != nil || w.m.calls.silent(resolvePath)): // in the grace, of what cannot be confirmed
-			w.stale = max(w.stale, stale)
-			return e.value, e.found, nil
-		case err != nil || none:
+		var none bool
+		if none, err = w.ask(ctx, kind, name); none || err == errAgain {
 			return value, false, err
 		}
 	}
 }
 
+// saw takes down that something held was used.
+func (w *walk) saw(stale time.Duration, s *state) {
+	w.seen = true
+	if w.stale = max(w.stale, stale); stale == 0 {
+		s.uses.Add(1)
+	}
+}
+
+// errAgain is returned where time has passed since a walk looked at something: by now
+// that may be another.
+var errAgain = errors.New("look once more")
+
 // ask asks for a name at the walk's door.
 func (w *walk) ask(ctx context.Context, kind wire.Kind, of string) (none bool, err error) {
-	return w.m.wait(ctx, about{name: name{w.door, kind, of}}, apikey.Presented{}, clientOf(w.client), w.deadline())
+	before := w.m.now()
+	none, err = w.m.wait(ctx, about{name: name{w.door, kind, of}}, apikey.Presented{}, clientOf(w.client), w.deadline())
+	if w.seen && w.m.now()-before > moment && ctx.Err() == nil {
+		return false, errAgain
+	}
+	return none, err
 }
+
+// moment is for how long nothing is thought to happen.
+const moment = time.Millisecond
 
 // renewable tells whether a key that has expired may have been renewed by now. It is so
 // once a second, counted from when its record was asked for.

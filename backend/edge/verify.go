@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
+	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -41,6 +42,8 @@ const Unproven verify.Failure = "unproven"
 
 // Verify decides by what the mirror knows, or asks Vault first where it has to. An error
 // that is a Trouble is no verdict, and neither is any other.
+//
+// A verdict is of one moment: where it had to wait for Vault, all is looked at anew.
 func (m *Mirror) Verify(ctx context.Context, q Question) (Answer, error) {
 	m.verdicts.Add(1)
 	role, err := m.door(q.Role)
@@ -49,11 +52,16 @@ func (m *Mirror) Verify(ctx context.Context, q Question) (Answer, error) {
 	}
 	q.Role = role
 	w := &walk{m: m, client: q.Client, cursor: q.MinCursor, door: role}
-	w.Verifier = verify.Verifier{Prover: w, Resolver: m.resolver, Limiter: m.limiter, Observer: w, Writable: always}
-	w.Resolver.Reader = w
+	w.Verifier = verify.Verifier{Prover: w, Resolver: m.resolver, Limiter: w, Observer: w, Writable: always}
+	w.Resolver.Reader, w.cost = w, q.Cost
 	for {
 		d, err := w.Verify(ctx, q.Request)
 		switch {
+		case errors.Is(err, errAgain):
+			if w.spent {
+				q.Cost = 0 // it is paid for
+			}
+			continue
 		case err != nil:
 			return Answer{}, trouble(err)
 		case w.expired != "":
@@ -100,6 +108,9 @@ type walk struct {
 	cursor string
 	door   string
 
+	seen    bool          // that it has looked at something since it began, or began anew
+	spent   bool          // that its cost was taken
+	cost    int64         // that was asked for
 	stale   time.Duration // how old what it has seen is, where that is too old
 	until   time.Duration // when it has waited long enough for Vault; 0 before it has waited
 	expired string        // the key_id of a decision that is to be made once more
@@ -113,6 +124,7 @@ func (w *walk) Prove(ctx context.Context, text apikey.Presented, role string) (v
 	if err != nil {
 		return verify.Proof{Failure: verify.Malformed}, nil
 	}
+	w.seen = false
 	if w.stale, err = w.m.fresh(); err != nil {
 		return verify.Proof{}, err
 	}
@@ -170,6 +182,17 @@ func (w *walk) deadline() time.Duration {
 	return w.until
 }
 
+// Take spends, once a walk.
+func (w *walk) Take(ctx context.Context, chain []limit.Line, cost int64, now record.Time) (limit.Verdict, error) {
+	w.spent = true
+	return w.m.limiter.Take(ctx, chain, cost, now)
+}
+
+// Peek looks what is left.
+func (w *walk) Peek(ctx context.Context, line limit.Line, now record.Time) (limit.Remaining, error) {
+	return w.m.limiter.Peek(ctx, line, now)
+}
+
 // Observe is told of the decision. One that refuses a key as expired is made once more,
 // by what Vault says now: a renewal may be on its way.
 func (w *walk) Observe(o verify.Observation) {
@@ -177,6 +200,7 @@ func (w *walk) Observe(o verify.Observation) {
 		w.asked, w.expired = true, o.Decision.Key.ID
 		return
 	}
+	o.Cost = w.cost
 	w.m.observe(&o)
 }
 

@@ -1,0 +1,154 @@
+package edge_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/wire"
+	"vault-plugin-secrets-apikeys/trials/memory"
+	"vault-plugin-secrets-apikeys/trials/mount"
+)
+
+// vault is a node of Vault as gates reach it: the real paths of a whole mount. Others
+// may ask it while it is restarted, as they do in Vault.
+type vault struct {
+	m       *mount.Mount
+	backend atomic.Pointer[logical.Backend]
+	calls   calls
+}
+
+// newVault is a node on empty storage.
+func newVault(t *testing.T) *vault {
+	t.Helper()
+	return seen(mount.New(t))
+}
+
+// vaultOn is another node, or a process after a restart, on this storage.
+func vaultOn(t *testing.T, storage *memory.Storage) *vault {
+	t.Helper()
+	m := mount.On(t, storage)
+	m.Faulty = true // who shares a storage does not look after it
+	return seen(m)
+}
+
+func seen(m *mount.Mount) *vault {
+	v := &vault{m: m}
+	v.backend.Store(&m.Backend)
+	return v
+}
+
+// restart is what a killed plugin becomes: a new process on the same storage.
+func (v *vault) restart() {
+	v.m.T.Helper()
+	before := v.m.Backend
+	v.backend.Store(&before)
+	v.m.Restart()
+	v.backend.Store(&v.m.Backend)
+}
+
+// calls are how often gates asked, and of how many texts.
+type calls struct{ changes, resolve, confirm, reserve, report, texts, invalid atomic.Int64 }
+
+func (v *vault) Changes(ctx context.Context, p wire.Poll) (wire.Changes, error) {
+	v.calls.changes.Add(1)
+	return ask[wire.Changes](ctx, v, "changes", "", p)
+}
+
+func (v *vault) Resolve(ctx context.Context, role string, a wire.Ask) (wire.Told, error) {
+	v.calls.resolve.Add(1)
+	v.calls.texts.Add(int64(len(a.Keys)))
+	told, err := ask[wire.Told](ctx, v, "resolve", role, a)
+	for _, r := range told.Results {
+		if r.Code == wire.CodeInvalid {
+			v.calls.invalid.Add(1)
+		}
+	}
+	return told, err
+}
+
+func (v *vault) Confirm(ctx context.Context, c wire.Confirm) (wire.Confirmed, error) {
+	v.calls.confirm.Add(1)
+	return ask[wire.Confirmed](ctx, v, "confirm", "", c)
+}
+
+func (v *vault) Reserve(ctx context.Context, role string, r wire.Reserve) (wire.Grants, error) {
+	v.calls.reserve.Add(1)
+	return ask[wire.Grants](ctx, v, "reserve", role, r)
+}
+
+func (v *vault) Report(ctx context.Context, role string, r wire.Report) error {
+	v.calls.report.Add(1)
+	_, err := ask[struct{}](ctx, v, "report", role, r)
+	return err
+}
+
+// ask sends what a gate says as Vault hands it to a plugin, and reads the body as the
+// gate does.
+func ask[A any](ctx context.Context, v *vault, path, role string, question any) (A, error) {
+	var body struct {
+		Data A `json:"data"`
+	}
+	path = "gate/" + path
+	if role != "" {
+		path += "/" + role
+	}
+	data, err := parameters(question)
+	if err != nil {
+		return body.Data, err
+	}
+	resp, err := v.handle(ctx, path, data)
+	if err != nil || resp == nil {
+		return body.Data, err
+	}
+	raw, _ := resp.Data[logical.HTTPRawBody].([]byte)
+	if err := json.Unmarshal(raw, &body); err != nil {
+		return body.Data, fmt.Errorf("the body of %s: %w", path, err)
+	}
+	return body.Data, nil
+}
+
+// handle is an update as core passes it on, an error where a client would see one.
+func (v *vault) handle(ctx context.Context, path string, data map[string]any) (*logical.Response, error) {
+	backend := *v.backend.Load()
+	req := &logical.Request{
+		Operation: logical.UpdateOperation, Path: path, Data: data, Storage: v.m.Storage, ID: rand.Text(),
+		ClientToken: "h1:gate", ClientTokenAccessor: "9sV1yQbX0mT6cKf3LZr8HnWa", DisplayName: "gate",
+	}
+	resp, err := backend.HandleRequest(ctx, req)
+	if err == nil && !resp.IsError() {
+		return resp, nil
+	}
+	status, cause := logical.RespondErrorCommon(req, resp, err)
+	if cause != nil {
+		logical.AdjustErrorStatusCode(&status, cause)
+	}
+	return nil, refused{status, fmt.Sprint(cause)}
+}
+
+// refused is what a client hears that was not answered.
+type refused struct {
+	status int
+	text   string
+}
+
+func (r refused) Error() string {
+	return fmt.Sprint(r.status, " ", http.StatusText(r.status), ": ", r.text)
+}
+
+func parameters(question any) (data map[string]any, err error) {
+	sent, err := json.Marshal(question)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(sent))
+	decoder.UseNumber()
+	return data, decoder.Decode(&data)
+}
