@@ -123,11 +123,12 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 	m.metrics = watch.NewMetrics(records, m.parts.measure)
 	m.parts = append(m.parts, m.metrics)
 	verifier := &verify.Verifier{
-		Prover:   prover(hasher),
-		Resolver: resolver,
-		Limiter:  meter,
-		Observer: &Observer{flusher, activator, rehasher, m.metrics, watched},
-		Writable: here.writable,
+		Prover:    prover(hasher),
+		Resolver:  resolver,
+		Limiter:   meter,
+		Observer:  &Observer{flusher, activator, rehasher, m.metrics, watched},
+		Undecided: m.metrics.Undecided,
+		Writable:  here.writable,
 	}
 	records.OnChange(m.changed)
 	m.Backend = m.framework(verifier, engine)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-apikeys/backend/question"
+	"vault-plugin-secrets-apikeys/backend/store"
 )
 
 // maxWrappedAnswer bounds an answer that Vault is to wrap, which it stores in one
@@ -32,7 +33,7 @@ func (vs *Verify) batch(ctx context.Context, r request, items []any) (*logical.R
 // batchItem is what stands in the place of an item that was not decided. When only
 // the node that may write can answer, the whole call goes there.
 func (vs *Verify) batchItem(err error) (text string, status int) {
-	if elsewhere(err) {
+	if store.Elsewhere(err) {
 		return "", 0
 	}
 	return tell(vs.Log, err)

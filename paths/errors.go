@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 )
 
@@ -19,7 +18,7 @@ var ErrInternal = logical.CodedError(http.StatusInternalServerError, "internal e
 // reply makes Vault's error of ours; it is the only place that does. Only a bare
 // coded error keeps its status on the way to Vault, so none is wrapped.
 func reply(log hclog.Logger, err error) (*logical.Response, error) {
-	if elsewhere(err) {
+	if store.Elsewhere(err) {
 		// A standby: Vault passes the request on to the active node.
 		return nil, logical.ErrReadOnly
 	}
@@ -49,9 +48,4 @@ func tell(log hclog.Logger, err error) (text string, status int) {
 		log.Error("request failed", "error", err)
 	}
 	return ErrInternal.Error(), http.StatusInternalServerError
-}
-
-// elsewhere tells whether only the node that may write can answer.
-func elsewhere(err error) bool {
-	return store.IsReadOnly(err) || errors.Is(err, record.ErrElsewhere)
 }

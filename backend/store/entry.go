@@ -104,6 +104,9 @@ func settled(ctx context.Context, storage logical.Storage, path string, cause er
 	return err == nil && wanted(entry)
 }
 
+// Elsewhere tells whether only the node that may write can answer.
+func Elsewhere(err error) bool { return IsReadOnly(err) || errors.Is(err, record.ErrElsewhere) }
+
 // IsReadOnly tells whether err is Vault's refusal to write on a standby, which
 // must reach Vault as it is so that the request is forwarded. Between processes
 // an error is only its text.

@@ -62,6 +62,7 @@ func warm(t testing.TB) (*verify.Verifier, verify.Request, *counting) {
 			Flusher: upkeep.NewFlusher(kept, uses, meter), Activator: upkeep.NewActivator(kept), Rehasher: rehasher,
 			Metrics: figures, Watch: watched,
 		},
+		Undecided: figures.Undecided,
 	}
 	_, err := s.UpdateRole(ctx, "web", func(record.Role, bool) (record.Role, error) {
 		return record.Role{UID: "u1", AllowedScopes: []string{"read:*", "write"}}, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
@@ -55,9 +56,34 @@ func TestWhatIsNotDecidedIsNotTold(t *testing.T) {
 		m := newMount(t).limited()
 		r := verify.Request{Key: m.newest.Presented(), Cost: 1}
 		do(m, &r)
-		if d, err := m.verifier().Verify(t.Context(), r); err == nil || len(m.told) != 0 || !reflect.DeepEqual(d, verify.Decision{}) {
+		var why []error
+		v := m.verifier()
+		v.Undecided = func(err error) { why = append(why, err) }
+		d, err := v.Verify(t.Context(), r)
+		if err == nil || len(m.told) != 0 || !reflect.DeepEqual(d, verify.Decision{}) {
 			t.Errorf("%s: told %d times, %v", name, len(m.told), err)
 		}
+		if !slices.Equal(why, []error{err}) {
+			t.Errorf("%s: it is undecided for %v, and answered %v", name, why, err)
+		}
+	}
+}
+
+func TestAPanicDecidesNothing(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	told, v := 0, m.verifier()
+	v.Undecided = func(err error) {
+		if told++; err != nil {
+			t.Errorf("it is undecided for %v", err)
+		}
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = v.Verify(t.Context(), verify.Request{Key: m.newest.Presented(), Cost: 1, Room: func(verify.Description) error { panic("a fault") }})
+	}()
+	if told != 1 || len(m.told) != 0 {
+		t.Errorf("that it is undecided is told %d times, and a decision %d times", told, len(m.told))
 	}
 }
 

@@ -36,12 +36,15 @@ type Prover interface {
 	Prove(ctx context.Context, text apikey.Presented, role string) (Proof, error)
 }
 
-// Verifier decides for one mount. All fields are required.
+// Verifier decides for one mount. All fields are required, but for Undecided.
 type Verifier struct {
 	Prover   Prover
 	Resolver lineage.Resolver
 	Limiter  Limiter
 	Observer Observer
+	// Undecided, where it is set, is told of each request that could not be decided, and
+	// why; of nil where a panic ended it.
+	Undecided func(why error)
 	// Writable tells whether this node may write down that a version took effect.
 	Writable func() bool
 }
@@ -72,9 +75,16 @@ const ErrScopesRequired record.Mistake = "the key's role requires that scopes ar
 func (v *Verifier) Verify(ctx context.Context, r Request) (Decision, error) {
 	begun := time.Now()
 	var o Observation
-	if err := v.decide(ctx, r, &o); err != nil {
+	decided, err := false, error(nil)
+	defer func() {
+		if !decided && v.Undecided != nil {
+			v.Undecided(err)
+		}
+	}()
+	if err = v.decide(ctx, r, &o); err != nil {
 		return Decision{}, err
 	}
+	decided = true
 	o.Took = time.Since(begun)
 	v.Observer.Observe(o)
 	return o.Decision, nil

@@ -3,14 +3,18 @@ package watch
 import (
 	"bytes"
 	"context"
+	"errors"
 	"maps"
+	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 
+	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
@@ -38,6 +42,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	decisions *prometheus.CounterVec
+	undecided map[int]prometheus.Counter // by HTTP status
 	cold      prometheus.Observer
 	warm      prometheus.Observer
 
@@ -68,7 +73,15 @@ func NewMetrics(roles RoleLister, measure func(Tell)) *Metrics {
 		Buckets: []float64{1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 	}, []string{"kind"})
 	m.cold, m.warm = took.WithLabelValues("cold"), took.WithLabelValues("warm")
-	m.registry.MustRegister(m.decisions, took, figuresOf{m})
+	undecided := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "apikeys_undecided_total",
+		Help: "Requests for a decision that could not be made, by what was answered: 503 under overload, 500 for a fault that the log names.",
+	}, []string{"http_status"})
+	m.undecided = make(map[int]prometheus.Counter)
+	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable} {
+		m.undecided[status] = undecided.WithLabelValues(strconv.Itoa(status))
+	}
+	m.registry.MustRegister(m.decisions, undecided, took, figuresOf{m})
 	m.byRole.Store(&map[string]counters{"": m.counters("")})
 	return m
 }
@@ -101,6 +114,22 @@ func (m *Metrics) Observe(o *verify.Observation) {
 		m.cold.Observe(o.Took.Seconds())
 	} else {
 		m.warm.Observe(o.Took.Seconds())
+	}
+}
+
+// Undecided counts a request that could not be decided, where that is a fault of the mount
+// or its overload. It is none that the caller made a mistake, or gave up, or that only
+// another node can answer. Without an error it was a panic.
+func (m *Metrics) Undecided(why error) {
+	if store.Elsewhere(why) || errors.Is(why, context.Canceled) {
+		return
+	}
+	status := http.StatusInternalServerError
+	if told := (interface{ HTTPStatus() int })(nil); errors.As(why, &told) {
+		status = told.HTTPStatus()
+	}
+	if counter := m.undecided[status]; counter != nil {
+		counter.Inc()
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 	"vault-plugin-secrets-apikeys/backend/watch"
@@ -96,6 +99,33 @@ func TestNothingIsCountedTwiceOrLostAmongMany(t *testing.T) {
 	all.Wait()
 	if got := text(t, m); !strings.Contains(got, count("web", 2000)) {
 		t.Error(got)
+	}
+}
+
+func TestWhatCouldNotBeDecidedCountsWhereThatIsAFaultOfTheMount(t *testing.T) {
+	t.Parallel()
+	for why, want := range map[error]string{
+		nil:                           "500", // a panic
+		errors.New("storage is away"): "500",
+		context.DeadlineExceeded:      "500",
+		keyhash.ErrBusy:               "503",
+		verify.ErrScopesRequired:      "",
+		record.ErrElsewhere:           "",
+		context.Canceled:              "",
+		fmt.Errorf("write: %w", logical.ErrReadOnly): "",
+	} {
+		m := watch.NewMetrics(&roles{}, func(watch.Tell) {})
+		m.Undecided(why)
+		shown := text(t, m)
+		for _, status := range []string{"500", "503"} {
+			n := map[bool]int{true: 1}[status == want]
+			if line := fmt.Sprintf("apikeys_undecided_total{http_status=%q} %d\n", status, n); !strings.Contains(shown, line) {
+				t.Errorf("after %v there is no %s", why, line)
+			}
+		}
+		if strings.Count(shown, "apikeys_undecided_total{") != 2 {
+			t.Error(shown)
+		}
 	}
 }
 

@@ -54,6 +54,7 @@ var hasten = strings.NewReplacer(
 	"apikeys_limit_counters_max > 0.8", "apikeys_limit_counters_max >= 0",
 	"> 0.05", "> 0",
 	"[15m])) > 0.2", "[15m])) > 0",
+	`apikeys_undecided_total{http_status="500"}[5m])) > 0`, `apikeys_undecided_total{http_status="500"}[5m])) >= 0`,
 	`apikeys_flushes_total{state="failed"}[15m]) > 0`, `apikeys_flushes_total{state="failed"}[15m]) >= 0`,
 	"> 4 * 3600", ">= 0",
 )

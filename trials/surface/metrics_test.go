@@ -2,6 +2,7 @@ package surface
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,6 +87,12 @@ func TestTheMetricsAreRightAfterAKnownSequence(t *testing.T) {
 	m.Must("revoke/"+web.Str("key_id"), nil)
 	m.Must("verify/web", map[string]any{"key": web.Key()})
 	m.Tidy()
+	m.Storage.Intercept(memory.Before(func(string, string) error { return errors.New("storage is away") }))
+	m.Backend.InvalidateKey(t.Context(), "key/"+bounded.Str("key_id")[:2]+"/"+bounded.Str("key_id"))
+	if a := m.Write("verify", map[string]any{"key": bounded.Key()}); a.Status != 500 {
+		t.Error(a)
+	}
+	m.Storage.Intercept(nil)
 
 	s := scraped(t, m)
 	for series, want := range map[string]float64{
@@ -96,6 +103,8 @@ func TestTheMetricsAreRightAfterAKnownSequence(t *testing.T) {
 		"apikeys_decisions_total{code=valid,role=bounded}":          1,
 		"apikeys_decisions_total{code=invalid,role=bounded}":        0,
 		"apikeys_decisions_total{code=invalid,role=}":               1,
+		"apikeys_undecided_total{http_status=500}":                  1,
+		"apikeys_undecided_total{http_status=503}":                  0,
 		"apikeys_decision_duration_seconds{kind=cold}":              2,
 		"apikeys_decision_duration_seconds{kind=warm}":              6,
 		"apikeys_cache_entries{cache=proofs}":                       2,
