@@ -123,6 +123,12 @@ func TestASupersededVersionNeverRotates(t *testing.T) {
 		// The flusher renews it as time goes by, whatever is asked.
 		delete(before, "usage/mark")
 		delete(after, "usage/mark")
+		// From when its grace was over, an ended key is in use.
+		alert := "alert/ended_key_used." + old.Str("key_id")
+		if _, raised := after[alert]; !raised {
+			t.Error("no alert was raised")
+		}
+		delete(after, alert)
 		if !maps.EqualFunc(after, before, bytes.Equal) {
 			t.Error("a refusal changed the storage")
 		}
