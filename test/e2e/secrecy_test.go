@@ -81,9 +81,34 @@ func (e *told) live(t *testing.T) (leased, free key) {
 	e.refuse(t, "POST", "rotate", fields{"key": gone.Text})
 	e.tell(t, "DELETE", "keys/"+deleted.ID, nil)
 	e.refuse(t, "POST", "revoke", fields{"key": deleted.Text})
+	e.plant(t)
 	e.tidy(t)
 	e.wrap(t)
 	return leased, free
+}
+
+// plant has a honeytoken used by each way to present a key, and asks all that is told of it.
+func (e *told) plant(t *testing.T) {
+	t.Helper()
+	beside := e.issue(t, "free", nil)
+	text, _ := e.Write(t, "honeytokens/wiki", fields{"role": "free", "description": "in the wiki", "disables": []string{beside.ID}})["key"].(string)
+	e.hidden.add("a honeytoken", text)
+	for _, path := range []string{"verify", "verify/free", "authorize", "rotate", "revoke", "delegate"} {
+		e.tell(t, "POST", path, fields{"key": text})
+	}
+	e.tell(t, "GET", "verify", nil, "X-API-Key: "+text)
+	e.tell(t, "POST", "verify", fields{"batch_input": []fields{{"key": text}}})
+	e.eventuallyCode(t, "disabled", beside.Text)
+	e.refuse(t, "POST", "honeytokens/wiki", fields{"disables": text})
+	e.tell(t, "POST", "honeytokens/wiki", fields{"description": "in the vault"})
+	for _, path := range []string{"honeytokens/wiki", "alerts/honeytoken_used.wiki", "metrics", "usage", "keys/" + beside.ID} {
+		if status := e.tell(t, "GET", path, nil); status != 200 {
+			t.Errorf("GET %s answers %d", path, status)
+		}
+	}
+	e.tell(t, "LIST", "honeytokens", nil)
+	e.tell(t, "LIST", "alerts", nil)
+	e.tell(t, "DELETE", "alerts/honeytoken_used.wiki", nil)
 }
 
 // wrap has a key wrapped by Vault and takes it out.

@@ -5,10 +5,8 @@
 package mount
 
 import (
-	"bytes"
 	"context"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -62,6 +60,7 @@ type Mount struct {
 	Storage *memory.Storage
 	System  *logical.StaticSystemView
 	Log     *Journal
+	Events  Journal         // what the event system was sent
 	Secrets *Secrets        // of the keys that this mount and its successors showed
 	Ctx     context.Context // of what Do sends
 	Request string          // id of the requests, a new one for each where it is ""
@@ -140,10 +139,11 @@ func On(t *testing.T, storage *memory.Storage) *Mount {
 func (m *Mount) Open() {
 	m.T.Helper()
 	config := &logical.BackendConfig{
-		Logger:      hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: m.Log}),
-		System:      m.System,
-		StorageView: m.Storage,
-		BackendUUID: "7e8b7e0a-4c54-4d0e-9a3c-0d5f7c1c2f10",
+		Logger:       hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: m.Log}),
+		System:       m.System,
+		StorageView:  m.Storage,
+		EventsSender: &m.Events,
+		BackendUUID:  "7e8b7e0a-4c54-4d0e-9a3c-0d5f7c1c2f10",
 	}
 	var err error
 	factory := m.Process
@@ -190,6 +190,7 @@ func (m *Mount) End() {
 		m.T.Errorf("a panic was recovered:\n%s", log)
 	}
 	m.Secrets.MustNotAppear(m.T, "the log", log)
+	m.Secrets.MustNotAppear(m.T, "an event", m.Events.String())
 	for path, value := range m.Storage.Dump() {
 		m.Secrets.MustNotAppear(m.T, "storage under "+path, string(value))
 	}
@@ -217,22 +218,4 @@ func (m *Mount) Tidy() string {
 	}
 	m.T.Fatal("tidy does not end")
 	return ""
-}
-
-// Journal is a log that many goroutines write.
-type Journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *Journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *Journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
 }
