@@ -27,6 +27,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
 	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/backend/version"
 	"vault-plugin-secrets-apikeys/backend/watch"
 	"vault-plugin-secrets-apikeys/backend/wire"
 	"vault-plugin-secrets-apikeys/paths"
@@ -140,7 +141,7 @@ func (m *mount) framework(verifier *verify.Verifier, engine *lifecycle.Engine) *
 	return &framework.Backend{
 		Help:           strings.TrimSpace(help),
 		BackendType:    logical.TypeLogical,
-		RunningVersion: Version(),
+		RunningVersion: version.Number(),
 		Paths:          m.paths(verifier, engine),
 		Secrets:        paths.Secrets(engine, m.node.system, m.clock, engine.Logger),
 		PathsSpecial: &logical.Paths{
@@ -179,7 +180,7 @@ func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*fr
 		paths.Honeytokens{Planter: m.watch},
 		paths.Alerts{Alerts: m.watch},
 		paths.Tidy{Tidier: m.tidier},
-		paths.Info{Version: Version(), Commit: Commit()},
+		paths.Info{Version: version.Number(), Commit: version.Commit()},
 	)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/version"
 	"vault-plugin-secrets-apikeys/trials/memory"
 	"vault-plugin-secrets-apikeys/trials/mount"
 	"vault-plugin-secrets-apikeys/trials/world"
@@ -31,7 +32,7 @@ func TestTheFactoryNeedsNothing(t *testing.T) {
 	if b.Type() != logical.TypeLogical {
 		t.Errorf("type %v", b.Type())
 	}
-	if v := b.(logical.PluginVersioner).PluginVersion().Version; v != backend.Version() {
+	if v := b.(logical.PluginVersioner).PluginVersion().Version; v != version.Number() {
 		t.Errorf("version %q", v)
 	}
 	special := b.SpecialPaths()

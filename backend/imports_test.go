@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -45,6 +46,7 @@ var ranks = map[string]int{
 	"backend/apikey":                   1,
 	"backend/network":                  1,
 	"backend/scope":                    1,
+	"backend/version":                  0,
 	"backend/secret":                   0,
 	"backend/seal":                     1,
 }
@@ -78,6 +80,11 @@ func sources(t *testing.T) map[string]*source {
 	found := make(map[string]*source)
 	for _, top := range []string{"../cmd", "../backend", "../paths"} {
 		err := filepath.WalkDir(top, func(file string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() && file != top {
+				if _, err := os.Stat(filepath.Join(file, "go.mod")); err == nil {
+					return fs.SkipDir // another module
+				}
+			}
 			if err != nil || entry.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
 				return err
 			}

@@ -13,13 +13,14 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
+	"vault-plugin-secrets-apikeys/backend/version"
 )
 
 func main() {
-	version := flag.Bool("version", false, "print the version and exit")
+	tell := flag.Bool("version", false, "print the version and exit")
 	flag.Parse()
-	if *version {
-		fmt.Println(backend.Version(), backend.Commit())
+	if *tell {
+		fmt.Println(version.Number(), version.Commit())
 		return
 	}
 	// One for the process: it serves every mount, and they share its memory.

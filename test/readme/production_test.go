@@ -63,7 +63,7 @@ func newerPlugin(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), harness.PluginName)
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", "-X vault-plugin-secrets-apikeys/backend.version="+newer, "-o", file, "./cmd/"+harness.PluginName)
+		"-ldflags", "-X vault-plugin-secrets-apikeys/backend/version.number="+newer, "-o", file, "./cmd/"+harness.PluginName)
 	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0") // as make build does: most is compiled already
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)

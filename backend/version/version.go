@@ -1,16 +1,17 @@
-package backend
+// Package version is which build this is, of the plugin and of a gate.
+package version
 
 import "runtime/debug"
 
-// Set by the linker for a release: -X …/backend.version=v1.2.3. Vault takes the
+// Set by the linker for a release: -X …/version.number=v1.2.3. Vault takes the
 // version of a plugin from the plugin, and it must be semantic with a leading v.
 var (
-	version = "v0.1.0-dev"
-	commit  = ""
+	number = "v0.1.0-dev"
+	commit = ""
 )
 
-// Version is the version of this build.
-func Version() string { return version }
+// Number is the version of this build.
+func Number() string { return number }
 
 // Commit is the revision that this build was made from, "" if unknown.
 func Commit() string {
