@@ -5,7 +5,7 @@
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 36
 
-build: ## bin/vault-plugin-secrets-apikeys, a static binary
+build: ## bin/vault-plugin-secrets-apikeys and bin/apikeys-gate, static binaries
 	@scripts/build.sh
 
 dev: ## a Vault dev server with the engine mounted and a first key to try (DEV_PORT=8200)
@@ -14,7 +14,7 @@ dev: ## a Vault dev server with the engine mounted and a first key to try (DEV_P
 test: ## unit tests, then the tests in test/ against a real Vault (VAULT_BIN=...)
 	@scripts/test.sh
 
-check: ## gofmt, go vet, staticcheck, go mod tidy -diff, for both modules
+check: ## gofmt, go vet, staticcheck, go mod tidy -diff, for all modules
 	@scripts/check.sh
 
 fuzz: ## each fuzz target for FUZZTIME (10s)

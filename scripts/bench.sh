@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 [[ -z ${BENCH_PROFILE:-} ]] || BENCH_PROFILE=$(realpath -m "$BENCH_PROFILE")
 export BENCH_PROFILE=${BENCH_PROFILE:-}
-scripts/build.sh
+scripts/build.sh plugin
 VAULT_BIN=$(scripts/vault.sh)
 export VAULT_BIN
 cd test

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Static checks of both modules. Runs all of them, then fails if any did.
+# Static checks of all modules. Runs all of them, then fails if any did.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -19,7 +19,7 @@ formatted() {
 }
 
 check . formatted
-for module in . test; do
+for module in . cmd/apikeys-gate test; do
   check $module go vet ./...
   check $module go tool -modfile="$root/scripts/tools/go.mod" staticcheck ./...
   check $module go mod tidy -diff

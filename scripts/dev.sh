@@ -20,7 +20,7 @@ for taken in "$port" $((port + 1)); do
 done
 
 say "building the plugin"
-scripts/build.sh
+scripts/build.sh plugin
 vault=$(scripts/vault.sh)
 
 dir=$(mktemp -d)

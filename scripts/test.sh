@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests: the plugin's own, then those in test/, which run the built plugin in a real Vault. A part that fails ends
+# All tests: the plugin's and the gate's own, then those in test/, which run the built plugin in a real Vault. A part that fails ends
 # no other part that can go on; the last screen says what all of them proved (test/proven).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,6 +24,7 @@ unit_tests() {
   {
     go test -json $race -timeout 30m $others || status=1
     go test -json -timeout 30m $matrices || status=1
+    (cd cmd/apikeys-gate && go test -json $race -timeout 10m ./...) || status=1
     [[ -z $race ]] || go test -json -run 'TakesAsLong' ./trials/watch || status=1
     return $status
   } | "$work/proven" record "$work/unit"
@@ -31,7 +32,7 @@ unit_tests() {
 resolve_vault() { VAULT_BIN=$(scripts/vault.sh); }
 real_vault() { (cd test && go test -json -count=1 -timeout 30m -p 2 ./...) | "$work/proven" record "$work/vault"; }
 vault_tests() {
-  timed "build the plugin" scripts/build.sh &&
+  timed "build the plugin and the gate" scripts/build.sh &&
     timed "find or build Vault" resolve_vault &&
     export VAULT_BIN &&
     timed "tests against Vault" real_vault

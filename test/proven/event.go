@@ -14,7 +14,7 @@ type event struct {
 	line                          []byte
 }
 
-// module is what import paths of both modules begin with; the rest is the directory.
+// module is what import paths of all modules begin with; the rest is the directory.
 const module = "vault-plugin-secrets-apikeys/"
 
 func (e event) directory() string { return strings.TrimPrefix(e.Package, module) }

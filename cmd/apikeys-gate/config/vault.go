@@ -1,0 +1,116 @@
+package config
+
+import (
+	"net/url"
+	"os"
+	"strconv"
+)
+
+// vault reads where Vault is. The environment goes before the file, as in Vault Agent.
+func (b *block) vault(c *Config, environment func(string) string) {
+	v := &c.Vault
+	text := func(name, like, variable string) string {
+		written, _ := b.text(name, like)
+		if set := environment(variable); set != "" {
+			return set
+		}
+		return written
+	}
+	v.CACert = text("ca_cert", "/etc/vault/ca.pem", "VAULT_CACERT")
+	v.CAPath = text("ca_path", "/etc/vault/ca", "VAULT_CAPATH")
+	v.ClientCert = text("client_cert", "/etc/apikeys-gate/cert.pem", "VAULT_CLIENT_CERT")
+	v.ClientKey = text("client_key", "/etc/apikeys-gate/key.pem", "VAULT_CLIENT_KEY")
+	v.ServerName = text("tls_server_name", "vault.example.com", "VAULT_TLS_SERVER_NAME")
+	v.Namespace = text("namespace", "team", "VAULT_NAMESPACE")
+	b.address(c, text("address", "https://vault.example.com:8200", "VAULT_ADDR"), b.flag("allow_http"))
+	if skip := environment("VAULT_SKIP_VERIFY"); skip != "" {
+		var err error
+		if v.SkipVerify, err = strconv.ParseBool(skip); err != nil {
+			b.of.wrong(b.line, "the environment's VAULT_SKIP_VERIFY is neither true nor false")
+		}
+	}
+	if v.SkipVerify {
+		c.warn("VAULT_SKIP_VERIFY is set: whoever stands between the gate and Vault reads every key that the gate does not know yet, and answers for Vault")
+	}
+	b.login(c, environment("VAULT_TOKEN"))
+	b.finish("address, allow_http, ca_cert, ca_path, client_cert, client_key, tls_server_name, namespace, token_file, auth")
+}
+
+func (c *Config) warn(text string) { c.Warnings = append(c.Warnings, text) }
+
+// address refuses what would send keys in clear over a network.
+func (b *block) address(c *Config, address string, allowHTTP bool) {
+	_, line := b.setting("address")
+	c.Vault.Address = address
+	const like = `write address = "https://vault.example.com:8200" in vault { … }, or set VAULT_ADDR`
+	if address == "" {
+		b.of.wrong(line, "Vault's address is missing; %s", like)
+		return
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil {
+		b.of.wrong(line, "Vault's address is no URL of http or https with a host and nothing else; %s", like)
+		return
+	}
+	if u.Scheme == "https" {
+		return
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	if near, err := loopback(u.Hostname() + ":" + port); err == nil && near {
+		return
+	}
+	if !allowHTTP {
+		b.of.wrong(line, "over http:// keys and the gate's token cross the network in clear; write https://, or allow_http = true in vault { … } if something else encrypts the way")
+		return
+	}
+	c.warn("Vault's address is http:// of another machine: keys and the gate's token cross that way as it is")
+}
+
+// login reads how to log in: in one way.
+func (b *block) login(c *Config, token string) {
+	v := &c.Vault
+	v.TokenFile, _ = b.text("token_file", "/run/vault-agent/token")
+	ways := b.blocks("auth", "approle", "kubernetes")
+	for _, way := range ways {
+		mountPath, _ := way.text("mount_path", "auth/"+way.label)
+		if way.label == "approle" {
+			v.AppRole = &AppRole{MountPath: mountPath}
+			v.AppRole.RoleIDFile = way.needed("role_id_file", "/etc/apikeys-gate/role-id")
+			v.AppRole.SecretIDFile = way.needed("secret_id_file", "/etc/apikeys-gate/secret-id")
+			way.finish("role_id_file, secret_id_file, mount_path")
+			continue
+		}
+		v.Kubernetes = &Kubernetes{MountPath: mountPath, Role: way.needed("role", "apikeys-gate")}
+		v.Kubernetes.TokenPath, _ = way.text("token_path", "/var/run/secrets/kubernetes.io/serviceaccount/token")
+		way.finish("role, token_path, mount_path")
+	}
+	count := len(ways)
+	if v.TokenFile != "" {
+		count++
+	}
+	switch {
+	case count > 1:
+		b.of.wrong(b.line, "there is more than one way to log in; leave one of token_file and auth")
+	case token != "":
+		v.Token = token
+		c.warn("VAULT_TOKEN is set and goes before the file: it is for trying out, since nobody renews it")
+	case count == 0:
+		b.of.wrong(b.line, `there is no way to log in; write token_file = "/run/vault-agent/token", auth "approle" { … } or auth "kubernetes" { … } in vault { … }`)
+	case v.TokenFile != "":
+		if _, err := os.Stat(v.TokenFile); err != nil {
+			c.warn("token_file is not there yet, or cannot be read: it is awaited")
+		}
+	}
+}
+
+// needed is text that must be there.
+func (b *block) needed(name, like string) string {
+	text, line := b.text(name, like)
+	if text == "" && b.items[name] == nil {
+		b.of.wrong(line, "%s is missing; write %s = %q", name, name, like)
+	}
+	return text
+}

@@ -1,0 +1,166 @@
+// Package decisions is the log of what a gate decided: a line of JSON each, with ids
+// only. It stops no decision: what cannot be written is counted and gone.
+package decisions
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/doors"
+)
+
+// waiting bounds the lines that wait to be written.
+const waiting = 8192
+
+// Log writes lines into a file, behind the answers. The zero Log writes none.
+type Log struct {
+	lines chan []byte
+	files chan *os.File
+	ended sync.WaitGroup
+	lost  atomic.Uint64
+	open  atomic.Bool
+}
+
+// New begins. File is what to begin with; nil writes nothing.
+func New(file *os.File) *Log {
+	l := &Log{lines: make(chan []byte, waiting), files: make(chan *os.File)}
+	l.open.Store(file != nil)
+	l.ended.Go(func() { l.write(file) })
+	return l
+}
+
+// Open opens a log's file, or none at "". It is the gate's own to read.
+func Open(path string) (*os.File, error) {
+	if path == "" {
+		return nil, nil
+	}
+	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+}
+
+// Use writes from now on into this file, or nowhere where it is nil. The one before is
+// closed.
+func (l *Log) Use(file *os.File) {
+	l.open.Store(file != nil)
+	l.files <- file
+}
+
+// Lost is how many lines could not be written.
+func (l *Log) Lost() uint64 { return l.lost.Load() }
+
+// Close writes what waits, and ends.
+func (l *Log) Close() {
+	l.open.Store(false)
+	close(l.files)
+	l.ended.Wait()
+}
+
+// line is what is written of a decision.
+type line struct {
+	Time         string   `json:"time"`
+	Door         string   `json:"door"`
+	Code         string   `json:"code"`
+	Status       int      `json:"http_status"`
+	KeyID        string   `json:"key_id"`
+	Version      int      `json:"version"`
+	Role         string   `json:"role"`
+	Owner        string   `json:"owner"`
+	Scopes       []string `json:"scopes"`
+	ClientIP     string   `json:"client_ip"`
+	Microseconds int64    `json:"microseconds"`
+}
+
+// Decided notes a decision. Of what is not proven nothing is known: not even the role
+// that was asked for, which a client may have written.
+func (l *Log) Decided(d doors.Decided) {
+	if !l.open.Load() {
+		return
+	}
+	out := line{
+		Time: time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), Door: d.Door, Code: string(d.Decision.Code), Status: d.Status,
+		Scopes: d.Scopes, Microseconds: d.Took.Microseconds(),
+	}
+	if out.Scopes == nil {
+		out.Scopes = []string{}
+	}
+	if d.ClientIP.IsValid() {
+		out.ClientIP = d.ClientIP.String()
+	}
+	if d.Decision.Proven() {
+		out.KeyID, out.Version, out.Role, out.Owner = d.Decision.Key.ID, d.Decision.Version.Number, d.Decision.Key.Role, d.Decision.Key.Owner
+	}
+	text, _ := json.Marshal(out) // texts and numbers
+	select {
+	case l.lines <- append(text, '\n'):
+	default:
+		l.lost.Add(1)
+	}
+}
+
+func (l *Log) write(file *os.File) {
+	out := l.writer(file)
+	for {
+		select {
+		case text := <-l.lines:
+			l.add(out, text)
+			if len(l.lines) == 0 {
+				out.flush()
+			}
+		case next, more := <-l.files:
+			for n := len(l.lines); n > 0; n-- { // they were decided before
+				l.add(out, <-l.lines)
+			}
+			out.close()
+			if out = l.writer(next); !more {
+				return
+			}
+		}
+	}
+}
+
+// writer writes whole lines, and counts those that a full disk swallows.
+type writer struct {
+	file    *os.File
+	buffer  *bufio.Writer
+	pending uint64
+	lost    *atomic.Uint64
+}
+
+func (l *Log) writer(file *os.File) *writer {
+	if file == nil {
+		return nil
+	}
+	return &writer{file, bufio.NewWriterSize(file, 64<<10), 0, &l.lost}
+}
+
+func (l *Log) add(w *writer, text []byte) {
+	if w == nil {
+		return
+	}
+	if w.buffer.Available() < len(text) {
+		w.flush()
+	}
+	w.pending++
+	_, _ = w.buffer.Write(text) // it fits; what fails is the flush
+}
+
+func (w *writer) flush() {
+	if w == nil || w.pending == 0 {
+		return
+	}
+	if w.buffer.Flush() != nil {
+		w.lost.Add(w.pending) // at the most: some may have been written
+		w.buffer.Reset(w.file)
+	}
+	w.pending = 0
+}
+
+func (w *writer) close() {
+	if w != nil {
+		w.flush()
+		_ = w.file.Close()
+	}
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/config"
+)
+
+const (
+	// lastRequests is how long requests that are under way may take at the end, and
+	// atMost when the process is gone in any case.
+	lastRequests = 3 * time.Second
+	atMost       = 9500 * time.Millisecond
+)
+
+// serve answers until a signal ends it.
+func (g *gate) serve(signals <-chan os.Signal) {
+	ctx, end := context.WithCancel(context.Background())
+	var learning, others sync.WaitGroup
+	login, logout := context.WithCancel(context.Background())
+	others.Go(func() { g.vault.Run(login) })
+	learning.Go(func() {
+		if err := g.mirror.Run(ctx); err != nil {
+			g.log.Warn("not all that was owed to vault was told", "error", err)
+		}
+	})
+	others.Go(func() { g.watch(login) })
+	for _, e := range g.entries {
+		go e.serve()
+		g.log.Info("listening", "address", e.listener.Addr().String(), "tls", e.certificates != nil)
+	}
+	go func() { _ = g.telemetry.Serve(g.watched) }()
+	c := g.config.Load()
+	g.log.Info("started", "gate", c.Name, "mount", c.Mount, "roles", c.Roles, "max_staleness", c.MaxStaleness.String(), "stale_grace", c.StaleGrace.String(), "telemetry", g.watched.Addr().String())
+	g.warn(c)
+	for s := range signals {
+		if s != syscall.SIGHUP {
+			g.log.Info("ending", "signal", s.String())
+			break
+		}
+		g.reload()
+	}
+	g.stop(func() { end(); learning.Wait() }, func() { logout(); others.Wait() })
+}
+
+func (e *entry) serve() {
+	if e.certificates != nil {
+		_ = e.server.ServeTLS(e.listener, "", "") // it ends when it is shut down
+		return
+	}
+	_ = e.server.Serve(e.listener)
+}
+
+// stop ends in order: no more requests, then what is owed to Vault, then the login.
+func (g *gate) stop(learning, others func()) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		ctx, cancel := context.WithTimeout(context.Background(), lastRequests)
+		defer cancel()
+		var all sync.WaitGroup
+		for _, e := range g.entries {
+			all.Go(func() {
+				if errors.Is(e.server.Shutdown(ctx), context.DeadlineExceeded) {
+					_ = e.server.Close()
+				}
+			})
+		}
+		all.Wait()
+		learning()
+		g.decisions.Close()
+		others()
+	}()
+	select {
+	case <-ended:
+		g.log.Info("ended")
+	case <-time.After(atMost):
+		g.log.Warn("ended before everything was done")
+	}
+	_ = g.telemetry.Close()
+}
+
+func (g *gate) warn(c *config.Config) {
+	for _, warning := range c.Warnings {
+		g.log.Warn(warning)
+	}
+}
+
+// reload reads the configuration again, with all files that it names. What is wrong with
+// one of them changes nothing.
+func (g *gate) reload() {
+	c, err := config.Read(g.path, os.Getenv)
+	if err == nil {
+		err = g.sameHouse(&c)
+	}
+	if err == nil {
+		err = g.apply(c)
+	}
+	if err != nil {
+		g.log.Error("the configuration was not read again; nothing has changed", "error", err)
+		return
+	}
+	g.log.Info("the configuration was read again")
+	g.warn(&c)
+}
+
+// errMoved is returned for a change that only a restart can make.
+var errMoved = errors.New("name, mount, Vault's address and the addresses of listeners and telemetry change by a restart only")
+
+func (g *gate) sameHouse(c *config.Config) error {
+	addresses := func(of *config.Config) (all []string) {
+		for _, l := range of.Listeners {
+			all = append(all, l.Network, l.Address, l.Mode.String(), map[bool]string{true: "tls"}[l.TLS()])
+		}
+		return append(all, of.Name, of.Mount, of.Vault.Address, of.Telemetry)
+	}
+	if !slices.Equal(addresses(g.config.Load()), addresses(c)) {
+		return errMoved
+	}
+	return nil
+}
+
+// apply takes a configuration on, once nothing can fail any more.
+func (g *gate) apply(c config.Config) error {
+	s, err := prepare(c)
+	if err == nil {
+		err = g.vault.Configure(&c.Vault)
+	}
+	if err != nil {
+		if s.log != nil {
+			_ = s.log.Close()
+		}
+		return err
+	}
+	for i, e := range g.entries {
+		e.caller.Store(callerOf(&c.Listeners[i]))
+		if e.certificates != nil {
+			e.certificates.Use(s.certificates[i])
+		}
+	}
+	g.doors.Configure(doorSettings(&c))
+	g.mirror.Configure(mirrorSettings(&c))
+	g.decisions.Use(s.log)
+	g.config.Store(&c)
+	return nil
+}

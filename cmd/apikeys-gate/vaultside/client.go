@@ -1,0 +1,59 @@
+package vaultside
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/config"
+)
+
+// timeout bounds a call whose caller does not bound it, like a login.
+const timeout = 10 * time.Second
+
+// newClient is a client as the environment and the file want it.
+func newClient(c *config.Vault) (*api.Client, error) {
+	a := api.DefaultConfig() // reads the environment
+	if a.Error != nil {
+		return nil, fmt.Errorf("the environment's settings for Vault: %w", a.Error)
+	}
+	a.Address, a.AgentAddress = c.Address, "" // a proxy in between would hide a failover behind its retries
+	a.MaxRetries, a.Timeout = 0, timeout
+	err := a.ConfigureTLS(&api.TLSConfig{
+		CACert: c.CACert, CAPath: c.CAPath, ClientCert: c.ClientCert, ClientKey: c.ClientKey,
+		TLSServerName: c.ServerName, Insecure: c.SkipVerify,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("certificates for Vault: %w", err)
+	}
+	if transport, ok := a.HttpClient.Transport.(*http.Transport); ok {
+		ownConnections(transport)
+	}
+	client, err := api.NewClient(a)
+	if err != nil {
+		return nil, fmt.Errorf("a client for Vault: %w", err)
+	}
+	client.ClearToken() // the environment's is a setting like others
+	client.ClearNamespace()
+	if c.Namespace != "" {
+		client.SetNamespace(c.Namespace)
+	}
+	return client, nil
+}
+
+// ownConnections gives each call that waits a connection of its own: a connection that
+// is half open is given up with the call that waited on it, where HTTP/2 would send the
+// next one on the same.
+func ownConnections(t *http.Transport) {
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetHTTP1(true)
+	t.TLSNextProto = make(map[string]func(string, *tls.Conn) http.RoundTripper)
+	t.ForceAttemptHTTP2 = false
+	if t.TLSClientConfig != nil {
+		t.TLSClientConfig.NextProtos = nil
+	}
+	t.MaxIdleConnsPerHost = 16
+}
