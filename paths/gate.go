@@ -30,6 +30,18 @@ func gateRows[T any](gate, run func(*T) *string) rows[T] {
 	}
 }
 
+// nonce is answered back.
+func nonce[T any](place func(*T) *string) row[T] {
+	return row[T]{name: "nonce", field: field{kind: word, help: "Answered back, at most 64 bytes: an answer with another is none to this question."}, set: func(in input, to *T) error {
+		text := in.word("nonce")
+		if len(text) > maxToken {
+			return record.Mistakef("nonce is longer than %d bytes", maxToken)
+		}
+		*place(to) = text
+		return nil
+	}}
+}
+
 // maxToken bounds what is random, and is sent to be known again. A key is longer.
 const maxToken = 64
 
@@ -47,18 +59,13 @@ func milliseconds[T any](name, help string, most int64, place func(*T) *int64) r
 var pollRows = append(gateRows(func(p *wire.Poll) *string { return &p.Gate }, func(p *wire.Poll) *string { return &p.Run }), rows[wire.Poll]{
 	at("cursor", text, "Where the last answer said to go on; empty at first.", func(p *wire.Poll) *string { return &p.Cursor }),
 	milliseconds("wait", "For how many milliseconds to wait for a change, at most 5000. Default 0.", wire.MaxWait, func(p *wire.Poll) *int64 { return &p.Wait }),
-	{name: "nonce", field: field{kind: word, help: "Answered back, at most 64 bytes: an answer without it is none to this poll."}, set: func(in input, p *wire.Poll) error {
-		if p.Nonce = in.word("nonce"); len(p.Nonce) > maxToken {
-			return record.Mistakef("nonce is longer than %d bytes", maxToken)
-		}
-		return nil
-	}},
+	nonce(func(p *wire.Poll) *string { return &p.Nonce }),
 	milliseconds("max_staleness", "How old what the gate knows may be, in milliseconds.", maxSetting, func(p *wire.Poll) *int64 { return &p.MaxStaleness }),
 	milliseconds("stale_grace", "For how long it goes on after that, in milliseconds.", maxSetting, func(p *wire.Poll) *int64 { return &p.StaleGrace }),
 }...)
 
 var pollAnswer = fields{
-	"nonce":   {kind: text, help: "That of the poll."},
+	"nonce":   {kind: text, help: "That of the question."},
 	"cursor":  {kind: word, help: "Where to go on."},
 	"reset":   {kind: flag, help: "Whether this process does not know the poll's cursor: nothing that is held is confirmed."},
 	"changes": {kind: list, help: "What changed: key:<key_id>, role:<name>, owner:<name>, quota:<key_id>."},

@@ -13,6 +13,7 @@ import (
 )
 
 var askRows = rows[disclose.Question]{
+	nonce(func(q *disclose.Question) *string { return &q.Nonce }),
 	{name: "keys", field: field{kind: list, help: "Texts that were presented.", secret: true}, set: func(in input, q *disclose.Question) error {
 		for _, text := range get[[]string](in, "keys") {
 			q.Texts = append(q.Texts, apikey.Present(text))
@@ -25,6 +26,7 @@ var askRows = rows[disclose.Question]{
 }
 
 var askAnswer = fields{
+	"nonce":   pollAnswer["nonce"],
 	"results": {kind: objects, help: "Of keys, in order: key_id and version; or code, which is invalid; or error and http_status."},
 	"records": {kind: object, help: "By key_id: what a verdict about a key is made of, of all that were proven or asked for and of their ancestors; null for what is none. What is not there could not be told for now."},
 	"roles":   {kind: object, help: "Likewise by name: those that were asked for, and those of the records."},
@@ -33,7 +35,16 @@ var askAnswer = fields{
 	"now":     {kind: count, help: "The engine's clock, in milliseconds since 1970."},
 }
 
+var confirmRows = rows[wire.Confirm]{
+	nonce(func(c *wire.Confirm) *string { return &c.Nonce }),
+	{name: "known", field: field{kind: text, help: "Up to 4096 times a key_id and the fingerprint of its record, with nothing between."}, set: func(in input, c *wire.Confirm) (err error) {
+		c.Known, err = required[string](in, "known")
+		return err
+	}},
+}
+
 var confirmAnswer = fields{
+	"nonce":   pollAnswer["nonce"],
 	"changed": {kind: list, help: "The key_ids of records that are gone or have another fingerprint."},
 	"cursor":  askAnswer["cursor"],
 	"now":     askAnswer["now"],
@@ -59,9 +70,7 @@ func (d Disclose) routes() []route {
 		{"gate/resolve", "Which keys are these, and what is known of them?", resolveHelp, nil, resolve},
 		{"gate/resolve/(?P<role>[^/]+)", "Which keys of this role are these, and what is known of them?", resolveHelp, roleName, resolve},
 		{"gate/confirm", "Which records are not what a gate thinks?", "Compares fingerprints, and tells nothing else.", nil, operations{
-			logical.UpdateOperation: {summary: "Confirm records.", takes: fields{
-				"known": {kind: text, help: "Up to 4096 times a key_id and the fingerprint of its record, with nothing between."},
-			}, answers: confirmAnswer, handler: d.confirm, writes: true},
+			logical.UpdateOperation: {summary: "Confirm records.", takes: confirmRows.fields(), answers: confirmAnswer, handler: d.confirm, writes: true},
 		}},
 	}
 }
@@ -87,10 +96,10 @@ func (d Disclose) undecided(err error) (r wire.Result) {
 
 func (d Disclose) confirm(ctx context.Context, r request) (*logical.Response, error) {
 	return gateAnswer(r, func() (wire.Confirmed, error) {
-		known, err := required[string](r.in, "known")
-		if err != nil {
+		var c wire.Confirm
+		if err := confirmRows.take(r.in, &c); err != nil {
 			return wire.Confirmed{}, err
 		}
-		return d.Records.Confirm(ctx, wire.Confirm{Known: known})
+		return d.Records.Confirm(ctx, c)
 	})
 }

@@ -20,7 +20,7 @@ func (r *Records) Confirm(ctx context.Context, c wire.Confirm) (answer wire.Conf
 		return answer, err
 	}
 	defer end()
-	answer = wire.Confirmed{Changed: []string{}, Cursor: r.Feed.Cursor()}
+	answer = wire.Confirmed{Nonce: c.Nonce, Changed: []string{}, Cursor: r.Feed.Cursor()}
 	for i := range known {
 		var same bool
 		if err := timely(limited, func() (err error) { same, err = r.same(limited, &known[i]); return err }); err != nil {

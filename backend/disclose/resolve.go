@@ -13,6 +13,7 @@ import (
 
 // Question is what a gate asks. It names MaxNames of wire at most.
 type Question struct {
+	Nonce string // is answered back
 	// Role, where it is set, is the only one of whose keys anything is told.
 	Role   string
 	Texts  []apikey.Presented
@@ -24,6 +25,7 @@ type Question struct {
 // Answer is wire.Told as it is made: a record is encoded once, so that its length is
 // known.
 type Answer struct {
+	Nonce   string                     `json:"nonce"`
 	Results []wire.Result              `json:"results"`
 	Records map[string]json.RawMessage `json:"records"`
 	Roles   map[string]*wire.Role      `json:"roles"`

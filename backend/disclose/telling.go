@@ -32,7 +32,7 @@ type telling struct {
 
 func (r *Records) begin(q *Question) *telling {
 	t := &telling{of: r, role: q.Role, as: r.Resolver, answer: &Answer{
-		Cursor: r.Feed.Cursor(), Results: make([]wire.Result, 0, len(q.Texts)),
+		Nonce: q.Nonce, Cursor: r.Feed.Cursor(), Results: make([]wire.Result, 0, len(q.Texts)),
 		Records: map[string]json.RawMessage{}, Roles: map[string]*wire.Role{}, Owners: map[string]*wire.Owner{},
 	}}
 	t.seen = newSeen(r.Resolver.Reader)

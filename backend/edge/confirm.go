@@ -3,6 +3,7 @@ package edge
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"slices"
 	"strings"
 	"time"
@@ -155,7 +156,11 @@ func (m *Mirror) confirmKeys(ctx context.Context, batch []known[record.Key]) boo
 	ctx, cancel := context.WithTimeout(ctx, m.settings.Load().ColdTimeout)
 	defer cancel()
 	at := m.mark()
-	a, err := m.up.Confirm(ctx, wire.Confirm{Known: text.String()})
+	nonce := rand.Text()
+	a, err := m.up.Confirm(ctx, wire.Confirm{Nonce: nonce, Known: text.String()})
+	if err == nil {
+		err = own(a.Nonce, nonce)
+	}
 	if err == nil {
 		err = m.admit(a.Cursor, a.Now, &at)
 	}

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/rand"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/wire"
@@ -49,8 +50,12 @@ func (m *Mirror) tell(ctx context.Context, door string, a wire.Ask) (*wire.Told,
 	ctx, cancel := context.WithTimeout(ctx, m.settings.Load().ColdTimeout)
 	defer cancel()
 	k := m.mark()
+	a.Nonce = rand.Text()
 	told, err := m.up.Resolve(ctx, door, a)
 	took := m.now() - k.at
+	if err == nil {
+		err = own(told.Nonce, a.Nonce)
+	}
 	if err == nil {
 		err = m.takeIn(&told, len(a.Keys), door, &k)
 	}
@@ -68,6 +73,15 @@ func (m *Mirror) takeIn(told *wire.Told, texts int, door string, k *marks) error
 	m.feed.mu.RLock()
 	defer m.feed.mu.RUnlock()
 	m.held.take(told, door, k)
+	return nil
+}
+
+// own tells an answer to another question by its nonce. One without any is taken: who
+// could leave that out could also write what stands beside it.
+func own(answered, nonce string) error {
+	if answered != "" && answered != nonce {
+		return errForeign
+	}
 	return nil
 }
 

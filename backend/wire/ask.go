@@ -5,6 +5,9 @@ const MaxNames = 1000
 
 // Ask asks which keys these texts are, and for records.
 type Ask struct {
+	// Nonce comes back in the answer: one with another is an answer to something else, and
+	// silence. What a text is proven to be must not hang on who stands between.
+	Nonce  string   `json:"nonce,omitempty"`
 	Keys   []string `json:"keys,omitempty"` // texts
 	KeyIDs []string `json:"key_ids,omitempty"`
 	Roles  []string `json:"roles,omitempty"`
@@ -23,6 +26,7 @@ type Ask struct {
 // it comes with the gate's report, as each text that the gate refuses does, whether it
 // asked or not. A report's counts of CodeInvalid raise no alert.
 type Told struct {
+	Nonce   string            `json:"nonce"`
 	Results []Result          `json:"results"` // of the texts, in order
 	Records map[string]*Key   `json:"records"` // by key_id
 	Roles   map[string]*Role  `json:"roles"`

@@ -20,11 +20,13 @@ const (
 
 // Confirm asks which of these records are not what the asker thinks.
 type Confirm struct {
-	Known string `json:"known"` // as Join makes it
+	Nonce string `json:"nonce,omitempty"` // as of Ask
+	Known string `json:"known"`           // as Join makes it
 }
 
 // Confirmed is the answer.
 type Confirmed struct {
+	Nonce   string   `json:"nonce"`
 	Changed []string `json:"changed"` // ids of what is not there any more, or has another fingerprint
 	Cursor  string   `json:"cursor"`  // no later than what was looked at
 	Now     int64    `json:"now"`

@@ -141,3 +141,19 @@ func TestARotationWithoutGraceAtAHotKey(t *testing.T) {
 		t.Logf("a version without grace was valid for at most %v", worst)
 	})
 }
+
+// What a network answers that is the answer to something else, however good it looks, is
+// none: a text with another secret is never proven by it.
+func TestAnOldAnswerProvesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, nil)
+		tagKey := s.m.TagKey()
+		s.g.net.set(weather{delay: fine.delay, stale: 1000})
+		for range 50 {
+			if r := s.g.ask(question{text: sibling(t, tagKey, s.text)}); r.code() == verify.Valid {
+				t.Fatal("a text with another secret is valid")
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+}

@@ -193,7 +193,7 @@ func passed[A any](n *network, kind string, f fate, a A, err error) (A, error) {
 	}
 	old := n.earlier[kind]
 	n.earlier[kind] = append(old[max(0, len(old)-20):], a)
-	if f.stale && len(old) > 0 && kind == "changes" {
+	if f.stale && len(old) > 0 {
 		return old[n.rand.IntN(len(old))].(A), nil
 	}
 	return a, nil
