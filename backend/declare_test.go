@@ -171,7 +171,7 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 	poll["cursor"], poll["wait"] = ask(update, "gate/changes", poll, 200).Str("cursor"), 1
 	ask(update, "gate/changes", poll, 200)
 	for _, path := range []string{"gate/resolve", "gate/resolve/web"} {
-		ask(update, path, map[string]any{"keys": []string{k.Str("key"), "x"}, "key_ids": []string{id, "none"}, "roles": []string{"web"}, "owners": []string{"acme"}}, 200)
+		ask(update, path, map[string]any{"keys": []string{k.Str("key"), "x"}, "key_ids": []string{id, "0000000000000000"}, "roles": []string{"web"}, "owners": []string{"acme"}}, 200)
 	}
 	ask(update, "gate/confirm", map[string]any{"known": id + "AAAAAAAAAAAA"}, 200)
 	ask(list, "gates/", nil, 200)

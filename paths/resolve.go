@@ -20,9 +20,30 @@ var askRows = rows[disclose.Question]{
 		}
 		return nil
 	}},
-	at("key_ids", list, "Keys to be shown.", func(q *disclose.Question) *[]string { return &q.KeyIDs }),
-	at("roles", list, "Roles to be shown.", func(q *disclose.Question) *[]string { return &q.Roles }),
-	at("owners", list, "Owners to be shown.", func(q *disclose.Question) *[]string { return &q.Owners }),
+	askedBy("key_ids", "Keys to be shown.", checkID, func(q *disclose.Question) *[]string { return &q.KeyIDs }),
+	askedBy("roles", "Roles to be shown.", record.CheckName, func(q *disclose.Question) *[]string { return &q.Roles }),
+	askedBy("owners", "Owners to be shown.", record.CheckName, func(q *disclose.Question) *[]string { return &q.Owners }),
+}
+
+// askedBy are names of what is to be shown. One that is none is refused, and not told to
+// be nothing: the answer has each name, and this could be a key in the wrong place.
+func askedBy(name, help string, check func(field, name string) error, place func(*disclose.Question) *[]string) row[disclose.Question] {
+	return row[disclose.Question]{name: name, field: field{kind: list, help: help}, set: func(in input, q *disclose.Question) error {
+		*place(q) = get[[]string](in, name)
+		for _, asked := range *place(q) {
+			if err := check(name, asked); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+func checkID(field, id string) error {
+	if !apikey.ValidID(id) {
+		return record.Mistakef("%s has an entry that is no key id", field)
+	}
+	return nil
 }
 
 var askAnswer = fields{

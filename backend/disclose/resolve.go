@@ -17,8 +17,8 @@ type Question struct {
 	// Role, where it is set, is the only one of whose keys anything is told.
 	Role   string
 	Texts  []apikey.Presented
-	KeyIDs []string
-	Roles  []string
+	KeyIDs []string // ids by their form
+	Roles  []string // names by their grammar, as those of owners
 	Owners []string
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 
-	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/wire"
@@ -50,10 +49,7 @@ func (t *telling) key(ctx context.Context, id string) error {
 	if _, done := t.answer.Records[id]; done {
 		return nil
 	}
-	k, found, err := record.Key{}, false, error(nil)
-	if apikey.ValidID(id) {
-		k, found, err = t.seen.Key(ctx, id)
-	}
+	k, found, err := t.seen.Key(ctx, id)
 	switch {
 	case err != nil:
 		return err
@@ -129,7 +125,7 @@ func (t *telling) namedRole(ctx context.Context, name string) error {
 	if _, done := t.answer.Roles[name]; done {
 		return nil
 	}
-	if !record.ValidName(name) || t.role != "" && name != t.role {
+	if t.role != "" && name != t.role {
 		t.answer.Roles[name] = nil
 		return nil
 	}
@@ -149,10 +145,7 @@ func (t *telling) namedOwner(ctx context.Context, name string) error {
 	if _, done := t.answer.Owners[name]; done {
 		return nil
 	}
-	owner, found, err := record.Owner{}, false, error(nil)
-	if record.ValidName(name) {
-		owner, found, err = t.seen.Owner(ctx, name)
-	}
+	owner, found, err := t.seen.Owner(ctx, name)
 	if err != nil {
 		return err
 	}

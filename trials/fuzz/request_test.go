@@ -25,6 +25,7 @@ func FuzzRequest(f *testing.F) {
 		"owners/acme/keys/{id}/revoke", "roles/", "roles/web", "roles/new", "config", "tidy", "tidy-status", "info", "metrics", "usage", "usage/keys/{id}", "usage/owners/acme", "", "keys/../config",
 		"authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web",
 		"honeytokens/", "honeytokens/wiki", "honeytokens/{key}", "alerts/", "alerts/forged_keys", "alerts/{key}",
+		"gate/resolve", "gate/resolve/web", "gate/resolve/{key}", "gate/confirm",
 	} {
 		for op := range fuzzedOperations[:4] {
 			f.Add(uint8(op), path, `{}`, "{key}")
@@ -37,8 +38,9 @@ func FuzzRequest(f *testing.F) {
 		`{"batch_input":[{"key":"{key}"},{"key":{"{key}":1}},"{key}",null]}`, `{"batch_input":[]}`, `{"batch_input":[{"key":"{key}","brief":true,"cost":0,"client_ip":"{key}"}],"key":"{key}"}`,
 		`{"key":"{key}","scopes":["read:a"],"ttl":60,"rate_limit":10,"rate_limit_period":"1s","quota":10,"quota_period":0}`, `{"key":"{key}","quota":1e300}`, `{"key":"{key}","cost":1000000000000001}`,
 		`{"idle_timeout":"1s","quota":1,"quota_period":"{key}"}`, `{"max_delegation_depth":99,"max_keys_per_owner":1001,"rate_limit":9223372036854775807}`, `{"batch_input":"{key}"}`, `{"key":"{key}","recipients":"{key}"}`, `{"key":"{key}","recipients":["age16c2rp0kk09960nhcs8wrl0k8fas034e42s4yl5066er04qz7u40qlq6qar"]}`, `{"key":"{key}","recipients":[]}`, `{"allowed_recipients":["{key}"],"require_recipients":true}`, `{"key":"{key}","cost":-1}`, `{"reason":"{key}"}`,
+		`{"keys":["{key}","x",""]}`, `{"keys":["{key}","{key}x"],"key_ids":["{id}","0000000000000000"],"roles":["web","none"],"owners":["acme","none"]}`, `{"keys":"{key},{key}"}`, `{"keys":[["{key}"]],"roles":{"{key}":1}}`, `{"key_ids":["{key}"]}`, `{"roles":["{key}"]}`, `{"owners":["{key}",".."]}`, `{"known":"{id}AAAAAAAAAAAA"}`, `{"known":"{key}"}`, `{"known":["{key}"]}`,
 	} {
-		for _, path := range []string{"verify", "rotate", "revoke", "issue/web", "roles/web", "config", "keys/{id}", "authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web", "honeytokens/wiki"} {
+		for _, path := range []string{"verify", "rotate", "revoke", "issue/web", "roles/web", "config", "keys/{id}", "authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web", "honeytokens/wiki", "gate/resolve", "gate/resolve/web", "gate/confirm"} {
 			f.Add(uint8(0), path, body, "")
 		}
 		f.Add(uint8(0), "authorize", body, "{key}")
