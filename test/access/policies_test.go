@@ -33,6 +33,10 @@ func onOwnPaths(paths ...string) func(surface.Operation, bool) bool {
 
 func belowOwner(path string, own bool) bool { return own && strings.HasPrefix(path, "owners/{owner}/") }
 
+func gate(op surface.Operation, own bool) bool {
+	return op.Path == "gate/changes" || op.Path == "gate/confirm" || own && op.Path == "gate/resolve/{role}"
+}
+
 func tenant(op surface.Operation, own bool) bool { return belowOwner(op.Path, own) }
 
 var policies = []policy{
@@ -40,7 +44,7 @@ var policies = []policy{
 	{"issuer.hcl", "", onOwnPaths("issue/{role}"), nowhere},
 	{"pinned.hcl", "", onOwnPaths("issue"), nowhere},
 	{"gateway.hcl", "", onOwnPaths("verify/{role}", "authorize/{role}"), nowhere},
-	{"gate.hcl", "", onPaths("gate/changes"), nowhere},
+	{"gate.hcl", "", gate, nowhere},
 	{"prometheus.hcl", "", onPaths("metrics"), nowhere},
 	{"tenant.hcl", "", tenant, belowOwner},
 	{"tenants.hcl", "acme", tenant, belowOwner},

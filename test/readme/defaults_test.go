@@ -67,6 +67,10 @@ var asked = map[string]func(t *testing.T, e surface.Engine, k surface.Key, with 
 		gate := e.Read(t, "gates/edge-1")["runs"].(surface.Fields)["r1"].(surface.Fields)
 		return fmt.Sprint(answer["nonce"], answer["reset"], number(answer["waited"]) < 100, gate["max_staleness"], gate["stale_grace"])
 	},
+	"Resolve": func(t *testing.T, e surface.Engine, _ surface.Key, with surface.Fields) any {
+		answer := e.Write(t, "gate/resolve", with)
+		return fmt.Sprint(answer["results"], answer["records"], answer["roles"], answer["owners"])
+	},
 	"Keys": func(t *testing.T, e surface.Engine, k surface.Key, with surface.Fields) any {
 		query := "keys?list=true"
 		for name, value := range with {
@@ -137,7 +141,7 @@ func TestEveryDefaultToldIsThatOfTheEngine(t *testing.T) {
 			compared[s.chapter]++
 		}
 	}
-	for _, title := range []string{"Config", "Roles", "Issue", "Delegate", "Rotate", "Revoke", "Stop", "Verify", "Authorize", "Keys", "Gates"} {
+	for _, title := range []string{"Config", "Roles", "Issue", "Delegate", "Rotate", "Revoke", "Stop", "Verify", "Authorize", "Keys", "Gates", "Resolve"} {
 		if compared[title] == 0 {
 			t.Errorf("no default of the section %s was compared", title)
 		}

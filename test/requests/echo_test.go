@@ -26,7 +26,7 @@ func asNames(text string) map[string]any {
 var everyParameter = []string{
 	"key", "scopes", "client_ip", "role", "owner", "name", "metadata", "ttl", "bound_cidrs", "grace_period", "expected_version", "reason", "key_id", "disabled", "prefix",
 	"max_ttl", "allowed_scopes", "default_scopes", "owner_template", "description", "argon2_memory_kib", "revoked_retention", "default_prefix", "allow_key_in_query",
-	"gate", "run", "nonce", "cursor", "wait", "max_staleness", "limit", "after", "unknown", "Key", "api_key", "x-api-key",
+	"keys", "key_ids", "roles", "owners", "known", "gate", "run", "nonce", "cursor", "wait", "max_staleness", "limit", "after", "unknown", "Key", "api_key", "x-api-key",
 }
 
 func TestAKeySentAsAnotherValueIsEchoedNowhere(t *testing.T) {

@@ -76,6 +76,9 @@ var taken = map[string]string{
 	"static-keys/{new_static}/finish update":   "",
 	"honeytokens/{honeytoken} create":          "role",
 	"gate/changes update":                      "",
+	"gate/resolve update":                      "keys",
+	"gate/resolve/{role} update":               "keys role",
+	"gate/confirm update":                      "",
 	"tidy update":                              "",
 }
 

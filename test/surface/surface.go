@@ -67,6 +67,9 @@ func ofMount() []Operation {
 		{Path: "alerts/{alert}", Verb: "delete", Status: 204},
 		{Path: "alerts", Verb: "list", Status: 404},
 		{Path: "gate/changes", Verb: "update", Body: Fields{"gate": "edge-1", "run": "r1"}, Status: 200},
+		{Path: "gate/resolve", Verb: "update", Body: Fields{"key_ids": "{key_id}"}, Status: 200},
+		{Path: "gate/resolve/{role}", Verb: "update", Body: Fields{"key_ids": "{key_id}"}, Status: 200},
+		{Path: "gate/confirm", Verb: "update", Body: Fields{"known": "{key_id}AAAAAAAAAAAA"}, Status: 200},
 		{Path: "gates/{gate}", Verb: "read", Status: 404},
 		{Path: "gates", Verb: "list", Status: 200}, // after that
 		{Path: "usage/owners/{owner}", Verb: "read", Status: 200},

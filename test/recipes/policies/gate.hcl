@@ -2,3 +2,11 @@
 path "apikeys/gate/changes" {
   capabilities = ["update"]
 }
+
+path "apikeys/gate/confirm" {
+  capabilities = ["update"]
+}
+
+path "apikeys/gate/resolve/web" {
+  capabilities = ["update"]
+}

@@ -1,0 +1,22 @@
+// Package gate has the engine tell gates what they ask, in a real Vault.
+package gate
+
+import (
+	"os"
+	"testing"
+
+	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
+)
+
+type fields = surface.Fields
+
+var servers harness.Pool
+
+func TestMain(m *testing.M) { os.Exit(servers.Run(m, harness.Options{Plugin: true})) }
+
+// mounted is a mount at the path that the policies name.
+func mounted(t *testing.T) surface.Engine {
+	t.Helper()
+	return surface.At(t, servers.Server(t), "apikeys")
+}
