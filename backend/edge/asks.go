@@ -1,7 +1,8 @@
 package edge
 
 import (
-	"context"
+	"math"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ type asks struct {
 	queue  []*question
 	woken  chan struct{}
 	texts  int // of a batch, at most
+	rests  map[string]rest
 	budget budget
 	over   uint64 // that were refused by the budget
 }
@@ -40,6 +42,9 @@ type question struct {
 	err    error
 }
 
+// rest is of a door that was not answered at: others do not wait for it.
+type rest struct{ pause, until time.Duration }
+
 const (
 	// maxOpen bounds how many questions wait, in some 16 MiB. What is more is busy.
 	maxOpen = 16384
@@ -48,7 +53,7 @@ const (
 )
 
 func newAsks() *asks {
-	return &asks{open: make(map[about]*question), woken: make(chan struct{}, 1), texts: maxTexts, budget: newBudget()}
+	return &asks{open: make(map[about]*question), rests: make(map[string]rest), woken: make(chan struct{}, 1), texts: maxTexts, budget: newBudget()}
 }
 
 // put adds a question, or finds it.
@@ -78,15 +83,20 @@ func (a *asks) wake() {
 }
 
 // batch takes the next questions, all of the door of the one that waits longest. Those
-// that nobody waits for any more, or that the budget has nothing left for, end.
-func (a *asks) batch(now time.Duration) (batch []*question) {
+// that nobody waits for any more, or that the budget has nothing left for, end. Where
+// there are none but at doors that rest, next is when the first of these may be asked at.
+func (a *asks) batch(now time.Duration) (batch []*question, next time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	texts, rest := 0, a.queue[:0:0]
+	next = math.MaxInt64
 	for _, q := range a.queue {
 		switch {
 		case q.until < now:
 			a.end(q, ErrBusy)
+		case a.rests[q.door].until > now:
+			next = min(next, a.rests[q.door].until)
+			rest = append(rest, q)
 		case len(batch) > 0 && q.door != batch[0].door, len(batch) == wire.MaxNames, !q.text.None() && texts == a.texts:
 			rest = append(rest, q)
 		case q.text.None():
@@ -104,7 +114,24 @@ func (a *asks) batch(now time.Duration) (batch []*question) {
 		}
 	}
 	a.queue = rest
-	return batch
+	return batch, next
+}
+
+// rest lets a door rest where it was not all answered there, longer each time.
+func (a *asks) rest(door string, now time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.rests) > maxOpen { // of doors that nobody asks at any more
+		clear(a.rests)
+	}
+	pause := min(max(2*a.rests[door].pause, minPause), maxPause)
+	a.rests[door] = rest{pause, now + rand.N(pause)}
+}
+
+func (a *asks) rested(door string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.rests, door)
 }
 
 // end answers all who wait for a question. The caller holds mu.
@@ -151,70 +178,6 @@ func (a *asks) settle(batch []*question, answered func(q *question) bool) (all b
 		a.wake()
 	}
 	return len(again) == 0
-}
-
-// ask asks until ctx ends.
-func (m *Mirror) ask(ctx context.Context) {
-	pause := minPause
-	for {
-		select {
-		case <-ctx.Done():
-			m.asks.close()
-			return
-		case <-m.asks.woken:
-		}
-		batch := m.asks.batch(m.now())
-		if len(batch) == 0 {
-			continue
-		}
-		if m.resolve(ctx, batch) {
-			pause = minPause
-			continue
-		}
-		m.rest(ctx, pause)
-		pause = min(2*pause, maxPause)
-	}
-}
-
-// close ends what nobody asks any more.
-func (a *asks) close() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, q := range a.open {
-		a.end(q, ErrClosed)
-	}
-	a.queue = nil
-}
-
-// wait waits until a question is answered, or until the time for it is over: then it is
-// busy, or Vault is silent.
-func (m *Mirror) wait(ctx context.Context, of about, text apikey.Presented, client netip.Prefix, until time.Duration) (none bool, err error) {
-	left := until - m.now()
-	if left <= 0 {
-		return false, m.overdue()
-	}
-	q, err := m.asks.put(of, text, client, until)
-	if err != nil {
-		return false, err
-	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case <-q.done:
-		return q.none, q.err
-	case <-timer.C:
-		return false, m.overdue()
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-}
-
-// overdue is why a question was not answered in time.
-func (m *Mirror) overdue() error {
-	if m.calls.silent(resolvePath) || m.feed.silent.Load() != nil {
-		return ErrStale
-	}
-	return ErrBusy
 }
 
 // measure tells how many questions wait, and what was refused of the budget.

@@ -67,16 +67,12 @@ func (c *calls) count(path, door string, took time.Duration, err error) {
 	of.took += took
 }
 
-// silent tells whether the last call to a path, at any door, was not answered.
-func (c *calls) silent(path string) bool {
+// silent tells whether the last call was not answered.
+func (c *calls) silent(path, door string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for of, outcome := range c.by {
-		if of.path == path && outcome.last != nil {
-			return true
-		}
-	}
-	return false
+	of := c.by[call{path, door}]
+	return of != nil && of.last != nil
 }
 
 // denied are the paths that Vault's policies do not let the gate ask at.

@@ -124,7 +124,7 @@ func refreshAt[T any](ctx context.Context, m *Mirror, kind wire.Kind, door strin
 	}
 	for _, k := range batch {
 		if now, ok := fingerprintOf(told, kind, k.name); ok && now != k.entry.fingerprint && k.epoch == at.epoch {
-			m.drift.suspect(wire.Name(kind, k.name), told.Cursor)
+			m.drift.suspect(wire.Name(kind, k.name), m.now())
 		}
 	}
 	return true
@@ -179,7 +179,7 @@ func (m *Mirror) confirmKeys(ctx context.Context, batch []known[record.Key]) boo
 		}
 		m.held.keys.Drop(k.name)
 		if k.epoch == at.epoch && m.lives(&k.entry.value) {
-			m.drift.suspect(wire.Name(wire.KeyKind, k.name), a.Cursor)
+			m.drift.suspect(wire.Name(wire.KeyKind, k.name), m.now())
 		}
 	}
 	return true

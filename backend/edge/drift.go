@@ -4,27 +4,32 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"time"
 
 	"vault-plugin-secrets-apikeys/backend/wire"
 )
 
 // drift finds out what should have been told and was not: a confirmation that says that
-// something changed, of which the feed says nothing up to the same cursor, is a fault of
-// the engine's or of ours.
+// something changed, of which the feed says nothing for a while, is a fault of the
+// engine's or of ours.
 type drift struct {
 	woken chan struct{} // everything is to be confirmed
 
 	mu       sync.Mutex
-	told     map[string]bool        // since the confirmation under way began
-	suspects map[string]wire.Cursor // by change: up to where it should be told
+	told     map[string]bool          // since the confirmation under way began
+	suspects map[string]time.Duration // by change: until when it should be told
 	found    uint64
 }
+
+// tellWithin is how long after a confirmation a change may still be told that it saw: a
+// change is told after storage has it.
+const tellWithin = 10 * time.Second
 
 // maxTold bounds what is remembered of the feed. In such a stream nothing is suspected.
 const maxTold = 65536
 
 func newDrift() *drift {
-	return &drift{woken: make(chan struct{}, 1), told: make(map[string]bool), suspects: make(map[string]wire.Cursor)}
+	return &drift{woken: make(chan struct{}, 1), told: make(map[string]bool), suspects: make(map[string]time.Duration)}
 }
 
 // begin is called before it is looked what is held.
@@ -35,18 +40,17 @@ func (d *drift) begin() {
 }
 
 // suspect takes down that something changed.
-func (d *drift) suspect(change, cursor string) {
-	upTo, ok := wire.ParseCursor(cursor)
+func (d *drift) suspect(change string, now time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if ok && !d.told[change] && len(d.told) < maxTold {
-		d.suspects[change] = upTo
+	if !d.told[change] && len(d.told) < maxTold {
+		d.suspects[change] = now + tellWithin
 	}
 }
 
-// heard takes down what the feed told, and how far that is; all of it is void after a
+// heard takes down what the feed told by this moment; what came before is void after a
 // reset. What should have been told by then was not.
-func (d *drift) heard(changes []string, cursor wire.Cursor, reset bool, log *slog.Logger) {
+func (d *drift) heard(a *wire.Changes, reset bool, by time.Duration, log *slog.Logger) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if reset {
@@ -56,14 +60,14 @@ func (d *drift) heard(changes []string, cursor wire.Cursor, reset bool, log *slo
 		default:
 		}
 	}
-	for _, change := range changes {
+	for _, change := range a.Changes {
 		if len(d.told) < maxTold {
 			d.told[change] = true
 		}
 		delete(d.suspects, change)
 	}
-	maps.DeleteFunc(d.suspects, func(change string, upTo wire.Cursor) bool {
-		if cursor.Behind(upTo) {
+	maps.DeleteFunc(d.suspects, func(change string, until time.Duration) bool {
+		if a.More || by < until {
 			return false
 		}
 		d.found++

@@ -86,7 +86,8 @@ func (c *engineTime) sample(term uint64, from, to time.Duration, milliseconds in
 	case term < c.term:
 		return
 	case term > c.term:
-		by := time.Duration(offset - before)
+		told := max(before+int64(to), of.latest.Load()*int64(time.Second))
+		by := time.Duration(offset + int64(to) - told)
 		if c.term != 0 && by.Abs() > jump {
 			c.logger.Warn("the engine's clock jumped with its term", "by", by)
 			if by < 0 {

@@ -184,7 +184,7 @@ func (m *Mirror) hear(a *wire.Changes, composed time.Duration) (told wire.Cursor
 		f.turn()
 	}
 	f.cursor, f.newest = told, told
-	m.drift.heard(a.Changes, told, reset, m.settings.Load().Logger)
+	m.drift.heard(a, reset, composed, m.settings.Load().Logger)
 	f.gates.Store(int64(a.Gates))
 	f.silent.Store(nil)
 	// Where there is more, it was answered to somebody before this was composed.

@@ -36,7 +36,7 @@ func read[T any](ctx context.Context, w *walk, of *cache.Cache[string, *entry[T]
 		if e, ok, _ := of.Get(name); ok {
 			stale, usable := w.m.usable(e.epoch.Load(), w.cursor != "")
 			// In the grace: what cannot be confirmed.
-			if usable && (stale == 0 || err != nil || w.m.calls.silent(resolvePath)) {
+			if usable && (stale == 0 || err != nil || w.m.calls.silent(resolvePath, w.door)) {
 				w.saw(stale, &e.state)
 				return e.value, e.found, nil
 			}
@@ -78,13 +78,13 @@ const moment = time.Millisecond
 
 // renewable tells whether a key that has expired may have been renewed by now. It is so
 // once a second, counted from when its record was asked for.
-func (m *Mirror) renewable(id string) bool {
-	e, ok := m.held.keys.Peek(id)
+func (w *walk) renewable(id string) bool {
+	e, ok := w.m.held.keys.Peek(id)
 	if !ok {
 		return false
 	}
-	now, asked := m.now(), e.asked.Load()
-	if now-max(e.at, time.Duration(asked)) < time.Second || m.calls.silent(resolvePath) {
+	now, asked := w.m.now(), e.asked.Load()
+	if now-max(e.at, time.Duration(asked)) < time.Second || w.m.calls.silent(resolvePath, w.door) {
 		return false
 	}
 	return e.asked.CompareAndSwap(asked, int64(now))

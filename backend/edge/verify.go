@@ -55,12 +55,12 @@ func (m *Mirror) Verify(ctx context.Context, q Question) (Answer, error) {
 	w.Verifier = verify.Verifier{Prover: w, Resolver: m.resolver, Limiter: w, Observer: w, Writable: always}
 	w.Resolver.Reader, w.cost = w, q.Cost
 	for {
+		if w.spent {
+			q.Cost = 0 // it is paid for
+		}
 		d, err := w.Verify(ctx, q.Request)
 		switch {
 		case errors.Is(err, errAgain):
-			if w.spent {
-				q.Cost = 0 // it is paid for
-			}
 			continue
 		case err != nil:
 			return Answer{}, trouble(err)
@@ -196,7 +196,7 @@ func (w *walk) Peek(ctx context.Context, line limit.Line, now record.Time) (limi
 // Observe is told of the decision. One that refuses a key as expired is made once more,
 // by what Vault says now: a renewal may be on its way.
 func (w *walk) Observe(o verify.Observation) {
-	if o.Decision.Code == verify.Expired && !w.asked && w.m.renewable(o.Decision.Key.ID) {
+	if o.Decision.Code == verify.Expired && !w.asked && w.renewable(o.Decision.Key.ID) {
 		w.asked, w.expired = true, o.Decision.Key.ID
 		return
 	}

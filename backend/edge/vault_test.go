@@ -5,17 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
-	"vault-plugin-secrets-apikeys/backend/verify"
 	"vault-plugin-secrets-apikeys/backend/wire"
 )
 
@@ -35,6 +32,7 @@ type vault struct {
 	owners  map[string]record.Owner
 	ahead   time.Duration // of the engine's clock
 
+	gates     int
 	wait      int64 // that it asks for
 	away      error // what all calls answer
 	polls     []wire.Poll
@@ -45,6 +43,7 @@ type vault struct {
 	onTold    func(ctx context.Context, a *wire.Told) error
 	onConfirm func(a *wire.Confirmed) error
 	busy      bool
+	deny      string // the door
 }
 
 const suffix = "0123456789abcdef"
@@ -147,7 +146,7 @@ func (v *vault) Changes(ctx context.Context, p wire.Poll) (wire.Changes, error) 
 	}
 	v.mu.Lock()
 	_ = from
-	a := wire.Changes{Nonce: p.Nonce, Cursor: v.cursor.String(), Now: time.Now().Add(v.ahead).UnixMilli(), Gates: 1, Wait: v.wait}
+	a := wire.Changes{Nonce: p.Nonce, Cursor: v.cursor.String(), Now: time.Now().Add(v.ahead).UnixMilli(), Gates: max(1, v.gates), Wait: v.wait}
 	cursor, ok := wire.ParseCursor(p.Cursor)
 	if a.Reset = !ok || cursor.Term != v.cursor.Term; !a.Reset {
 		a.Changes = slices.Clone(v.log[cursor.Sequence:])
@@ -167,6 +166,10 @@ func (v *vault) Changes(ctx context.Context, p wire.Poll) (wire.Changes, error) 
 func (v *vault) Resolve(ctx context.Context, role string, ask wire.Ask) (wire.Told, error) {
 	v.mu.Lock()
 	v.asked, v.doors = append(v.asked, ask), append(v.doors, role)
+	if v.deny != "" && v.deny == role {
+		defer v.mu.Unlock()
+		return wire.Told{}, ErrDenied
+	}
 	a := wire.Told{Records: map[string]*wire.Key{}, Roles: map[string]*wire.Role{}, Owners: map[string]*wire.Owner{}, Cursor: v.cursor.String(), Now: time.Now().Add(v.ahead).UnixMilli()}
 	for _, text := range ask.Keys {
 		a.Results = append(a.Results, v.prove(text, role, &a))
@@ -272,97 +275,4 @@ func (v *vault) calls() (asks []wire.Ask) {
 	defer v.mu.Unlock()
 	asks, v.asked, v.doors = v.asked, nil, nil
 	return asks
-}
-
-// hardware is a machine that can be suspended.
-type hardware struct {
-	born time.Time
-	mu   sync.Mutex
-	nap  time.Duration
-}
-
-func (h *hardware) Monotonic() time.Duration { return time.Since(h.born) }
-
-func (h *hardware) Boottime() time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return time.Since(h.born) + h.nap
-}
-
-func (h *hardware) sleep(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.nap += d
-}
-
-// world is a mirror that runs over a vault.
-type world struct {
-	*Mirror
-	*vault
-	t        *testing.T
-	hardware *hardware
-	seen     *observed
-}
-
-type observed struct {
-	mu  sync.Mutex
-	all []verify.Observation
-}
-
-func (o *observed) Observe(of verify.Observation) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.all = append(o.all, of)
-}
-
-// in runs a test with a mirror that is ready.
-func in(t *testing.T, s Settings, test func(w *world)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := &world{vault: newVault(t), t: t, hardware: &hardware{born: time.Now()}, seen: &observed{}}
-		s.Gate, s.Run, s.Observer = "edge-1", "run", w.seen
-		w.Mirror = New(w.vault, s, w.hardware)
-		ctx, end := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); _ = w.Mirror.Run(ctx) }()
-		defer func() { end(); <-ended }()
-		time.Sleep(10 * time.Millisecond)
-		test(w)
-	})
-}
-
-func (w *world) verify(text string, change ...func(q *Question)) (Answer, error) {
-	q := Question{Request: verify.Request{Key: apikey.Present(text), Role: "web", Cost: 1}}
-	for _, c := range change {
-		c(&q)
-	}
-	return w.Mirror.Verify(w.t.Context(), q)
-}
-
-// want wants this code, or this error's word.
-func (w *world) want(text, want string, change ...func(q *Question)) Answer {
-	w.t.Helper()
-	a, err := w.verify(text, change...)
-	got := string(a.Code)
-	if err != nil {
-		got = err.Error()
-	}
-	if got != want {
-		w.t.Fatalf("at %s it answers %s, want %s (%+v)", time.Since(w.start), got, want, w.Status())
-	}
-	return a
-}
-
-func (w *world) wantCalls(want int) {
-	w.t.Helper()
-	if got := w.vault.calls(); len(got) != want {
-		w.t.Errorf("vault was asked %d times, want %d: %s", len(got), want, strconv.Quote(strings.Join(describe(got), " ")))
-	}
-}
-
-func describe(asks []wire.Ask) (all []string) {
-	for _, a := range asks {
-		all = append(all, strconv.Itoa(len(a.Keys))+" texts,", strings.Join(slices.Concat(a.KeyIDs, a.Roles, a.Owners), ","))
-	}
-	return all
 }
