@@ -67,7 +67,7 @@ func (m *mount) changed(kind store.Kind, name string) {
 	switch kind {
 	case store.KeyChanged:
 		m.feed.Tell(wire.KeyKind, name)
-	case store.KeyRenewed:
+	case store.KeyRevised:
 		m.feed.Mention(wire.KeyKind, name)
 	case store.RoleChanged:
 		m.feed.Tell(wire.RoleKind, name)

@@ -204,13 +204,3 @@ func (k *Key) RotationDue(v *Version, s Standing, now Time) bool {
 	due := k.RotateBy(of, s, now)
 	return due != 0 && now >= due
 }
-
-// OnlyRenewed tells whether k is what it was before, but that versions of it live longer.
-func (k *Key) OnlyRenewed(before *Key) bool {
-	return k.CreatedAt == before.CreatedAt && k.RevokedAt == before.RevokedAt &&
-		slices.EqualFunc(k.Versions, before.Versions, func(v, b Version) bool {
-			return v.Number == b.Number && v.ExpiresAt >= b.ExpiresAt &&
-				v.CreatedAt == b.CreatedAt && v.SupersededAt == b.SupersededAt && v.ValidUntil == b.ValidUntil && v.Cut == b.Cut &&
-				v.PendingUntil == b.PendingUntil && v.ActivatedAt == b.ActivatedAt && v.CancelledAt == b.CancelledAt
-		})
-}

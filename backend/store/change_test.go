@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"vault-plugin-secrets-apikeys/backend/keyhash"
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/trials/memory"
@@ -33,11 +34,19 @@ var writes = map[string]struct {
 	"a renewal": {func(ctx context.Context, s *store.Store) error {
 		_, err := s.RenewKey(ctx, one, func(k *record.Key) error { k.Versions[0].ExpiresAt++; return nil })
 		return err
-	}, []string{"renew " + one}, "key/"},
+	}, []string{"revised " + one}, "key/"},
 	"a renewal to an earlier end": {func(ctx context.Context, s *store.Store) error {
 		_, err := s.RenewKey(ctx, one, func(k *record.Key) error { k.Versions[0].ExpiresAt--; return nil })
 		return err
 	}, []string{"key " + one}, "key/"},
+	"what was judged already": {func(ctx context.Context, s *store.Store) error {
+		_, err := s.SettleKey(ctx, one, func(k *record.Key) error { k.OrphanedAt = now; return nil })
+		return err
+	}, []string{"revised " + one}, "key/"},
+	"a hash that is forgotten": {func(ctx context.Context, s *store.Store) error {
+		_, err := s.SettleKey(ctx, one, func(k *record.Key) error { k.Versions[0].Hash = keyhash.PHC{}; return nil })
+		return err
+	}, nil, "key/"},
 	"a renewal that is refused": {func(ctx context.Context, s *store.Store) error {
 		_, err := s.RenewKey(ctx, one, func(k *record.Key) error { k.Versions[0].ExpiresAt++; return record.ErrUnchanged })
 		return err

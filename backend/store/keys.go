@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -68,25 +67,42 @@ func (s *Store) EndKey(ctx context.Context, id string, change func(*record.Key) 
 	return s.updateKey(ctx, id, writing[record.Key]{hold: urgent}, change)
 }
 
-// RenewKey is UpdateKey for what moves the end of a version. Where nothing else comes of
-// it than that it lives longer, it is told as such, to whoever is in no hurry to hear so.
+// RenewKey is UpdateKey for what moves the end of a version. Where it only lives longer,
+// nobody has to hear of that at once.
 func (s *Store) RenewKey(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
-	var written Kind
+	return s.reviseKey(ctx, id, func(k, before *record.Key) Kind {
+		if k.OnlyRenewed(before) {
+			return KeyRevised
+		}
+		return KeyChanged
+	}, change)
+}
+
+// SettleKey is UpdateKey for what writes down, for good, how a key is judged already, and
+// forgets hashes that prove nothing any more. It may do so for all keys in a row: nobody
+// has to hear of the one at once, or of the other ever.
+func (s *Store) SettleKey(ctx context.Context, id string, change func(*record.Key) error) (record.Key, error) {
+	return s.reviseKey(ctx, id, func(k, before *record.Key) Kind {
+		if k.OnlyForgot(before) {
+			return ""
+		}
+		return KeyRevised
+	}, change)
+}
+
+// reviseKey is UpdateKey where it depends on the change how it is told, as of.
+func (s *Store) reviseKey(ctx context.Context, id string, of func(k, before *record.Key) Kind, change func(*record.Key) error) (record.Key, error) {
+	var told Kind
 	defer func() {
-		if written != "" {
-			s.tell(written, id)
+		if told != "" {
+			s.tell(told, id)
 		}
 	}()
 	return s.updateKey(ctx, id, writing[record.Key]{hold: alone, quiet: true}, func(k *record.Key) error {
-		before := *k
-		before.Versions = slices.Clone(k.Versions)
+		before := k.Clone()
 		err := change(k)
-		switch {
-		case err != nil:
-		case k.OnlyRenewed(&before):
-			written = KeyRenewed
-		default:
-			written = KeyChanged
+		if err == nil {
+			told = of(k, &before)
 		}
 		return err
 	})

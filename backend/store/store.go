@@ -157,13 +157,13 @@ type Kind string
 
 // The kinds. What is the one of its kind has no name.
 const (
-	KeyChanged    Kind = "key"   // by its id
-	KeyRenewed    Kind = "renew" // by its id: a version lives longer, and that is all
-	RoleChanged   Kind = "role"  // by its name
-	OwnerChanged  Kind = "owner" // by its name
-	QuotaChanged  Kind = "quota" // by its key's id, on another node: here package limit writes them, and knows
-	UsageChanged  Kind = "usage" // of keys that are not named, on another node
-	WatchChanged  Kind = "watch" // honeytokens or alerts, on another node
+	KeyChanged    Kind = "key"     // by its id
+	KeyRevised    Kind = "revised" // by its id, in a way that nobody has to hear of at once
+	RoleChanged   Kind = "role"    // by its name
+	OwnerChanged  Kind = "owner"   // by its name
+	QuotaChanged  Kind = "quota"   // by its key's id, on another node: here package limit writes them, and knows
+	UsageChanged  Kind = "usage"   // of keys that are not named, on another node
+	WatchChanged  Kind = "watch"   // honeytokens or alerts, on another node
 	ConfigChanged Kind = "config"
 	AllChanged    Kind = "all" // perhaps: another node wrote what concerns them all
 )
@@ -178,7 +178,7 @@ const (
 // written: an emergency may wait for the same lock. It is set before the store is used.
 //
 // Not told is what nobody has decided by, or would decide otherwise by: a new key,
-// a hash of another cost, an owner that has its first key or none any more, the
+// a hash of another cost or that is forgotten, an owner that has its first key or none any more, the
 // removal of what had ended for long, the prefixes that a role had, and the hints.
 func (s *Store) OnChange(changed func(kind Kind, name string)) { s.changed = changed }
 

@@ -153,7 +153,7 @@ func (s *sweep) writeDown(ctx context.Context, k *record.Key, standing record.St
 	if s.note(&seen, standing, now) != nil {
 		return nil
 	}
-	_, err := s.mount.Store.UpdateKey(ctx, k.ID, func(k *record.Key) error {
+	_, err := s.mount.Store.SettleKey(ctx, k.ID, func(k *record.Key) error {
 		l, err := s.mount.Resolver.Lineage(ctx, *k)
 		if err != nil {
 			return err

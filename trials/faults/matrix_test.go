@@ -13,4 +13,5 @@ func TestEachStorageCallFailsOnce(t *testing.T) {
 	w := world.Build(t)
 	matrix.Run(t, w, world.Trials())
 	matrix.Run(t, w, world.WatchTrials())
+	matrix.Run(t, w, world.GateTrials())
 }

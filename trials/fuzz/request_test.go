@@ -26,6 +26,7 @@ func FuzzRequest(f *testing.F) {
 		"authorize", "authorize/web", "delegate", "stop/owners/acme", "stop/roles/web",
 		"honeytokens/", "honeytokens/wiki", "honeytokens/{key}", "alerts/", "alerts/forged_keys", "alerts/{key}",
 		"gate/resolve", "gate/resolve/web", "gate/resolve/{key}", "gate/confirm",
+		"gate/changes", "gates/", "gates/edge-1", "gates/{key}",
 	} {
 		for op := range fuzzedOperations[:4] {
 			f.Add(uint8(op), path, `{}`, "{key}")
@@ -46,6 +47,12 @@ func FuzzRequest(f *testing.F) {
 		f.Add(uint8(0), "authorize", body, "{key}")
 		f.Add(uint8(7), "issue/svc", body, "")
 		f.Add(uint8(8), "issue/svc", body, "")
+	}
+	for _, body := range []string{
+		`{"gate":"edge-1","run":"r"}`, `{"gate":"{key}","run":"r"}`, `{"gate":"edge-1","run":"{key}","nonce":"{key}"}`, `{"gate":"edge-1","run":"r","nonce":"n","cursor":"{key}"}`,
+		`{"gate":"edge-1","run":"r","cursor":"1-0123456789abcdef.0","wait":1,"max_staleness":86400000,"stale_grace":0}`, `{"gate":"edge-1","run":"r","wait":5001}`, `{"gate":"edge-1","run":"r","wait":-1,"stale_grace":"{key}"}`,
+	} {
+		f.Add(uint8(0), "gate/changes", body, "")
 	}
 	for _, headers := range []string{
 		"{key}\nX-Required-Scopes: read:a\nX-Client-Ip: 10.1.2.3", "{key}\n{key}", "{key}\nX-Required-Scopes: \nX-Client-Ip: ", "{key}\nx-api-key: {key}",
@@ -117,7 +124,7 @@ func known(text string) bool {
 	return text == logical.ErrUnsupportedOperation.Error() || text == logical.ErrUnsupportedPath.Error()
 }
 
-var knownEntries = regexp.MustCompile(`^(?:config|tag-key|role/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|key/..?/[0-9A-Za-z]{16}|owner-key/[^/]+/../[0-9A-Za-z]{16}|role-key/[^/]+/[A-Z2-7]{26}-\d+/../[0-9A-Za-z]{16}|roster/[^/]+/[^/]+|honeytoken/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|alert/[a-z_]+(?:\.[A-Za-z0-9][A-Za-z0-9._@-]{0,127})?|quota/../[0-9A-Za-z]{16}|usage/(?:mark|mount|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|delta/\d+|key/../[0-9A-Za-z]{16}))$`)
+var knownEntries = regexp.MustCompile(`^(?:config|feed-term|tag-key|role/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|key/..?/[0-9A-Za-z]{16}|owner-key/[^/]+/../[0-9A-Za-z]{16}|role-key/[^/]+/[A-Z2-7]{26}-\d+/../[0-9A-Za-z]{16}|roster/[^/]+/[^/]+|honeytoken/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|alert/[a-z_]+(?:\.[A-Za-z0-9][A-Za-z0-9._@-]{0,127})?|quota/../[0-9A-Za-z]{16}|usage/(?:mark|mount|owner/[A-Za-z0-9][A-Za-z0-9._@-]{0,127}|delta/\d+|key/../[0-9A-Za-z]{16}))$`)
 
 // harmless holds what no request may do: panic, show a secret, or leave entries
 // that do not belong.
