@@ -19,6 +19,7 @@ func TestNoTextOfAKeyStays(t *testing.T) {
 			w.want(text, "valid")
 			w.want(forged, "invalid")
 		}
+		w.end()
 		w.Mirror.up, w.seen.all = nil, nil
 		w.settings.Load().Observer = nil
 		found := map[uintptr]bool{}
@@ -30,7 +31,6 @@ func TestNoTextOfAKeyStays(t *testing.T) {
 				t.Error("a text stays")
 			}
 		}
-		w.Mirror.up = w.vault
 	})
 }
 

@@ -18,7 +18,7 @@ func TestAKeyThatExpiresIsAskedForAgainOnceASecond(t *testing.T) {
 		w.want(text, "valid")
 		time.Sleep(31 * second)
 		w.vault.calls()
-		observed := len(w.seen.all)
+		observed := w.seen.count()
 		for range 100 {
 			w.want(text, "expired")
 			time.Sleep(30 * time.Millisecond)
@@ -26,7 +26,7 @@ func TestAKeyThatExpiresIsAskedForAgainOnceASecond(t *testing.T) {
 		if asked := len(w.vault.calls()); asked < 3 || asked > 4 {
 			t.Errorf("in three seconds vault was asked %d times", asked)
 		}
-		if told := len(w.seen.all) - observed; told != 100 {
+		if told := w.seen.count() - observed; told != 100 {
 			t.Errorf("of 100 decisions %d were told", told)
 		}
 		w.mu.Lock()
@@ -158,6 +158,8 @@ func TestEverythingIsConfirmedOnceInTenMinutes(t *testing.T) {
 		}
 		time.Sleep(confirmWithin + confirmWithin/2)
 		counts := map[string]int{}
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		for _, c := range w.known {
 			for text := c.Known; text != ""; text = text[wire.IDLength+wire.FingerprintLength:] {
 				counts[text[:wire.IDLength]]++

@@ -43,6 +43,7 @@ type world struct {
 	t        *testing.T
 	hardware *hardware
 	seen     *observed
+	end      func()
 }
 
 type observed struct {
@@ -56,6 +57,12 @@ func (o *observed) Observe(of verify.Observation) {
 	o.all = append(o.all, of)
 }
 
+func (o *observed) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.all)
+}
+
 // in runs a test with a mirror that is ready.
 func in(t *testing.T, s Settings, test func(w *world)) {
 	t.Helper()
@@ -63,10 +70,11 @@ func in(t *testing.T, s Settings, test func(w *world)) {
 		w := &world{vault: newVault(t), t: t, hardware: &hardware{born: time.Now()}, seen: &observed{}}
 		s.Gate, s.Run, s.Observer = "edge-1", "run", w.seen
 		w.Mirror = New(w.vault, s, w.hardware)
-		ctx, end := context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); _ = w.Mirror.Run(ctx) }()
-		defer func() { end(); <-ended }()
+		w.end = func() { cancel(); <-ended }
+		defer w.end()
 		time.Sleep(10 * time.Millisecond)
 		test(w)
 	})

@@ -99,10 +99,10 @@ func TestASuspendedMachineMakesEverythingStale(t *testing.T) {
 		w.silence(nil)
 		time.Sleep(maxPause)
 		w.want(text, "valid")
-		polls := len(w.polls)
+		polls := w.polled()
 		w.hardware.sleep(second)
 		time.Sleep(lookEvery + minPause)
-		if len(w.polls) == polls {
+		if w.polled() == polls {
 			t.Error("it was not polled at once")
 		}
 		w.want(text, "valid")

@@ -269,6 +269,12 @@ func (v *vault) Reserve(context.Context, string, wire.Reserve) (wire.Grants, err
 
 func (v *vault) Report(context.Context, string, wire.Report) error { return nil }
 
+func (v *vault) polled() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.polls)
+}
+
 // calls counts what was asked so far, and forgets it.
 func (v *vault) calls() (asks []wire.Ask) {
 	v.mu.Lock()
