@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"slices"
-	"strings"
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/cache"
@@ -147,17 +146,15 @@ func fingerprintOf(told *wire.Told, kind wire.Kind, name string) (fingerprint st
 
 // confirmKeys asks which of these keys are not what is held, and drops them.
 func (m *Mirror) confirmKeys(ctx context.Context, batch []known[record.Key]) bool {
-	var text strings.Builder
-	text.Grow(len(batch) * (wire.IDLength + wire.FingerprintLength))
-	for _, k := range batch {
-		text.WriteString(k.name)
-		text.WriteString(k.entry.fingerprint)
+	held := make([]wire.Held, len(batch))
+	for i, k := range batch {
+		held[i] = wire.Held{ID: k.name, Fingerprint: k.entry.fingerprint}
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.settings.Load().ColdTimeout)
 	defer cancel()
 	at := m.mark()
 	nonce := rand.Text()
-	a, err := m.up.Confirm(ctx, wire.Confirm{Nonce: nonce, Known: text.String()})
+	a, err := m.up.Confirm(ctx, wire.Confirm{Nonce: nonce, Known: wire.Join(held)})
 	if err == nil {
 		err = own(a.Nonce, nonce)
 	}

@@ -138,11 +138,11 @@ func (m *Mirror) poll(ctx context.Context, wait time.Duration) (next time.Durati
 		return 0, false, err
 	}
 	m.clock.sample(told.Term, sent+waited, sent+took, a.Now)
+	further := !a.Reset && told != cursor
 	if a.More {
-		return 0, len(a.Changes) > 0, nil
+		return 0, further, nil
 	}
-	brought = !a.Reset && len(a.Changes) > 0 || took >= wait/2
-	return waitOf(a.Wait, s.MaxStaleness), brought, nil
+	return waitOf(a.Wait, s.MaxStaleness), further || took >= wait/2, nil
 }
 
 // hasten lets a poll end early where it is needed at once.

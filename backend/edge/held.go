@@ -115,7 +115,7 @@ func (h *held) take(told *wire.Told, door string, k *marks) {
 			continue
 		}
 		r, err := w.Record(id, now)
-		if err != nil {
+		if err != nil || len(w.Fingerprint) != wire.FingerprintLength { // or nothing could be confirmed with it
 			delete(told.Records, id)
 			continue
 		}

@@ -13,10 +13,6 @@ import (
 
 // Key is the record of a key.
 func (w *walk) Key(ctx context.Context, id string) (record.Key, bool, error) {
-	at := w.m.held.gone
-	if since, ok := at.Peek(name{w.door, wire.KeyKind, id}); ok && w.m.now()-since < goneFor {
-		return record.Key{}, false, nil
-	}
 	return read(ctx, w, w.m.held.keys, wire.KeyKind, id)
 }
 
@@ -63,10 +59,14 @@ func (w *walk) saw(stale time.Duration, s *state) {
 // that may be another.
 var errAgain = errors.New("look once more")
 
-// ask asks for a name at the walk's door.
+// ask asks for a name at the walk's door, unless it was told lately that there is no such
+// key.
 func (w *walk) ask(ctx context.Context, kind wire.Kind, of string) (none bool, err error) {
-	before := w.m.now()
-	none, err = w.m.wait(ctx, about{name: name{w.door, kind, of}}, apikey.Presented{}, clientOf(w.client), w.deadline())
+	before, named := w.m.now(), name{w.door, kind, of}
+	if since, gone := w.m.held.gone.Peek(named); gone && before-since < goneFor {
+		return true, nil
+	}
+	none, err = w.m.wait(ctx, about{name: named}, apikey.Presented{}, clientOf(w.client), w.deadline())
 	if w.seen && w.m.now()-before > moment && ctx.Err() == nil {
 		return false, errAgain
 	}
