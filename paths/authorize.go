@@ -47,10 +47,8 @@ func (a Authorize) routes() []route {
 }
 
 func (a Authorize) authorize(ctx context.Context, r request) (*logical.Response, error) {
-	// Vault answers 200 with a wrapping token to whatever it wraps, a refusal
-	// included, and the header that asks for it may be the client's.
 	if r.WrapInfo != nil {
-		return nil, record.Mistake("an answer by the HTTP status cannot be wrapped: strip X-Vault-Wrap-TTL")
+		return nil, question.ErrWrapped
 	}
 	if err := refuseQuery(r); err != nil {
 		return nil, err

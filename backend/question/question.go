@@ -115,6 +115,11 @@ func Merge(in map[string]any, values func(header string) []string) (ok bool, err
 	return !key.None(), nil
 }
 
+// ErrWrapped is returned where an answer is by the HTTP status and is to be wrapped.
+// Vault answers 200 with a wrapping token to whatever it wraps, a refusal included, and
+// the header that asks for it may be the client's.
+const ErrWrapped record.Mistake = "an answer by the HTTP status cannot be wrapped: strip X-Vault-Wrap-TTL"
+
 // HeaderOf is the header that may stand for a parameter.
 func HeaderOf(parameter string) string {
 	for _, h := range Headers {

@@ -127,7 +127,7 @@ func (v *visit) verify(in map[string]any, role string) {
 		v.failed(err)
 		return
 	}
-	v.envelope(verdict.AppendJSON(nil, &d, q.Brief))
+	v.envelope("\n", verdict.AppendJSON(nil, &d, q.Brief))
 }
 
 // presented is the key in a write's body, or in a read's header.
@@ -154,18 +154,18 @@ func (v *visit) batch(items []any, role string) {
 		return
 	}
 	defer b.End()
-	v.envelope([]byte(`{"batch_results":`), b.JSON(), []byte("}"))
+	v.envelope("", []byte(`{"batch_results":`), b.JSON(), []byte("}"))
 }
 
-// envelope sends data as Vault does.
-func (v *visit) envelope(data ...[]byte) {
+// envelope sends data as Vault does, which ends a line that it encodes itself.
+func (v *visit) envelope(end string, data ...[]byte) {
 	v.w.Header()["Content-Type"] = applicationJSON
 	setStale(v.w.Header(), v.stale)
 	body := []byte(`{"request_id":"` + requestID() + `","lease_id":"","renewable":false,"lease_duration":0,"data":`)
 	for _, piece := range data {
 		body = append(body, piece...)
 	}
-	body = append(body, `,"wrap_info":null,"warnings":null,"auth":null,"mount_type":"`+mountType+`"}`+"\n"...)
+	body = append(body, `,"wrap_info":null,"warnings":null,"auth":null,"mount_type":"`+mountType+`"}`+end...)
 	_, _ = v.w.Write(body) // nobody is there to hear of it
 }
 

@@ -144,13 +144,16 @@ func (d *Doors) tell(err error) (text string, status int) {
 	return "internal error", http.StatusInternalServerError
 }
 
-// refuseWrapping refuses what the engine refuses where an answer is by its status: here
-// nothing can be wrapped.
+// refuseWrapping refuses what Vault would do with an answer, and nothing here can.
 func (v *visit) refuseWrapping() error {
-	if v.r.Header["X-Vault-Wrap-Ttl"] != nil {
-		return record.Mistake("an answer by a gate cannot be wrapped: strip X-Vault-Wrap-TTL")
+	switch {
+	case v.r.Header["X-Vault-Wrap-Ttl"] == nil:
+		return nil
+	case v.door == "verify":
+		return record.Mistake("a gate wraps no answer: strip X-Vault-Wrap-TTL")
+	default:
+		return question.ErrWrapped
 	}
-	return nil
 }
 
 // setHeaders tells of a decision what its status does not. They are set always: a header

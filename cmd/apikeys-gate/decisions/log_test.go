@@ -1,0 +1,119 @@
+package decisions
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/doors"
+)
+
+var (
+	good    = verify.Decision{Code: verify.Valid, Description: verify.Description{Key: record.Key{ID: "X7pzDtTZaKwFMUsv", Role: "web", Owner: "acme"}, Version: record.Version{Number: 2}}}
+	invalid = verify.Decision{Code: verify.Invalid}
+)
+
+func lines(t *testing.T, path string) (all []map[string]any) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for scanner := bufio.NewScanner(file); scanner.Scan(); {
+		var of map[string]any
+		if err := json.Unmarshal(scanner.Bytes(), &of); err != nil {
+			t.Fatalf("%v in %s", err, scanner.Bytes())
+		}
+		all = append(all, of)
+	}
+	return all
+}
+
+func begin(t *testing.T, path string) *Log {
+	t.Helper()
+	file, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(file)
+}
+
+func TestEachDecisionIsALineOfIDs(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "decisions.json")
+	l := begin(t, path)
+	l.Decided(doors.Decided{Door: "forward", Status: 200, Role: "web", Scopes: []string{"a"}, ClientIP: netip.MustParseAddr("::1"), Decision: &good, Took: 7 * time.Microsecond})
+	l.Decided(doors.Decided{Door: "verify", Status: 401, Role: "vak_CANARY7", Decision: &invalid})
+	l.Close()
+	all := lines(t, path)
+	for i, want := range []map[string]any{
+		{"door": "forward", "code": "valid", "http_status": 200.0, "key_id": "X7pzDtTZaKwFMUsv", "version": 2.0, "role": "web", "owner": "acme", "scopes": []any{"a"}, "client_ip": "::1", "microseconds": 7.0},
+		{"door": "verify", "code": "invalid", "http_status": 401.0, "key_id": "", "version": 0.0, "role": "", "owner": "", "scopes": []any{}, "client_ip": "", "microseconds": 0.0},
+	} {
+		if at, err := time.Parse(time.RFC3339Nano, all[i]["time"].(string)); err != nil || time.Since(at) > time.Minute {
+			t.Errorf("line %d is of %v", i, all[i]["time"])
+		}
+		if delete(all[i], "time"); !reflect.DeepEqual(all[i], want) {
+			t.Errorf("line %d is %v", i, all[i])
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 || l.Lost() != 0 {
+		t.Errorf("it is %v, %v", info, err)
+	}
+}
+
+func TestTheFileMayBeMovedAway(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "decisions.json")
+	l := begin(t, path)
+	l.Decided(doors.Decided{Decision: &good})
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	file, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Use(file)
+	l.Decided(doors.Decided{Decision: &invalid})
+	l.Use(nil)
+	l.Decided(doors.Decided{Decision: &invalid})
+	l.Close()
+	if before, after := lines(t, path+".1"), lines(t, path); len(before) != 1 || before[0]["code"] != "valid" || len(after) != 1 || after[0]["code"] != "invalid" {
+		t.Errorf("before: %v, after: %v", before, after)
+	}
+}
+
+func TestAFullDiskStopsNoDecisionAndIsCounted(t *testing.T) {
+	t.Parallel()
+	l := begin(t, "/dev/full")
+	const many = 3 * waiting
+	begun := time.Now()
+	for range many {
+		l.Decided(doors.Decided{Decision: &good})
+	}
+	took := time.Since(begun)
+	l.Close()
+	if l.Lost() != many || took > 10*time.Second {
+		t.Errorf("%d of %d are counted as lost, in %v", l.Lost(), many, took)
+	}
+}
+
+func TestWithoutALogNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	l := New(nil)
+	l.Decided(doors.Decided{Decision: &good})
+	l.Close()
+	if _, err := Open(filepath.Join(t.TempDir(), "no", "such", "directory")); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("a log in no directory: %v", err)
+	}
+}
