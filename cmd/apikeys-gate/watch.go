@@ -64,23 +64,23 @@ func (g *gate) watch(ctx context.Context) {
 		if now == before && (now == fresh || time.Since(said) < again) {
 			continue
 		}
+		g.say(now, before, &s, time.Since(since))
 		if now != before {
 			since = time.Now()
 		}
-		g.say(now, before, &s, time.Since(since))
 		before, said = now, time.Now()
 	}
 }
 
-// say logs a condition and what follows from it.
+// say logs a condition, what follows from it, and for how long it was as before.
 func (g *gate) say(now, before condition, s *edge.Status, since time.Duration) {
-	of := []any{"age", s.Age.Round(time.Millisecond).String(), "reason", s.Reason, "for", since.Round(time.Second).String()}
+	of := []any{"age", s.Age.Round(time.Millisecond).String(), "reason", s.Reason, "before", string(before), "for", since.Round(time.Millisecond).String()}
 	switch now {
 	case fresh:
 		if before == "" {
 			g.log.Info("fresh: vault answers", "cursor", s.Cursor)
 		} else {
-			g.log.Info("fresh again: vault answers", "before", string(before), "cursor", s.Cursor)
+			g.log.Info("fresh again: vault answers", "before", string(before), "for", since.Round(time.Millisecond).String(), "cursor", s.Cursor)
 		}
 	case cutOff:
 		g.log.Warn("cut off: vault is silent, and what is held is still fresh enough", of...)

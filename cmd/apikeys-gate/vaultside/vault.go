@@ -133,7 +133,10 @@ func post[T any](ctx context.Context, v *Vault, path string, body any) (answer T
 func (v *Vault) silence(ctx context.Context, path string, err error) error {
 	response := new(api.ResponseError)
 	if !errors.As(err, &response) {
-		return errors.Join(fmt.Errorf("no answer at %s: %w", path, err), ctx.Err())
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return fmt.Errorf("no answer at %s: %w", path, err)
 	}
 	switch response.StatusCode {
 	case http.StatusForbidden:
