@@ -95,16 +95,20 @@ func (g *gate) warn(c *config.Config) {
 // reload reads the configuration again, with all files that it names. What is wrong with
 // one of them changes nothing.
 func (g *gate) reload() {
+	var s settings
 	c, err := config.Read(g.path, os.Getenv)
 	if err == nil {
 		err = g.sameHouse(&c)
 	}
 	if err == nil {
-		err = g.apply(c)
+		s, err = g.apply(c)
 	}
 	if err != nil {
 		g.log.Error("the configuration was not read again; nothing has changed", "error", err)
 		return
+	}
+	if err := g.decisions.Use(s.log); err != nil {
+		g.log.Error("the configuration was read again, but for one thing", "error", err)
 	}
 	g.log.Info("the configuration was read again")
 	g.warn(&c)
@@ -127,7 +131,7 @@ func (g *gate) sameHouse(c *config.Config) error {
 }
 
 // apply takes a configuration on, once nothing can fail any more.
-func (g *gate) apply(c config.Config) error {
+func (g *gate) apply(c config.Config) (settings, error) {
 	s, err := prepare(c)
 	if err == nil {
 		err = g.vault.Configure(&c.Vault)
@@ -136,7 +140,7 @@ func (g *gate) apply(c config.Config) error {
 		if s.log != nil {
 			_ = s.log.Close()
 		}
-		return err
+		return s, err
 	}
 	for i, e := range g.entries {
 		e.caller.Store(callerOf(&c.Listeners[i]))
@@ -146,7 +150,6 @@ func (g *gate) apply(c config.Config) error {
 	}
 	g.doors.Configure(doorSettings(&c))
 	g.mirror.Configure(mirrorSettings(&c))
-	g.decisions.Use(s.log)
 	g.config.Store(&c)
-	return nil
+	return s, nil
 }

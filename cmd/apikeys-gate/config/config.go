@@ -56,6 +56,7 @@ type Vault struct {
 	Kubernetes                 *Kubernetes
 	Token                      string // from the environment, for trying out
 	SkipVerify                 bool   // from the environment
+	AllowHTTP                  bool   // also of another machine
 }
 
 // AppRole logs in by a role id and a secret id, each from a file.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"net/url"
 	"os"
 	"strconv"
@@ -22,7 +23,8 @@ func (b *block) vault(c *Config, environment func(string) string) {
 	v.ClientKey = text("client_key", "/etc/apikeys-gate/key.pem", "VAULT_CLIENT_KEY")
 	v.ServerName = text("tls_server_name", "vault.example.com", "VAULT_TLS_SERVER_NAME")
 	v.Namespace = text("namespace", "team", "VAULT_NAMESPACE")
-	b.address(c, text("address", "https://vault.example.com:8200", "VAULT_ADDR"), b.flag("allow_http"))
+	v.AllowHTTP = b.flag("allow_http")
+	b.address(c, text("address", "https://vault.example.com:8200", "VAULT_ADDR"))
 	if skip := environment("VAULT_SKIP_VERIFY"); skip != "" {
 		var err error
 		if v.SkipVerify, err = strconv.ParseBool(skip); err != nil {
@@ -39,7 +41,7 @@ func (b *block) vault(c *Config, environment func(string) string) {
 func (c *Config) warn(text string) { c.Warnings = append(c.Warnings, text) }
 
 // address refuses what would send keys in clear over a network.
-func (b *block) address(c *Config, address string, allowHTTP bool) {
+func (b *block) address(c *Config, address string) {
 	_, line := b.setting("address")
 	c.Vault.Address = address
 	const like = `write address = "https://vault.example.com:8200" in vault { … }, or set VAULT_ADDR`
@@ -52,22 +54,32 @@ func (b *block) address(c *Config, address string, allowHTTP bool) {
 		b.of.wrong(line, "Vault's address is no URL of http or https with a host and nothing else; %s", like)
 		return
 	}
-	if u.Scheme == "https" {
+	if private(u) {
 		return
 	}
-	port := u.Port()
-	if port == "" {
-		port = "80"
-	}
-	if near, err := loopback(u.Hostname() + ":" + port); err == nil && near {
-		return
-	}
-	if !allowHTTP {
+	if !c.Vault.AllowHTTP {
 		b.of.wrong(line, "over http:// keys and the gate's token cross the network in clear; write https://, or allow_http = true in vault { … } if something else encrypts the way")
 		return
 	}
 	c.warn("Vault's address is http:// of another machine: keys and the gate's token cross that way as it is")
 }
+
+// private tells whether what is sent there is for nobody else to read.
+func private(u *url.URL) bool {
+	if u.Scheme == "https" {
+		return true
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	near, err := loopback(net.JoinHostPort(u.Hostname(), port))
+	return err == nil && near
+}
+
+// Admits tells whether keys and the token may be sent there, be it because Vault says
+// that another of its nodes answers.
+func (v *Vault) Admits(u *url.URL) bool { return v.AllowHTTP || private(u) }
 
 // login reads how to log in: in one way.
 func (b *block) login(c *Config, token string) {

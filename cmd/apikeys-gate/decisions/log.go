@@ -5,6 +5,7 @@ package decisions
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -16,18 +17,24 @@ import (
 // waiting bounds the lines that wait to be written.
 const waiting = 8192
 
-// Log writes lines into a file, behind the answers. The zero Log writes none.
+// Log writes lines into a file, behind the answers.
 type Log struct {
-	lines chan []byte
-	files chan *os.File
+	items chan item
 	ended sync.WaitGroup
 	lost  atomic.Uint64
 	open  atomic.Bool
 }
 
+// item is a line, or what is to become of those after it.
+type item struct {
+	text []byte
+	next *os.File // where to, without a text; nil for nowhere
+	end  bool
+}
+
 // New begins. File is what to begin with; nil writes nothing.
 func New(file *os.File) *Log {
-	l := &Log{lines: make(chan []byte, waiting), files: make(chan *os.File)}
+	l := &Log{items: make(chan item, waiting)}
 	l.open.Store(file != nil)
 	l.ended.Go(func() { l.write(file) })
 	return l
@@ -41,11 +48,25 @@ func Open(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 }
 
+// patience bounds how long a disk may hold up whoever only wants another file.
+const patience = 2 * time.Second
+
+// ErrStuck is returned where the disk does not take the lines that are being written.
+var ErrStuck = errors.New("the decision log's disk does not answer; its file stays as it is")
+
 // Use writes from now on into this file, or nowhere where it is nil. The one before is
-// closed.
-func (l *Log) Use(file *os.File) {
-	l.open.Store(file != nil)
-	l.files <- file
+// closed, or this one, with ErrStuck.
+func (l *Log) Use(file *os.File) error {
+	select {
+	case l.items <- item{next: file}:
+		l.open.Store(file != nil)
+		return nil
+	case <-time.After(patience):
+		if file != nil {
+			_ = file.Close()
+		}
+		return ErrStuck
+	}
 }
 
 // Lost is how many lines could not be written.
@@ -54,7 +75,7 @@ func (l *Log) Lost() uint64 { return l.lost.Load() }
 // Close writes what waits, and ends.
 func (l *Log) Close() {
 	l.open.Store(false)
-	close(l.files)
+	l.items <- item{end: true}
 	l.ended.Wait()
 }
 
@@ -94,7 +115,7 @@ func (l *Log) Decided(d doors.Decided) {
 	}
 	text, _ := json.Marshal(out) // texts and numbers
 	select {
-	case l.lines <- append(text, '\n'):
+	case l.items <- item{text: append(text, '\n')}:
 	default:
 		l.lost.Add(1)
 	}
@@ -102,21 +123,17 @@ func (l *Log) Decided(d doors.Decided) {
 
 func (l *Log) write(file *os.File) {
 	out := l.writer(file)
-	for {
-		select {
-		case text := <-l.lines:
-			l.add(out, text)
-			if len(l.lines) == 0 {
+	for i := range l.items {
+		if i.text != nil {
+			l.add(out, i.text)
+			if len(l.items) == 0 {
 				out.flush()
 			}
-		case next, more := <-l.files:
-			for n := len(l.lines); n > 0; n-- { // they were decided before
-				l.add(out, <-l.lines)
-			}
-			out.close()
-			if out = l.writer(next); !more {
-				return
-			}
+			continue
+		}
+		out.close()
+		if out = l.writer(i.next); i.end {
+			return
 		}
 	}
 }

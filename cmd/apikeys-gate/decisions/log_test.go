@@ -3,6 +3,7 @@ package decisions
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -83,9 +84,13 @@ func TestTheFileMayBeMovedAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Use(file)
+	if err := l.Use(file); err != nil {
+		t.Fatal(err)
+	}
 	l.Decided(doors.Decided{Decision: &invalid})
-	l.Use(nil)
+	if err := l.Use(nil); err != nil {
+		t.Fatal(err)
+	}
 	l.Decided(doors.Decided{Decision: &invalid})
 	l.Close()
 	if before, after := lines(t, path+".1"), lines(t, path); len(before) != 1 || before[0]["code"] != "valid" || len(after) != 1 || after[0]["code"] != "invalid" {
@@ -106,6 +111,28 @@ func TestAFullDiskStopsNoDecisionAndIsCounted(t *testing.T) {
 	if l.Lost() != many || took > 10*time.Second {
 		t.Errorf("%d of %d are counted as lost, in %v", l.Lost(), many, took)
 	}
+}
+
+func TestADiskThatHangsHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	read, full, err := os.Pipe() // whose other end nobody reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	l := New(full)
+	begun := time.Now()
+	for range 3 * waiting {
+		l.Decided(doors.Decided{Decision: &good})
+	}
+	if took := time.Since(begun); took > 5*time.Second || l.Lost() == 0 {
+		t.Errorf("it took %v, and %d are lost", took, l.Lost())
+	}
+	if err := l.Use(nil); !errors.Is(err, ErrStuck) {
+		t.Errorf("another file: %v", err)
+	}
+	_ = read.Close() // the disk fails at last
+	l.Close()
 }
 
 func TestWithoutALogNothingIsWritten(t *testing.T) {

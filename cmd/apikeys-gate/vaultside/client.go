@@ -2,8 +2,10 @@ package vaultside
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -31,6 +33,7 @@ func newClient(c *config.Vault) (*api.Client, error) {
 	}
 	if transport, ok := a.HttpClient.Transport.(*http.Transport); ok {
 		ownConnections(transport)
+		keepPrivate(transport, c)
 	}
 	client, err := api.NewClient(a)
 	if err != nil {
@@ -57,3 +60,22 @@ func ownConnections(t *http.Transport) {
 	}
 	t.MaxIdleConnsPerHost = 16
 }
+
+// keepPrivate refuses to send anything to where it would cross the network in clear. One
+// redirect is followed, and where it leads is Vault's to say. This is asked before each
+// request; what it else answers is whether there is a proxy.
+func keepPrivate(t *http.Transport, c *config.Vault) {
+	proxy := t.Proxy
+	t.Proxy = func(r *http.Request) (*url.URL, error) {
+		if !c.Admits(r.URL) {
+			return nil, errInClear
+		}
+		if proxy == nil {
+			return nil, nil
+		}
+		return proxy(r)
+	}
+}
+
+// errInClear is returned for a request that would cross the network in clear.
+var errInClear = errors.New("vault's answer leads to http:// of another machine; write allow_http = true in vault { … } if something else encrypts the way")

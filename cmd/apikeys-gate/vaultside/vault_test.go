@@ -174,6 +174,19 @@ func TestOneRedirectIsFollowedWithTheBody(t *testing.T) {
 	}
 }
 
+func TestNoRedirectLeadsIntoTheClear(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://192.0.2.1:8200"+r.URL.Path, http.StatusTemporaryRedirect)
+	})
+	v, _ := loggedIn(t, config.Vault{Address: s.URL})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := v.Resolve(ctx, "web", wire.Ask{Keys: []string{secret}}); !errors.Is(err, errInClear) {
+		t.Errorf("it says %v", err)
+	}
+}
+
 func TestWhatIsSilence(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
