@@ -14,16 +14,16 @@ import (
 
 // history does at random to a mount what its users and operators do.
 type history struct {
-	v        *vault
-	rand     *rand.Rand
-	around   func(change func()) // what is done around each change
-	follow   func(text, role string)
-	removing func(id string)
-	last     *key     // that something was done to
-	roles    []string // that there are
-	keys     []*key
-	done     []string
-	trouble  bool
+	v       *vault
+	rand    *rand.Rand
+	around  func(change func()) // what is done around each change
+	follow  func(text, role string)
+	unsure  func(id string) // of a key that something is done to in trouble
+	last    *key            // that something was done to
+	roles   []string        // that there are
+	keys    []*key
+	done    []string
+	trouble bool
 }
 
 // key is one that was issued, as far as whoever issued it knows.
@@ -186,9 +186,6 @@ func (h *history) endLease() {
 
 func (h *history) remove() {
 	if k := h.any(); k != nil {
-		if h.removing != nil {
-			h.removing(k.id)
-		}
 		h.note("delete "+k.id, h.v.m.Do(logical.DeleteOperation, "keys/"+k.id, nil))
 	}
 }
@@ -232,6 +229,9 @@ func (h *history) any() *key {
 	}
 	latest := h.keys[max(0, len(h.keys)-10):]
 	h.last = latest[h.rand.IntN(len(latest))]
+	if h.trouble {
+		h.unsure(h.last.id)
+	}
 	return h.last
 }
 

@@ -23,12 +23,12 @@ type judge struct {
 	rough    time.Duration // behind any other
 	replies  map[string]int
 	active   map[string]bool // key_ids of which a gate has let a pending version take effect
-	deleted  map[string]bool // key_ids
+	doubted  map[string]bool // key_ids of which nobody knows what storage says
 	troubled atomic.Int64    // storage trouble now, or until when it was, by Unix milliseconds
 }
 
 func newJudge(t *testing.T, v *vault) *judge {
-	return &judge{oracle: newOracle(v), t: t, replies: map[string]int{}, active: map[string]bool{}, deleted: map[string]bool{}}
+	return &judge{oracle: newOracle(v), t: t, replies: map[string]int{}, active: map[string]bool{}, doubted: map[string]bool{}}
 }
 
 // soon is how soon a gate behind an unbroken feed enforces what narrows a key.
@@ -54,7 +54,7 @@ func (j *judge) ask(g *gate, q question) {
 	}
 	j.fresh(g, q, r)
 	j.look(j.t, q)
-	if r.Code == verify.Valid && j.byClock(q, r.Code) && j.calm() {
+	if r.Code == verify.Valid && !g.net.unbroken().IsZero() && j.calm() && j.byClock(q, r.Code, r.from) {
 		j.fail(g, q, r, "a clock has ended it, and it is valid")
 		return
 	}
@@ -92,10 +92,10 @@ func (j *judge) allowed(g *gate, q question, r reply) (lag time.Duration, ok boo
 		bound = soon
 	}
 	if !j.calm() { // nobody knows what storage holds
-		return lag, ever || j.real(q) && r.Code != verify.Invalid || j.removed(q)
+		return lag, ever || !j.asked(q) || j.real(q) && r.Code != verify.Invalid || j.doubts(q)
 	}
 	if !ever || lag > bound {
-		return lag, false
+		return lag, r.Code == verify.Expired && !unbroken // who is cut off hears of no renewal
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -135,18 +135,18 @@ func (j *judge) used(id string) {
 	j.active[id] = true
 }
 
-// remove takes down that a key is being deleted.
-func (j *judge) remove(id string) {
+// unsure takes down that nobody knows what becomes of a key in the trouble that there is.
+func (j *judge) unsure(id string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.deleted[id] = true
+	j.doubted[id] = true
 }
 
-func (j *judge) removed(q question) bool {
+func (j *judge) doubts(q question) bool {
 	k, _ := apikey.Parse(apikey.Present(q.text))
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.deleted[k.ID]
+	return j.doubted[k.ID]
 }
 
 // trouble begins or ends storage trouble. What is not known meanwhile is not asked.

@@ -25,6 +25,7 @@ type oracle struct {
 
 	mu      sync.Mutex
 	follows []question
+	changed time.Time // when something was last changed
 	past    map[question][]span
 	broken  bool // the engine cannot answer for now
 }
@@ -61,6 +62,9 @@ func (o *oracle) around(t *testing.T, change func()) {
 	o.ops.Add(1)
 	change()
 	o.ops.Add(1)
+	o.mu.Lock()
+	o.changed = time.Now()
+	o.mu.Unlock()
 	o.look(t)
 }
 
@@ -117,20 +121,31 @@ func (o *oracle) lag(q question, code verify.Code, from time.Time) (lag time.Dur
 // refusal tells whether a code is one of a text that is proven.
 func refusal(code verify.Code) bool { return code != verify.Valid && code != verify.Invalid }
 
-// real tells whether a text was ever a key, as far as anybody knows.
+// asked tells whether the engine was ever asked.
+func (o *oracle) asked(q question) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.past[q]) > 0
+}
+
+// real tells whether a text was ever a key.
 func (o *oracle) real(q question) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	spans := o.past[q]
-	return len(spans) == 0 || slices.ContainsFunc(spans, func(s span) bool { return s.code != verify.Invalid })
+	return slices.ContainsFunc(spans, func(s span) bool { return s.code != verify.Invalid })
 }
 
 // byClock tells whether the engine's answer to a question is another than this code
-// though nobody did anything since it was this: a clock ended it, and only that.
-func (o *oracle) byClock(q question, code verify.Code) bool {
+// though nobody has done anything for long enough that all gates have heard: a clock ended
+// it, and only that.
+func (o *oracle) byClock(q question, code verify.Code, asked time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	spans := o.past[q]
+	if asked.Sub(o.changed) < soon {
+		return false
+	}
 	n := len(spans)
 	return n > 1 && spans[n-1].code != code && spans[n-2].code == code && spans[n-1].from.Equal(spans[n-1].to) && spans[n-2].ops == spans[n-1].ops
 }

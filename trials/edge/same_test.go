@@ -57,7 +57,6 @@ func both(t *testing.T, seed uint64, steps int, codes map[string]int) {
 	p.history = &history{v: v, rand: rand.New(rand.NewPCG(seed, 4)), around: func(c func()) { c() }, follow: p.follow}
 	p.history.begin("web", "svc", "rates", "strict", "waning", "pending")
 	p.g = newGate(t, v, seed, of)
-	p.g.net.rewrite(func(a *wire.Changes) { a.Wait = wire.MaxWait }) // fewer polls through many hours
 	ready(t, p.g)
 	defer func() {
 		if t.Failed() {
@@ -67,7 +66,7 @@ func both(t *testing.T, seed uint64, steps int, codes map[string]int) {
 	}()
 	for step := range steps {
 		p.history.step()
-		p.settle(time.Second / 2)
+		p.settle(1200 * time.Millisecond) // renewals wake nobody
 		for range 12 {
 			p.compare(t)
 		}
@@ -91,10 +90,12 @@ func (p *pair) settle(d time.Duration) {
 	synctest.Wait()
 }
 
-// pass lets time go by, to somewhere in a brownout if there is one.
+// pass lets much time go by, with few polls.
 func (p *pair) pass(d time.Duration) {
+	p.g.net.rewrite(func(a *wire.Changes) { a.Wait = wire.MaxWait })
 	time.Sleep(d)
-	p.settle(0)
+	p.g.net.rewrite(nil)
+	p.settle(wire.MaxWait * time.Millisecond)
 }
 
 func (p *pair) follow(text, role string) {

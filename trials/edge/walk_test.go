@@ -52,7 +52,7 @@ type walk struct {
 func play(t *testing.T, seed uint64, steps int) {
 	v := newVault(t)
 	w := &walk{judge: newJudge(t, v), rand: rand.New(rand.NewPCG(seed, 1))}
-	w.history = &history{v: v, rand: rand.New(rand.NewPCG(seed, 2)), follow: w.questions, removing: w.remove, around: func(c func()) { w.around(t, c) }}
+	w.history = &history{v: v, rand: rand.New(rand.NewPCG(seed, 2)), follow: w.questions, unsure: w.unsure, around: func(c func()) { w.around(t, c) }}
 	w.forger = v.m.TagKey()
 	defer w.tell(seed)
 	w.history.begin("web", "svc")
