@@ -173,7 +173,7 @@ func TestWhatAnotherNodeWroteIsTold(t *testing.T) {
 	var told []string
 	s.OnChange(func(kind store.Kind, name string) { told = append(told, string(kind)+" "+name) })
 	for path, want := range map[string]string{
-		"key/aa/" + one: "key " + one, "role/web": "role web", "owner/acme": "owner acme", "config": "config ", "quota/aa/" + one: "quota " + one,
+		"key/aa/" + one: "key " + one, "role/web": "role web", "owner/acme": "owner acme", "config": "all ", "quota/aa/" + one: "quota " + one,
 		"usage/delta/1": "usage ", "usage/mark": "usage ", "tag-key": "all ", "what comes later/x": "all ", "feed-term": "",
 		"owner-key/acme/aa/" + one: "", "role-key/web/u1-0/aa/" + one: "", "roster/acme/web": "", "quotas/aa/" + one: "all ",
 	} {

@@ -107,14 +107,11 @@ func (s *Store) Invalidate(path string) {
 		s.tell(QuotaChanged, base)
 	case honeytokenFolder, alertFolder:
 		s.tell(WatchChanged, "")
-	case configPath + "/":
-		s.config.cache.Clear()
-		s.tell(ConfigChanged, "")
 	case ownerKeys, roleKeys, rosterFolder, staticFolder, feedTermPath + "/":
 		// Not cached here.
 	default:
-		// The tag key, or what a later version of this engine writes: rare, so
-		// everything goes.
+		// The configuration, the tag key, or what a later version of this
+		// engine writes: rare, so everything goes.
 		s.keys.cache.Clear()
 		s.roles.cache.Clear()
 		s.owners.cache.Clear()

@@ -145,6 +145,7 @@ func (s *stored) limited(m *mount.Mount, w *world.World) {
 	if code := m.Code(w.Texts["parent"]); code != "valid" {
 		m.T.Fatal(code)
 	}
+	m.Must("gate/changes", map[string]any{"gate": "edge-1", "run": "r1"})
 	w.Texts["honeytoken"] = m.Must("honeytokens/wiki", map[string]any{"role": "halted", "description": "in the wiki", "disables": []string{w.IDs["new of a stopped role"]}}).Key()
 	if code := m.Must("verify", map[string]any{"key": w.Texts["honeytoken"], "client_ip": "192.0.2.1"}).Str("code"); code != "invalid" {
 		m.T.Fatal(code)
@@ -209,11 +210,12 @@ func (s *stored) form() map[string]string {
 	}
 	random := strings.NewReplacer(replacements...)
 	secret := regexp.MustCompile(`"secret":"[A-Za-z0-9+/]{43}="`)
+	suffix := regexp.MustCompile(`"suffix":"[0-9a-f]{16}"`)
 	request := regexp.MustCompile(`,"request":"[A-Z2-7]{26}"`)
 	form := make(map[string]string)
 	for path, value := range s.Entries {
 		value = storedHash.ReplaceAllString(random.Replace(value), "<hash>")
-		value = request.ReplaceAllString(value, "")
+		value = suffix.ReplaceAllString(request.ReplaceAllString(value, ""), `"suffix":"<random>"`)
 		path = random.Replace(path)
 		form[path] = secret.ReplaceAllString(value, `"secret":"<32 bytes>"`)
 	}
