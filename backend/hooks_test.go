@@ -101,7 +101,7 @@ func TestInvalidationReachesEveryKindOfEntry(t *testing.T) {
 // TestInvalidationOfWhatIsNotKnownForgetsEverything: a later version of the
 // plugin may have written it.
 func TestInvalidationOfWhatIsNotKnownForgetsEverything(t *testing.T) {
-	for _, path := range []string{"tag-key", "from-the-future", "from/the/future", ""} {
+	for _, path := range []string{"tag-key", "config", "from-the-future", "from/the/future", ""} {
 		m := mount.New(t)
 		m.Faulty = true // it ends with another tag key
 		m.Must("roles/web", map[string]any{"generate_lease": false})
