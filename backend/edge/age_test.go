@@ -117,6 +117,10 @@ func TestAnswersThatAreNoneChangeNothing(t *testing.T) {
 			a.Reset, a.Cursor = false, wire.Cursor{Term: 7, Suffix: suffix}.String()
 			return nil
 		},
+		"that there is more": func(a *wire.Changes) error {
+			a.Reset, a.More, a.Changes, a.Cursor = false, true, nil, before.Cursor
+			return nil
+		},
 		"without a cursor":   func(a *wire.Changes) error { a.Cursor = ""; return nil },
 		"from the future":    func(a *wire.Changes) error { a.Waited = 60000; return nil },
 		"before it was sent": func(a *wire.Changes) error { a.Waited = -1; return nil },

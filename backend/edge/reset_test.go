@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -143,5 +144,53 @@ func TestTheEnginesTimeDecides(t *testing.T) {
 		}
 		time.Sleep(second)
 		w.want(text, "expired")
+	})
+}
+
+func TestWhoNamesACursorIsNotAnsweredByWhatIsNotConfirmed(t *testing.T) {
+	in(t, Settings{}, func(w *world) {
+		id, text := w.issue()
+		w.want(text, "valid")
+		time.Sleep(second)
+		named := w.Status().Cursor
+		w.mu.Lock()
+		w.onConfirm = func(*wire.Confirmed) error { return errAway }
+		k := w.keys[id]
+		k.RevokedAt = w.present()
+		w.keys[id] = k
+		w.mu.Unlock()
+		w.failover()
+		time.Sleep(second)
+		w.want(text, "valid")
+		w.want(text, "revoked", func(q *Question) { q.MinCursor = named })
+	})
+}
+
+// A term that any answer was of deposes those before it, whatever else was heard.
+func TestAnAnswerOfANewTermDeposesTheOneBefore(t *testing.T) {
+	in(t, Settings{}, func(w *world) {
+		_, text := w.issue()
+		w.want(text, "valid")
+		of := func(cursor wire.Cursor) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.onTold = func(_ context.Context, a *wire.Told) error { a.Cursor = cursor.String(); return nil }
+		}
+		of(wire.Cursor{Term: 8, Suffix: suffix})
+		_, other := w.issue()
+		w.want(other, "valid")
+		for _, past := range []wire.Cursor{{Term: 7, Suffix: suffix, Sequence: 99}, {Term: 8, Suffix: "1111111111111111", Sequence: 99}} {
+			of(past)
+			_, third := w.issue()
+			w.want(third, "stale")
+		}
+		time.Sleep(maxStaleness)
+		w.want(text, "closed") // by what the old leader goes on to say
+		w.mu.Lock()
+		w.onTold = nil
+		w.mu.Unlock()
+		w.failover()
+		time.Sleep(maxPause)
+		w.want(text, "valid")
 	})
 }

@@ -94,7 +94,7 @@ func (m *Mirror) admit(text string, now int64, k *marks) error {
 	}
 	m.feed.mu.Lock()
 	newest := &m.feed.newest
-	deposed := behind(cursor, *newest) && cursor.Suffix != newest.Suffix || behind(cursor, k.cursor)
+	deposed := cursor.Term < newest.Term || cursor.Term == newest.Term && cursor.Suffix != newest.Suffix || behind(cursor, k.cursor)
 	if !deposed && cursor.Term > newest.Term {
 		*newest = cursor
 	}

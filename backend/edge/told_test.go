@@ -165,3 +165,22 @@ func TestWhatChangedIsAskedForOnceForAllWhoWait(t *testing.T) {
 		}
 	})
 }
+
+func TestARefusalThatAChangeOvertookIsNotRemembered(t *testing.T) {
+	in(t, Settings{}, func(w *world) {
+		id, _ := w.issue()
+		next := w.text(id, 2)
+		release := w.hold()
+		go func() { _, _ = w.verify(next) }()
+		synctest.Wait() // it is refused, and that is on its way
+		w.change(id, func(k *record.Key) {
+			v := k.Versions[0]
+			v.Number = 2
+			k.Versions = append([]record.Version{v}, k.Versions...)
+		})
+		time.Sleep(100 * time.Millisecond)
+		release()
+		synctest.Wait()
+		w.want(next, "valid")
+	})
+}
