@@ -155,3 +155,16 @@ func TestAnswersThatAreNoneChangeNothing(t *testing.T) {
 		})
 	}
 }
+
+// While it is waited for an answer about a key, the feed grows too old to go by it.
+func TestTheAgeIsThatOfWhenItAnswers(t *testing.T) {
+	in(t, Settings{MaxStaleness: 3 * second}, func(w *world) {
+		w.mu.Lock()
+		w.onPoll = func(context.Context, *wire.Changes) error { return errAway }
+		w.onTold = func(context.Context, *wire.Told) error { time.Sleep(second + second/2); return nil }
+		w.mu.Unlock()
+		time.Sleep(2 * second)
+		_, text := w.issue()
+		w.want(text, "closed")
+	})
+}

@@ -220,3 +220,22 @@ func TestTheEnginesClockIsFollowedWithinItsTerm(t *testing.T) {
 		want(time.Hour, time.Hour+800*time.Millisecond)
 	})
 }
+
+// What was seen to end by a clock that was wrong is judged anew by the next process's.
+func TestAnEndByAWrongClockIsTakenBackWithTheTerm(t *testing.T) {
+	in(t, Settings{}, func(w *world) {
+		_, text := w.issue(func(k *record.Key) { k.Versions[0].ExpiresAt = w.present().Add(3600) })
+		w.want(text, "valid")
+		for _, tc := range []struct {
+			ahead time.Duration
+			want  string
+		}{{2 * time.Hour, "expired"}, {0, "valid"}} {
+			w.mu.Lock()
+			w.ahead = tc.ahead
+			w.mu.Unlock()
+			w.failover()
+			time.Sleep(2 * second)
+			w.want(text, tc.want)
+		}
+	})
+}
