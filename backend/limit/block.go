@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -19,31 +20,37 @@ type Quotas interface {
 type ledger struct {
 	Quotas
 	by     string
-	frugal *atomic.Bool   // reserve what is spent at once, and no more
-	blocks *atomic.Uint64 // that were reserved
+	start  time.Time
+	frugal atomic.Bool   // reserve what is spent at once, and no more
+	blocks atomic.Uint64 // that were reserved
+	names  atomic.Int64  // the name of the last loan
+	hunt   func(id string)
 }
 
 // ahead is how much to reserve.
-func (l ledger) ahead(remaining, cost int64) int64 {
+func (l *ledger) ahead(remaining, cost int64) int64 {
 	if l.frugal.Load() {
 		return cost
 	}
 	return min(max(cost, blockSize(remaining)), remaining)
 }
 
-// block is what this node holds of a key's quota. The zero block holds nothing
-// and has not looked at storage yet.
+// block is what this node holds of a key's quota, reserved in storage. A new block
+// holds nothing and has not looked at storage yet.
 //
 // Which units were spent before a window began must be known for every window
 // that a change of period may ask for, also after a crash. So a block is spent
 // under the window that it was reserved for and for blockLife at most; until when
 // stands beside it in storage.
 type block struct {
+	*ledger
+	id      string
 	known   bool
 	stored  record.Quota // as last read or written
 	left    int64        // reserved and not spent; this node's own
 	window  window       // what left was reserved for
 	settled record.Time  // every unit but those left was spent, or lost, before
+	lent
 }
 
 // window is the time that a quota counts in. The zero window is the key's life.
@@ -92,27 +99,66 @@ const maxBlock = 4096
 // is close.
 func blockSize(remaining int64) int64 { return min(max(1, remaining/32), maxBlock) }
 
-// load reads what is reserved, once.
-func (b *block) load(ctx context.Context, l ledger, id string, w window, now record.Time) error {
-	if !b.known {
-		return b.read(ctx, l, id, w, now)
+// fits is that of holding.
+func (b *block) fits(ctx context.Context, line Line, cost int64, take bool, now record.Time) (fits bool, err error) {
+	w := windowOf(line.Limits, line.Created, now)
+	if err := b.load(ctx, w, now); err != nil {
+		return false, err
 	}
-	b.settled = w.past(b.settled, now)
+	fits = b.unspent(line.Limits.Quota, w) >= cost
+	if fits && take {
+		fits, err = b.reserve(ctx, line.Limits.Quota, cost, w, now)
+	}
+	if fits || err != nil {
+		return fits, err
+	}
+	b.miss(now)
+	return false, b.correct(ctx, w, now)
+}
+
+// remaining is that of holding.
+func (b *block) remaining(ctx context.Context, line Line, now record.Time) (int64, error) {
+	w := windowOf(line.Limits, line.Created, now)
+	if err := b.load(ctx, w, now); err != nil {
+		return 0, err
+	}
+	return b.unspent(line.Limits.Quota, w), nil
+}
+
+func (b *block) held() bool { return b.left > 0 }
+
+func (b *block) kept() bool { return b.left > 0 || b.out() }
+
+func (b *block) forget() { *b = block{ledger: b.ledger, id: b.id} }
+
+// load reads what is reserved, once.
+func (b *block) load(ctx context.Context, w window, now record.Time) error {
+	if !b.known {
+		return b.read(ctx, w, now)
+	}
+	b.settle(w, now)
 	return nil
+}
+
+// settle has what a wrong clock wrote count for no longer than it may. What was lent is
+// not spent yet, whoever lent it: that lies ahead also where nothing else does.
+func (b *block) settle(w window, now record.Time) {
+	b.settled = max(w.past(b.settled, now), b.lentUntil(now))
 }
 
 // read reads what is reserved. Where another wrote last, the block that was held
 // here is lost, and so is any that was held there: Vault tells who holds one when
 // another writes.
-func (b *block) read(ctx context.Context, l ledger, id string, w window, now record.Time) error {
-	q, _, err := l.Quota(ctx, id)
+func (b *block) read(ctx context.Context, w window, now record.Time) error {
+	q, _, err := b.Quota(ctx, b.id)
 	if err != nil {
 		return fmt.Errorf("load quota: %w", err)
 	}
-	if q.By != l.by || b.stored.By != l.by {
+	if q.By != b.by || b.stored.By != b.by {
 		b.left, b.settled = 0, q.Until
 	}
-	b.known, b.stored, b.settled = true, q, w.past(b.settled, now)
+	b.known, b.stored = true, q
+	b.settle(w, now)
 	return nil
 }
 
@@ -128,47 +174,48 @@ func (b *block) spent(w window) int64 {
 	return b.stored.Total - before
 }
 
-// remaining is what is not spent, as far as this node knows.
-func (b *block) remaining(quota int64, w window) int64 {
+// unspent is what is not spent, as far as this node knows.
+func (b *block) unspent(quota int64, w window) int64 {
 	return max(0, quota-b.spent(w)+b.left)
 }
 
 // reserve sees to it that cost units can be spent, of which the caller knows
 // that they remain, and tells whether they do. What it reserves and is then not
 // spent stays in the block.
-func (b *block) reserve(ctx context.Context, l ledger, id string, quota, cost int64, w window, now record.Time) (ok bool, err error) {
+func (b *block) reserve(ctx context.Context, quota, cost int64, w window, now record.Time) (ok bool, err error) {
 	if b.left >= cost && b.window == w && now < b.stored.Until {
 		return true, nil
 	}
 	// Another node may have reserved since, so what counts is read again.
-	if err := b.read(ctx, l, id, w, now); err != nil {
+	if err := b.read(ctx, w, now); err != nil {
 		return false, err
 	}
-	remaining := b.remaining(quota, w)
+	remaining := b.unspent(quota, w)
 	if remaining < cost {
 		return false, nil
 	}
-	size := l.ahead(remaining, cost)
+	size := b.ahead(remaining, cost)
 	before := b.stored.Total - b.left
 	next := record.Quota{
 		Total: before + size,
-		By:    l.by,
-		Until: w.until(now, size, cost),
+		By:    b.by,
+		Until: max(w.until(now, size, cost), b.lentUntil(now)),
+		Lent:  b.lentUntil(now),
 		Marks: b.stored.Marked(record.Mark{At: b.settled, Total: before}, w.start),
 	}
 	b.left = min(b.left, size) // should the write fail, a block may be lost, and nothing is spent twice
-	if err := b.write(ctx, l, id, next); err != nil {
+	if err := b.write(ctx, next); err != nil {
 		return false, err
 	}
 	b.left, b.window = size, w
-	l.blocks.Add(1)
+	b.blocks.Add(1)
 	return true, nil
 }
 
 // write writes what is reserved. It may take effect and fail: then it is not known.
-func (b *block) write(ctx context.Context, l ledger, id string, next record.Quota) error {
+func (b *block) write(ctx context.Context, next record.Quota) error {
 	b.known = false
-	if err := l.PutQuota(ctx, id, next); err != nil {
+	if err := b.PutQuota(ctx, b.id, next); err != nil {
 		return fmt.Errorf("write quota: %w", err)
 	}
 	b.known, b.stored = true, next
@@ -178,19 +225,21 @@ func (b *block) write(ctx context.Context, l ledger, id string, next record.Quot
 // correct writes down, once, what a refusal goes by where the clock was wrong
 // when the quota was written: by what that says, units may still be spent in any
 // window until then, and every process that reads it would refuse anew.
-func (b *block) correct(ctx context.Context, l ledger, id string, w window, now record.Time) error {
-	if !b.ahead(now) {
+func (b *block) correct(ctx context.Context, w window, now record.Time) error {
+	if !b.astray(now) {
 		return nil
 	}
 	// Another node may have reserved since, as in reserve.
-	if err := b.read(ctx, l, id, w, now); err != nil || !b.ahead(now) {
+	if err := b.read(ctx, w, now); err != nil || !b.astray(now) {
 		return err
 	}
 	mark := record.Mark{At: b.settled, Total: b.stored.Total - b.left}
-	return b.write(ctx, l, id, record.Quota{Total: b.stored.Total, By: l.by, Until: b.settled, Marks: b.stored.Marked(mark, w.start)})
+	return b.write(ctx, record.Quota{
+		Total: b.stored.Total, By: b.by, Until: b.settled, Lent: b.lentUntil(now), Marks: b.stored.Marked(mark, w.start),
+	})
 }
 
-func (b *block) ahead(now record.Time) bool { return b.stored.Until > now.Add(1+blockLife) }
+func (b *block) astray(now record.Time) bool { return b.stored.Until > now.Add(1+blockLife) }
 
 // spend takes cost, which was reserved, from the block.
 func (b *block) spend(cost int64, now record.Time) {
@@ -200,24 +249,25 @@ func (b *block) spend(cost int64, now record.Time) {
 
 // giveBack returns what is left, so that an orderly end of the process loses
 // nothing.
-func (b *block) giveBack(ctx context.Context, l ledger, id string) error {
+func (b *block) giveBack(ctx context.Context) error {
 	if b.left == 0 {
 		return nil
 	}
-	q, _, err := l.Quota(ctx, id)
+	q, _, err := b.Quota(ctx, b.id)
 	if err != nil {
 		return fmt.Errorf("load quota: %w", err)
 	}
 	left, settled := b.left, b.settled
 	// Before the write, which may take effect and fail: what was given back once
 	// must be neither spent nor given back again.
-	*b = block{}
-	if q.By != l.by {
+	*b = block{ledger: b.ledger, id: b.id, lent: b.lent}
+	if q.By != b.by {
 		return nil
 	}
 	q.Total -= left
 	q.Until = min(q.Until, max(1, settled))
-	if err := l.PutQuota(ctx, id, q); err != nil {
+	q.Lent = min(q.Lent, q.Until)
+	if err := b.PutQuota(ctx, b.id, q); err != nil {
 		return fmt.Errorf("give quota back: %w", err)
 	}
 	return nil

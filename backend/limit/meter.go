@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"math/rand/v2"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,10 @@ const shardCount = 64
 
 // Meter holds the counters of one mount. It is safe for concurrent use.
 type Meter struct {
-	ledger ledger
+	ledger *ledger // nil where units come from a source
+	source Source
+	clock  func() record.Time // of a source
+	share  atomic.Uint64
 	start  time.Time
 	seed   maphash.Seed
 	count  atomic.Int64
@@ -45,19 +49,53 @@ type counter struct {
 	users int
 	mu    sync.Mutex
 	bucket
-	block
+	quota  holding
 	usedAt time.Duration
+}
+
+// holding is what this process holds of one key's quota, under its counter's lock.
+type holding interface {
+	// fits tells whether cost units of it are not spent. With take they can be spent
+	// then. Whoever holds none and has to ask answers with a *later.
+	fits(ctx context.Context, line Line, cost int64, take bool, now record.Time) (bool, error)
+	// spend takes cost, which fits.
+	spend(cost int64, now record.Time)
+	// remaining is what is not spent, as far as is known here.
+	remaining(ctx context.Context, line Line, now record.Time) (int64, error)
+	// giveBack returns what is held, so that an orderly end of the process loses nothing.
+	giveBack(ctx context.Context) error
+	// held tells whether there is anything to give back; kept, whether there is anything
+	// to remember.
+	held() bool
+	kept() bool
+	// forget drops what is known, because another changed it.
+	forget()
 }
 
 // NewMeter makes a meter that keeps reservations in quotas.
 func NewMeter(quotas Quotas) *Meter {
-	now := time.Now()
-	by := strconv.FormatInt(now.UnixNano(), 36) // no two processes begin at the same one
-	m := &Meter{ledger: ledger{quotas, by, new(atomic.Bool), new(atomic.Uint64)}, start: now, seed: maphash.MakeSeed(), max: MaxCounters}
+	m := newMeter()
+	m.ledger = &ledger{Quotas: quotas, start: m.start, hunt: func(string) {}}
+	m.ledger.by = strconv.FormatInt(m.start.UnixNano(), 36) // no two processes begin at the same one
+	m.ledger.names.Store(rand.Int64N(1 << 52))
+	return m
+}
+
+func newMeter() *Meter {
+	m := &Meter{start: time.Now(), seed: maphash.MakeSeed(), max: MaxCounters}
+	m.Share(1)
 	for i := range m.shards {
 		m.shards[i].counters = make(map[string]*counter)
 	}
 	return m
+}
+
+// open begins to hold units of a key's quota.
+func (m *Meter) open(id string) holding {
+	if m.ledger == nil {
+		return &purse{meter: m, id: id}
+	}
+	return &block{ledger: m.ledger, id: id}
 }
 
 // Frugal makes the meter reserve nothing ahead, or again. Who calls Settle after
@@ -67,7 +105,9 @@ func (m *Meter) Frugal(on bool) { m.ledger.frugal.Store(on) }
 // Measure tells how many blocks of quota were reserved, and how many keys are partly
 // through their limits.
 func (m *Meter) Measure(tell func(figure string, value float64, labels ...string)) {
-	tell("quota_reservations_total", float64(m.ledger.blocks.Load()))
+	if m.ledger != nil {
+		tell("quota_reservations_total", float64(m.ledger.blocks.Load()))
+	}
 	tell("limit_counters", float64(m.count.Load()))
 	tell("limit_counters_max", float64(m.max))
 }
@@ -97,7 +137,7 @@ func (m *Meter) find(id string) (*counter, error) {
 		if m.count.Load() >= m.max && !m.dropFull(s) {
 			return nil, ErrBusy
 		}
-		c = new(counter)
+		c = &counter{quota: m.open(id)}
 		s.counters[id] = c
 		m.count.Add(1)
 	}
@@ -124,7 +164,7 @@ func (m *Meter) leave(id string, c *counter) {
 func (m *Meter) dropFull(s *shard) bool {
 	now, dropped := m.now(), false
 	for id, c := range s.counters {
-		if c.users == 0 && c.full(now) && c.left == 0 {
+		if c.users == 0 && c.full(now) && !c.quota.kept() {
 			delete(s.counters, id)
 			m.count.Add(-1)
 			dropped = true
@@ -136,18 +176,35 @@ func (m *Meter) dropFull(s *shard) bool {
 // Forget drops what is known of one key's quota, because another node changed
 // it. What was reserved here is lost.
 func (m *Meter) Forget(id string) {
+	if c := m.lookUp(id); c != nil {
+		c.quota.forget()
+		m.release(id, c)
+	}
+}
+
+// GiveBack gives back what is held of one key's quota, because somebody looks for it.
+func (m *Meter) GiveBack(ctx context.Context, id string) error {
+	c := m.lookUp(id)
+	if c == nil {
+		return nil
+	}
+	defer m.release(id, c)
+	return c.quota.giveBack(ctx)
+}
+
+// lookUp finds the counter of a key and locks it; nil where there is none.
+func (m *Meter) lookUp(id string) *counter {
 	s := m.shard(id)
 	s.mu.Lock()
-	c, ok := s.counters[id]
-	if ok {
+	c := s.counters[id]
+	if c != nil {
 		c.users++
 	}
 	s.mu.Unlock()
-	if ok {
+	if c != nil {
 		c.mu.Lock()
-		c.block = block{}
-		m.release(id, c)
 	}
+	return c
 }
 
 // settlers is how many blocks are given back at a time: an orderly end has two
@@ -191,7 +248,7 @@ func (m *Meter) settle(ctx context.Context, id string) (err error) {
 			err = errors.New("a fault in the plugin ended the return of a quota")
 		}
 	}()
-	return c.giveBack(ctx, m.ledger, id)
+	return c.quota.giveBack(ctx)
 }
 
 // idle are the keys of a shard that hold a block and were not verified for idle;
@@ -205,7 +262,7 @@ func (m *Meter) idle(s *shard, idle time.Duration) (ids []string) {
 			if idle == 0 {
 				ids = append(ids, id)
 			}
-		} else if c.left > 0 && now-c.usedAt >= idle {
+		} else if c.quota.held() && now-c.usedAt >= idle {
 			ids = append(ids, id)
 		}
 	}

@@ -38,6 +38,18 @@ type Remaining struct {
 //
 // Rates are asked first: a request that a rate refuses reserves nothing.
 func (m *Meter) Take(ctx context.Context, chain []Line, cost int64, now record.Time) (Verdict, error) {
+	for {
+		verdict, err := m.take(ctx, chain, cost, now)
+		if err == nil {
+			return verdict, nil
+		}
+		if now, err = m.wait(ctx, err, now); err != nil {
+			return Verdict{}, err
+		}
+	}
+}
+
+func (m *Meter) take(ctx context.Context, chain []Line, cost int64, now record.Time) (Verdict, error) {
 	held, err := m.holdAll(chain)
 	defer m.releaseAll(chain, held)
 	if err != nil {
@@ -46,7 +58,7 @@ func (m *Meter) Take(ctx context.Context, chain []Line, cost int64, now record.T
 	at := m.now()
 	verdict := Verdict{Outcome: Allowed}
 	if cost > 0 {
-		if verdict = askRates(chain, held, cost, at); verdict.Outcome == Allowed {
+		if verdict = m.askRates(chain, held, cost, at); verdict.Outcome == Allowed {
 			verdict, err = m.askQuotas(ctx, chain, held, cost, now)
 		}
 		if err != nil {
@@ -100,13 +112,13 @@ func (m *Meter) releaseAll(chain []Line, held []*counter) {
 }
 
 // askRates asks every bucket of the chain whether cost fits.
-func askRates(chain []Line, held []*counter, cost int64, at time.Duration) Verdict {
+func (m *Meter) askRates(chain []Line, held []*counter, cost int64, at time.Duration) Verdict {
 	verdict := Verdict{Outcome: Allowed}
 	for i, line := range chain {
 		if line.Limits.RateLimit == 0 {
 			continue
 		}
-		r := rateOf(line.Limits)
+		r := m.rateOf(line.Limits)
 		held[i].refill(r, at)
 		wait, never := held[i].fits(r, cost)
 		if never {
@@ -131,23 +143,14 @@ func (m *Meter) askQuotas(ctx context.Context, chain []Line, held []*counter, co
 		if l.Quota == 0 {
 			continue
 		}
-		w := windowOf(l, line.Created, now)
-		if err := held[i].load(ctx, m.ledger, line.ID, w, now); err != nil {
+		fits, err := held[i].quota.fits(ctx, line, cost, verdict.Outcome == Allowed, now)
+		if err != nil {
 			return Verdict{}, err
-		}
-		fits := held[i].block.remaining(l.Quota, w) >= cost
-		if fits && verdict.Outcome == Allowed {
-			var err error
-			if fits, err = held[i].reserve(ctx, m.ledger, line.ID, l.Quota, cost, w, now); err != nil {
-				return Verdict{}, err
-			}
 		}
 		if fits {
 			continue
 		}
-		if err := held[i].correct(ctx, m.ledger, line.ID, w, now); err != nil {
-			return Verdict{}, err
-		}
+		w := windowOf(l, line.Created, now)
 		if w.end == 0 || cost > l.Quota {
 			return Verdict{Outcome: QuotaExceeded}, nil
 		}
@@ -164,28 +167,25 @@ func spend(chain []Line, held []*counter, cost int64, now record.Time) {
 			held[i].take(cost)
 		}
 		if line.Limits.Quota > 0 {
-			held[i].spend(cost, now)
+			held[i].quota.spend(cost, now)
 		}
 	}
 }
 
 func (m *Meter) remaining(ctx context.Context, line Line, c *counter, at time.Duration, now record.Time) (Remaining, error) {
 	var r Remaining
+	var err error
 	l := line.Limits
 	if l.RateLimit > 0 {
-		rate := rateOf(l)
+		rate := m.rateOf(l)
 		c.refill(rate, at)
 		r.Rate = c.bucket.remaining(rate)
 		r.RateResets = roundUp(c.resets())
 	}
 	if l.Quota > 0 {
-		w := windowOf(l, line.Created, now)
-		if err := c.load(ctx, m.ledger, line.ID, w, now); err != nil {
-			return r, err
-		}
-		r.Quota = c.block.remaining(l.Quota, w)
+		r.Quota, err = c.quota.remaining(ctx, line, now)
 	}
-	return r, nil
+	return r, err
 }
 
 func roundUp(d time.Duration) record.Seconds {

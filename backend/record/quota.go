@@ -1,14 +1,17 @@
 package record
 
+import "slices"
+
 // Quota is what of a key's quota was given out, as storage holds it. It counts
 // through the key's whole life, however its quota and windows change, and what
 // was spent stays spent. Who reserves writes first and spends after, so a crash
 // loses a reserved block and never overspends.
 type Quota struct {
-	Total int64  `json:"total"` // units that were ever reserved
-	By    string `json:"by"`    // who wrote last: the units that it has not spent yet are its own
-	Until Time   `json:"until"` // none of Total is spent at this time or later
-	Marks []Mark `json:"marks"` // oldest first
+	Total int64  `json:"total"`          // units that were ever reserved
+	By    string `json:"by"`             // who wrote last: the units that it has not spent yet are its own
+	Until Time   `json:"until"`          // none of Total is spent at this time or later
+	Lent  Time   `json:"lent,omitempty"` // nor by those that units were lent to
+	Marks []Mark `json:"marks"`          // oldest first
 }
 
 // Mark tells that the first Total units were spent, or lost, before At. What
@@ -33,7 +36,7 @@ func (q Quota) Intact() bool {
 		}
 		last = m
 	}
-	return q.By != "" && q.Until > 0 && q.Total >= last.Total
+	return q.By != "" && q.Until > 0 && q.Lent <= q.Until && q.Total >= last.Total
 }
 
 // Before is how many units are known to have been spent before a moment.
@@ -44,6 +47,24 @@ func (q Quota) Before(start Time) int64 {
 		}
 	}
 	return 0
+}
+
+// Returned is q without units that were reserved at a moment and not spent. Which later
+// marks count them nobody knows: each counts that many fewer, so that a window counts too
+// much rather than too little.
+func (q Quota) Returned(units int64, reserved Time) Quota {
+	q.Total -= units
+	marks, before := slices.Clone(q.Marks), int64(0)
+	for i := range marks {
+		m := &marks[i]
+		if m.At > reserved {
+			m.Total = max(before, m.Total-units)
+		}
+		m.Total = min(m.Total, q.Total)
+		before = m.Total
+	}
+	q.Marks = marks
+	return q
 }
 
 // Marked are the marks of q and a newer one. Those ahead of it were made by a

@@ -1,0 +1,94 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/record"
+)
+
+// Source lends units of quotas to the meter of a gate, which is asked far away. It waits
+// for nothing: what comes of it is told to Credit.
+type Source interface {
+	// Ask asks for units of a key's quota: need, for which somebody waits, and up to units
+	// of them ahead; or, with neither, how many remain. There is one such question of a key
+	// at a time.
+	Ask(id string, need, units int64)
+	// Return gives back what was not spent of a loan. It is told once.
+	Return(id string, loan, units int64)
+}
+
+// ErrSilent is returned when units of a quota were asked for, and no answer came in time.
+const ErrSilent record.Busy = "busy: the engine does not say what is left of the key's quota"
+
+// NewBorrower makes a meter that borrows the units of quotas. now is the lender's time.
+func NewBorrower(from Source, now func() record.Time) *Meter {
+	m := newMeter()
+	m.source, m.clock = from, now
+	return m
+}
+
+// Share makes every rate this part of what it is, and at least one: that of a process
+// beside others that see the same keys. A cost that is above that is refused.
+func (m *Meter) Share(part float64) { m.share.Store(math.Float64bits(part)) }
+
+func (m *Meter) rateOf(l record.Limits) rate {
+	limit := l.RateLimit
+	if part := math.Float64frombits(m.share.Load()); part < 1 {
+		limit = max(1, int64(float64(limit)*part))
+	}
+	return rate{limit, l.RateLimitPeriod.Std()}
+}
+
+// Answer is what came of a question.
+type Answer struct {
+	Loan
+	Asked time.Time // when the question left, or earlier
+	Unmet bool      // need was not there
+	Err   error     // there is none
+}
+
+// Credit tells of an answer to a question of a key.
+func (m *Meter) Credit(id string, a Answer) {
+	c := m.lookUp(id)
+	if c == nil {
+		m.refund(id, a.Loan)
+		return
+	}
+	defer m.release(id, c)
+	c.quota.(*purse).credit(a)
+}
+
+func (m *Meter) refund(id string, l Loan) {
+	if l.Granted > 0 {
+		m.source.Return(id, l.Name, l.Granted)
+	}
+}
+
+// later is an error that says when to ask again: a question is under way.
+type later struct {
+	done chan struct{}
+	err  error // why there is no answer, once it is done
+}
+
+// Error is told to those who do not wait.
+func (*later) Error() string { return ErrSilent.Error() }
+
+// wait waits for what err waits for, without any lock, and answers what time it is then.
+func (m *Meter) wait(ctx context.Context, err error, now record.Time) (record.Time, error) {
+	var l *later
+	if !errors.As(err, &l) {
+		return now, err
+	}
+	select {
+	case <-l.done:
+		return max(now, m.clock()), l.err
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return now, ErrSilent
+		}
+		return now, ctx.Err()
+	}
+}
