@@ -23,6 +23,7 @@ var ranks = map[string]int{
 	"paths":                            9,
 	"backend/question":                 8,
 	"backend/lifecycle":                7,
+	"backend/spend":                    7,
 	"backend/upkeep":                   7,
 	"backend/verdict":                  7,
 	"backend/edge":                     7,

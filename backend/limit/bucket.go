@@ -3,6 +3,8 @@ package limit
 import (
 	"math/bits"
 	"time"
+
+	"vault-plugin-secrets-apikeys/backend/record"
 )
 
 // bucket is a token bucket that counts what was spent of it in units, so that
@@ -20,6 +22,8 @@ type rate struct {
 	limit  int64
 	period time.Duration
 }
+
+func rateOf(l record.Limits) rate { return rate{l.RateLimit, l.RateLimitPeriod.Std()} }
 
 // interval is one verification's share of the period, at least 1 ns.
 func (r rate) interval() time.Duration { return max(1, r.period/time.Duration(r.limit)) }

@@ -29,7 +29,6 @@ type Meter struct {
 	ledger *ledger // nil where units come from a source
 	source Source
 	clock  func() record.Time // of a source
-	share  atomic.Uint64
 	start  time.Time
 	seed   maphash.Seed
 	count  atomic.Int64
@@ -83,7 +82,6 @@ func NewMeter(quotas Quotas) *Meter {
 
 func newMeter() *Meter {
 	m := &Meter{start: time.Now(), seed: maphash.MakeSeed(), max: MaxCounters}
-	m.Share(1)
 	for i := range m.shards {
 		m.shards[i].counters = make(map[string]*counter)
 	}

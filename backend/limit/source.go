@@ -3,7 +3,6 @@ package limit
 import (
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -28,18 +27,6 @@ func NewBorrower(from Source, now func() record.Time) *Meter {
 	m := newMeter()
 	m.source, m.clock = from, now
 	return m
-}
-
-// Share makes every rate this part of what it is, and at least one: that of a process
-// beside others that see the same keys. A cost that is above that is refused.
-func (m *Meter) Share(part float64) { m.share.Store(math.Float64bits(part)) }
-
-func (m *Meter) rateOf(l record.Limits) rate {
-	limit := l.RateLimit
-	if part := math.Float64frombits(m.share.Load()); part < 1 {
-		limit = max(1, int64(float64(limit)*part))
-	}
-	return rate{limit, l.RateLimitPeriod.Std()}
 }
 
 // Answer is what came of a question.

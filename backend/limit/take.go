@@ -58,7 +58,7 @@ func (m *Meter) take(ctx context.Context, chain []Line, cost int64, now record.T
 	at := m.now()
 	verdict := Verdict{Outcome: Allowed}
 	if cost > 0 {
-		if verdict = m.askRates(chain, held, cost, at); verdict.Outcome == Allowed {
+		if verdict = askRates(chain, held, cost, at); verdict.Outcome == Allowed {
 			verdict, err = m.askQuotas(ctx, chain, held, cost, now)
 		}
 		if err != nil {
@@ -112,13 +112,13 @@ func (m *Meter) releaseAll(chain []Line, held []*counter) {
 }
 
 // askRates asks every bucket of the chain whether cost fits.
-func (m *Meter) askRates(chain []Line, held []*counter, cost int64, at time.Duration) Verdict {
+func askRates(chain []Line, held []*counter, cost int64, at time.Duration) Verdict {
 	verdict := Verdict{Outcome: Allowed}
 	for i, line := range chain {
 		if line.Limits.RateLimit == 0 {
 			continue
 		}
-		r := m.rateOf(line.Limits)
+		r := rateOf(line.Limits)
 		held[i].refill(r, at)
 		wait, never := held[i].fits(r, cost)
 		if never {
@@ -177,7 +177,7 @@ func (m *Meter) remaining(ctx context.Context, line Line, c *counter, at time.Du
 	var err error
 	l := line.Limits
 	if l.RateLimit > 0 {
-		rate := m.rateOf(l)
+		rate := rateOf(l)
 		c.refill(rate, at)
 		r.Rate = c.bucket.remaining(rate)
 		r.RateResets = roundUp(c.resets())

@@ -18,7 +18,7 @@ type Sightings struct {
 
 // See adds n that were seen, the last of them now.
 func (s *Sightings) See(n int64, now Time, from netip.Addr) {
-	s.Count += n
+	s.Count = sum(s.Count, n)
 	if s.First == 0 {
 		s.First = now
 	}

@@ -32,12 +32,17 @@ type CodeCount struct {
 func (cs *Codes) add(code string, n int64) {
 	for i := range *cs {
 		if c := &(*cs)[i]; c.Code == code {
-			c.Count += n
+			c.Count = sum(c.Count, n)
 			return
 		}
 	}
 	*cs = append(*cs, CodeCount{code, n})
 }
+
+// most bounds each count. Gates tell of any number, and sums of counts overflow nothing.
+const most = 1 << 53
+
+func sum(a, b int64) int64 { return min(a+min(b, most), most) }
 
 // Total is how many decisions there were.
 func (cs Codes) Total() (n int64) {
@@ -54,14 +59,19 @@ type Decided struct {
 	At       Time
 	Version  int        // of a proven key
 	ClientIP netip.Addr // the zero Addr when the gateway did not say
+	Like     int64      // how many more there were, all alike
+	Late     bool       // it is no use: the key had ended before anybody told of it
 }
 
 // Count adds a decision, which is one of its hour and of its day.
 func (u *Usage) Count(d Decided) {
-	u.Codes.add(d.Code, 1)
-	w := Window{At: d.At, Refused: 1}
+	n := sum(1, d.Like)
+	u.Codes.add(d.Code, n)
+	w := Window{At: d.At, Refused: n}
 	if d.Valid {
-		w.Valid, w.Refused = 1, 0
+		w.Valid, w.Refused = n, 0
+	}
+	if d.Valid && !d.Late {
 		u.Use(d.Version, d.At)
 		if d.ClientIP.IsValid() {
 			u.ClientIP = d.ClientIP

@@ -38,8 +38,8 @@ func (ws *Windows) add(w Window, length Seconds) {
 	}
 	same := &(*ws)[i-1]
 	same.At = max(same.At, w.At)
-	same.Valid += w.Valid
-	same.Refused += w.Refused
+	same.Valid = sum(same.Valid, w.Valid)
+	same.Refused = sum(same.Refused, w.Refused)
 }
 
 // merge counts what was decided in other windows, and keeps the newest few. They are

@@ -69,7 +69,7 @@ func (r *Rehasher) Configure(c record.Config) {
 // Observe offers a key that verified and whose hash has another cost.
 func (r *Rehasher) Observe(o *verify.Observation) {
 	cost, phc := r.cost.Load(), o.Decision.Version.Hash
-	if o.Decision.Valid() && cost != nil && keyhash.NeedsRehash(phc, *cost) {
+	if o.Decision.Valid() && o.Reported == nil && cost != nil && keyhash.NeedsRehash(phc, *cost) {
 		r.Offer(o.Text, phc)
 	}
 }

@@ -69,15 +69,15 @@ func (f *Flusher) Observe(o *verify.Observation) {
 	k := &o.Decision.Key // that of what is not proven has neither id nor owner
 	f.uses.Count(k.ID, k.Owner, record.Decided{
 		Code: string(o.Decision.Code), Valid: o.Decision.Valid(), At: o.At,
-		Version: o.Decision.Version.Number, ClientIP: o.ClientIP,
+		Version: o.Decision.Version.Number, ClientIP: o.ClientIP, Like: o.Count() - 1, Late: o.Late(),
 	})
-	if o.Decision.Valid() {
+	if o.Decision.Valid() && !o.Late() {
 		for i := range o.Lineage.Ancestors {
 			above := &o.Lineage.Ancestors[i].Key
 			f.uses.Use(above.ID, above.Owner, o.At)
 		}
 	}
-	if !f.secured.Load() {
+	if !f.secured.Load() || o.Reported != nil && o.Reported.More {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)

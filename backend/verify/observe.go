@@ -36,4 +36,26 @@ type Observation struct {
 	Cost     int64
 	Hashed   bool          // Argon2 ran for it, or it waited for one that did
 	Took     time.Duration // to decide
+	// Reported is of what a gate decided, and told of later; nil of what was decided here.
+	Reported *Reported
 }
+
+// Reported is what an observation by report has beyond others.
+type Reported struct {
+	Like int64 // how many more decisions it stands for, which were all alike
+	// Late tells that the key has ended since, so that nothing of this is a use that could
+	// keep it from that.
+	Late bool
+	More bool // another of the same report follows at once
+}
+
+// Count is how many decisions the observation stands for.
+func (o *Observation) Count() int64 {
+	if o.Reported == nil {
+		return 1
+	}
+	return 1 + o.Reported.Like
+}
+
+// Late tells whether a use is told of a key that has ended since.
+func (o *Observation) Late() bool { return o.Reported != nil && o.Reported.Late }

@@ -157,17 +157,17 @@ func (a *alert) goOn(before record.Alert) {
 	a.rise(before.Severity)
 }
 
-// above counts one more, and raises an alert when there are too many in an hour. One
+// above counts n more, and raises an alert when there are too many in an hour. One
 // that is open counts on whatever the rate.
-func (w *Watch) above(r *rate, of record.Alert, now record.Time, from netip.Addr) {
-	n, since := r.add(now)
+func (w *Watch) above(r *rate, of record.Alert, more int64, now record.Time, from netip.Addr) {
+	n, since := r.add(more, now)
 	of.Severity = record.Warning
 	if n > w.rates.critical {
 		of.Severity = record.Critical
 	}
 	switch open := w.alerts[of.Name()]; {
 	case open != nil:
-		w.raise(of, 1, now, from)
+		w.raise(of, more, now, from)
 	case n > w.rates.warning:
 		w.raise(of, n, now, from).First = since
 	}

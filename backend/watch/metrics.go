@@ -108,11 +108,13 @@ func (m *Metrics) Observe(o *verify.Observation) {
 		of = byRole[""]
 	}
 	if at := slices.Index(codes, o.Decision.Code); at >= 0 {
-		of[at].Inc()
+		of[at].Add(float64(o.Count()))
 	}
-	if o.Hashed {
+	switch {
+	case o.Reported != nil: // nobody waited here
+	case o.Hashed:
 		m.cold.Observe(o.Took.Seconds())
-	} else {
+	default:
 		m.warm.Observe(o.Took.Seconds())
 	}
 }

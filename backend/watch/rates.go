@@ -2,6 +2,7 @@ package watch
 
 import (
 	"maps"
+	"math"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -30,8 +31,8 @@ const (
 	slotLength = record.Time(record.Hour / slots)
 )
 
-// add counts one more, and answers how many there were within an hour, and since when.
-func (r *rate) add(now record.Time) (n int64, since record.Time) {
+// add counts more, and answers how many there were within an hour, and since when.
+func (r *rate) add(more int64, now record.Time) (n int64, since record.Time) {
 	slot := now / slotLength
 	if r.over(now) {
 		*r = rate{last: slot}
@@ -39,12 +40,13 @@ func (r *rate) add(now record.Time) (n int64, since record.Time) {
 	for ; r.last < slot; r.last++ {
 		r.counts[(r.last+1)%slots] = 0
 	}
-	r.counts[slot%slots]++
+	at := &r.counts[slot%slots]
+	*at = int32(min(int64(*at)+more, math.MaxInt32))
 	since = now
-	for at := slot; at > slot-slots; at-- {
-		if count := r.counts[at%slots]; count > 0 {
+	for past := slot; past > slot-slots; past-- {
+		if count := r.counts[past%slots]; count > 0 {
 			n += int64(count)
-			since = min(since, at*slotLength)
+			since = min(since, past*slotLength)
 		}
 	}
 	return n, since

@@ -110,6 +110,9 @@ func (w *Watch) Observe(o *verify.Observation) {
 	if o.Decision.Valid() || !w.Writable() {
 		return
 	}
+	if o.Reported != nil {
+		o.At = w.Clock.Now() // an hour is counted as it comes: a moment of the past would begin it anew
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -118,7 +121,7 @@ func (w *Watch) Observe(o *verify.Observation) {
 	case o.Decision.Proven():
 		w.refused(o)
 	case o.Failure == verify.Forged || o.Failure == verify.WrongSecret:
-		w.forged(o.At, o.ClientIP)
+		w.above(&w.rates.forged, record.Alert{Kind: record.ForgedKeys}, 1, o.At, o.ClientIP)
 	}
 }
 
@@ -135,10 +138,6 @@ func (w *Watch) used(name string, now record.Time, from netip.Addr) {
 	a.KeyID, a.Hits = t.KeyID, t.Count // it may be another than the alert was opened for
 }
 
-func (w *Watch) forged(now record.Time, from netip.Addr) {
-	w.above(&w.rates.forged, record.Alert{Kind: record.ForgedKeys}, now, from)
-}
-
 // refused looks at a refusal of a proven key. A brownout is a reminder, and no sign of
 // anything.
 func (w *Watch) refused(o *verify.Observation) {
@@ -148,11 +147,11 @@ func (w *Watch) refused(o *verify.Observation) {
 		if o.Decision.RetryAfter > 0 {
 			return
 		}
-		a := w.raise(record.Alert{Kind: record.EndedKeyUsed, KeyID: id, Severity: record.Warning}, 1, o.At, o.ClientIP)
+		a := w.raise(record.Alert{Kind: record.EndedKeyUsed, KeyID: id, Severity: record.Warning}, o.Count(), o.At, o.ClientIP)
 		a.lies(o.ClientIP, o.Lineage.Key.Current().Number)
 	default:
 		if r := w.rates.of(id, o.At); r != nil {
-			w.above(r, record.Alert{Kind: record.KeyRefusals, KeyID: id}, o.At, o.ClientIP)
+			w.above(r, record.Alert{Kind: record.KeyRefusals, KeyID: id}, o.Count(), o.At, o.ClientIP)
 		}
 	}
 }
