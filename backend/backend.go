@@ -23,6 +23,7 @@ import (
 	"vault-plugin-secrets-apikeys/backend/lineage"
 	"vault-plugin-secrets-apikeys/backend/proof"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/spend"
 	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/upkeep"
 	"vault-plugin-secrets-apikeys/backend/usage"
@@ -131,18 +132,20 @@ func newMount(hasher *keyhash.Hasher, config *logical.BackendConfig, begin func(
 		Undecided: m.metrics.Undecided,
 		Writable:  here.writable,
 	}
+	meter.OnMiss(func(id string) { told.Tell(wire.QuotaKind, id) })
+	book := &spend.Book{Resolver: resolver, Lender: meter, Observer: verifier.Observer, Clock: ticks, Writable: here.writable}
 	records.OnChange(m.changed)
-	m.Backend = m.framework(verifier, engine)
+	m.Backend = m.framework(verifier, engine, book)
 	return m
 }
 
 // framework declares the mount to Vault.
-func (m *mount) framework(verifier *verify.Verifier, engine *lifecycle.Engine) *framework.Backend {
+func (m *mount) framework(verifier *verify.Verifier, engine *lifecycle.Engine, book *spend.Book) *framework.Backend {
 	return &framework.Backend{
 		Help:           strings.TrimSpace(help),
 		BackendType:    logical.TypeLogical,
 		RunningVersion: version.Number(),
-		Paths:          m.paths(verifier, engine),
+		Paths:          m.paths(verifier, engine, book),
 		Secrets:        paths.Secrets(engine, m.node.system, m.clock, engine.Logger),
 		PathsSpecial: &logical.Paths{
 			Root:            paths.Root(),
@@ -157,7 +160,7 @@ func (m *mount) framework(verifier *verify.Verifier, engine *lifecycle.Engine) *
 }
 
 // paths are what can be asked of the mount. What is asked all day comes first.
-func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*framework.Path {
+func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine, book *spend.Book) []*framework.Path {
 	answers := paths.KeyAnswers{Lineages: engine, Uses: m.uses, Roles: m.store, Limits: m.meter, Clock: m.clock, Log: engine.Logger}
 	return paths.All(engine.Logger,
 		&paths.Verify{Verifier: verifier, Config: m.store, Log: engine.Logger},
@@ -176,6 +179,7 @@ func (m *mount) paths(verifier *verify.Verifier, engine *lifecycle.Engine) []*fr
 		paths.Metrics{Source: m.metrics},
 		paths.Gate{Feed: m.feed},
 		paths.Disclose{Records: m.records(verifier), Log: engine.Logger},
+		paths.GateSpending{Book: book, Log: engine.Logger},
 		paths.Gates{List: m.feed},
 		paths.Honeytokens{Planter: m.watch},
 		paths.Alerts{Alerts: m.watch},

@@ -174,6 +174,10 @@ func TestEveryOperationAnswersAsDeclared(t *testing.T) {
 		ask(update, path, map[string]any{"keys": []string{k.Str("key"), "x"}, "key_ids": []string{id, "0000000000000000"}, "roles": []string{"web"}, "owners": []string{"acme"}}, 200)
 	}
 	ask(update, "gate/confirm", map[string]any{"known": id + "AAAAAAAAAAAA"}, 200)
+	want := []any{map[string]any{"key_id": id, "need": 1}}
+	ask(update, "gate/reserve/web", map[string]any{"gate": "edge-1", "run": "r1", "want": want}, 200)
+	uses := []any{map[string]any{"code": "invalid", "count": 2, "at": 1}}
+	ask(update, "gate/report/web", map[string]any{"gate": "edge-1", "run": "r1", "sequence": 1, "uses": uses}, 200)
 	ask(list, "gates/", nil, 200)
 	ask(read, "gates/edge-1", nil, 200)
 	ask(read, "gates/none", nil, 404)
@@ -226,7 +230,7 @@ func TestOpenAPIDescribesEveryPath(t *testing.T) {
 		"/keys/", "/keys/{key_id}", "/owners/", "/owners/{owner}/keys/", "/owners/{owner}/keys/{key_id}",
 		"/owners/{owner}/keys/{key_id}/rotate", "/owners/{owner}/keys/{key_id}/revoke",
 		"/roles/", "/roles/{role}", "/config", "/tidy", "/tidy-status", "/info", "/usage", "/usage/keys/{key_id}", "/usage/owners/{owner}",
-		"/authorize", "/authorize/{role}", "/delegate", "/honeytokens/", "/honeytokens/{honeytoken}", "/alerts/", "/alerts/{alert}", "/gate/changes", "/gate/resolve", "/gate/resolve/{role}", "/gate/confirm", "/gates/", "/gates/{gate}", "/static-keys/", "/static-keys/{static_name}", "/static-keys/{static_name}/rotate", "/stop/owners/{owner}", "/stop/roles/{role}",
+		"/authorize", "/authorize/{role}", "/delegate", "/honeytokens/", "/honeytokens/{honeytoken}", "/alerts/", "/alerts/{alert}", "/gate/changes", "/gate/resolve", "/gate/resolve/{role}", "/gate/confirm", "/gate/reserve/{role}", "/gate/report/{role}", "/gates/", "/gates/{gate}", "/static-keys/", "/static-keys/{static_name}", "/static-keys/{static_name}/rotate", "/stop/owners/{owner}", "/stop/roles/{role}",
 	} {
 		if document.Paths[want] == nil {
 			t.Errorf("the OpenAPI document has no %s", want)

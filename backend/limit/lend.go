@@ -87,7 +87,11 @@ func (b *block) lend(ctx context.Context, line Line, need, units int64, now reco
 	}
 	size := need
 	if !b.frugal.Load() {
-		size = min(max(need, min(units, blockSize(remaining))), remaining)
+		ahead := blockSize(remaining)
+		if need == 0 {
+			ahead = max(1, ahead/2) // half of one is still held: a borrower that dies loses a block
+		}
+		size = min(max(need, min(units, ahead)), remaining)
 	}
 	if size == 0 {
 		return Loan{Remaining: remaining, Ends: w.end}, nil

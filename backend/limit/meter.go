@@ -270,6 +270,7 @@ func (m *Meter) idle(s *shard, idle time.Duration) (ids []string) {
 // Line is one key in a chain of delegation: itself, or an ancestor.
 type Line struct {
 	ID      string
+	Role    string // at whose door a borrower asks for units
 	Created record.Time
 	Limits  record.Limits // effective
 }

@@ -15,6 +15,7 @@ import (
 type purse struct {
 	meter *Meter
 	id    string
+	role  string
 	quota int64 // and its period: that it was lent under
 	every record.Seconds
 
@@ -106,18 +107,17 @@ func (p *purse) ask(need, units int64) {
 	if ahead := p.used.lately(p.meter.now()); ahead >= worthwhile {
 		units += ahead
 	}
-	p.meter.source.Ask(p.id, need, units)
+	p.meter.source.Ask(p.role, p.id, need, units)
 }
 
-// credit takes an answer in. A question that was not asked by this purse, which may have
-// been forgotten since, is answered all the same.
+// credit takes an answer in.
 func (p *purse) credit(a Answer) {
-	asked := p.asked
-	p.asked = nil
-	if asked != nil {
-		asked.err = a.Err
-		defer close(asked.done)
+	if p.asked == nil {
+		return
 	}
+	p.asked.err = a.Err
+	close(p.asked.done) // who waits for that needs the lock next
+	p.asked = nil
 	if a.Err != nil || a.Ends != 0 && a.Ends <= p.meter.clock() {
 		return // of a window that is over here by now, half a round trip earlier than there
 	}
@@ -137,7 +137,7 @@ func (p *purse) credit(a Answer) {
 func (p *purse) settle(line Line, now record.Time) {
 	if l := line.Limits; l.Quota != p.quota || l.QuotaPeriod != p.every {
 		p.forget()
-		p.quota, p.every = l.Quota, l.QuotaPeriod
+		p.role, p.quota, p.every = line.Role, l.Quota, l.QuotaPeriod
 	}
 	if w := windowOf(line.Limits, line.Created, now); w != p.window {
 		p.window, p.told, p.rest, p.unmet = w, false, 0, 0
@@ -150,7 +150,7 @@ func (p *purse) settle(line Line, now record.Time) {
 			return
 		}
 		if !over {
-			p.meter.source.Return(p.id, c.name, c.left)
+			p.meter.source.Return(p.role, p.id, c.name, c.left)
 		}
 		p.left, p.loans = p.left-c.left, p.loans[1:]
 	}
@@ -165,7 +165,7 @@ func (p *purse) giveBack(context.Context) error {
 func (p *purse) returnAll() {
 	for _, c := range p.loans {
 		p.rest += c.left
-		p.meter.source.Return(p.id, c.name, c.left)
+		p.meter.source.Return(p.role, p.id, c.name, c.left)
 	}
 	p.loans, p.left, p.size = nil, 0, 0
 }

@@ -14,9 +14,9 @@ type Source interface {
 	// Ask asks for units of a key's quota: need, for which somebody waits, and up to units
 	// of them ahead; or, with neither, how many remain. There is one such question of a key
 	// at a time.
-	Ask(id string, need, units int64)
+	Ask(role, id string, need, units int64)
 	// Return gives back what was not spent of a loan. It is told once.
-	Return(id string, loan, units int64)
+	Return(role, id string, loan, units int64)
 }
 
 // ErrSilent is returned when units of a quota were asked for, and no answer came in time.
@@ -37,20 +37,12 @@ type Answer struct {
 	Err   error     // there is none
 }
 
-// Credit tells of an answer to a question of a key.
+// Credit tells of an answer to a question of a key. Its counter is there as long as the
+// question is under way.
 func (m *Meter) Credit(id string, a Answer) {
-	c := m.lookUp(id)
-	if c == nil {
-		m.refund(id, a.Loan)
-		return
-	}
-	defer m.release(id, c)
-	c.quota.(*purse).credit(a)
-}
-
-func (m *Meter) refund(id string, l Loan) {
-	if l.Granted > 0 {
-		m.source.Return(id, l.Name, l.Granted)
+	if c := m.lookUp(id); c != nil {
+		c.quota.(*purse).credit(a)
+		m.release(id, c)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // its time.
 func (v *Verifier) limit(ctx context.Context, good Code, l *lineage.Lineage, cost int64, now record.Time) (code Code, a Allowance, waited bool, err error) {
 	code, a = good, Allowance{Limits: l.Limits()}
-	line := limit.Line{ID: l.Key.ID, Created: l.Key.CreatedAt, Limits: a.Limits}
+	line := limit.Line{ID: l.Key.ID, Role: l.Key.Role, Created: l.Key.CreatedAt, Limits: a.Limits}
 	switch {
 	case good == Valid:
 		var verdict limit.Verdict
@@ -40,7 +40,7 @@ func (v *Verifier) take(ctx context.Context, line limit.Line, l *lineage.Lineage
 	}
 	for i := len(l.Ancestors) - 1; i >= 0; i-- {
 		k := &l.Ancestors[i].Key
-		above := limit.Line{ID: k.ID, Created: k.CreatedAt, Limits: k.Limits.Under(l.Standing.Role.Limits)}
+		above := limit.Line{ID: k.ID, Role: k.Role, Created: k.CreatedAt, Limits: k.Limits.Under(l.Standing.Role.Limits)}
 		if above.Limited() {
 			chain = append(chain, above)
 		}

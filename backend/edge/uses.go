@@ -1,0 +1,240 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"vault-plugin-secrets-apikeys/backend/verify"
+	"vault-plugin-secrets-apikeys/backend/wire"
+)
+
+// Reporter tells the engine what was decided here.
+type Reporter interface {
+	Report(ctx context.Context, role string, r wire.Report) error
+}
+
+const (
+	reportEvery = 10 * time.Second
+	// reportAgain is after how long a first use that the engine was not told of yet is told
+	// again.
+	reportAgain = time.Second
+	reportTime  = 5 * time.Second
+	// maxUses bounds how many uses are gathered between reports, in some 20 MiB: each is
+	// one code of one version of a key.
+	maxUses = 65536
+	// maxRoles bounds of how many roles; half of them may be such that no key was seen of
+	// them, as whoever asks may name any.
+	maxRoles = 256
+)
+
+// Uses gather what a gate decides, and report it. A report that failed is told again as it
+// was, before any other of its role.
+type Uses struct {
+	up     Reporter
+	gate   string
+	logger *slog.Logger
+	urgent chan struct{} // a version that waited for it was used first
+
+	reporting sync.Mutex // held while reports are made and told
+
+	mu      sync.Mutex
+	roles   map[string]*gathered
+	uses    int // of all roles
+	dropped int64
+}
+
+// gathered is what was decided of the keys of one role. Each has a run of its own: one
+// that the gate may not report must not hold up the others.
+type gathered struct {
+	run      string
+	sequence int64
+	uses     map[use]*wire.Use
+	told     *wire.Report // of which is not known whether it arrived
+}
+
+// use is what is counted together.
+type use struct {
+	id       string
+	version  int
+	code     verify.Code
+	brownout bool
+}
+
+// NewUses gathers the uses of a gate.
+func NewUses(up Reporter, gate string, logger *slog.Logger) *Uses {
+	return &Uses{up: up, gate: gate, logger: logger, urgent: make(chan struct{}, 1), roles: make(map[string]*gathered)}
+}
+
+// Observe counts a decision. A text that is no key, at a door of no role, is reported to
+// nobody.
+func (u *Uses) Observe(o verify.Observation) {
+	d := &o.Decision
+	role := d.Key.Role
+	if !d.Proven() {
+		role = o.Role
+	}
+	if role == "" {
+		return
+	}
+	of := use{d.Key.ID, d.Version.Number, d.Code, d.Code == verify.Superseded && d.RetryAfter > 0}
+	u.mu.Lock()
+	counted := u.find(role, of)
+	if counted != nil {
+		counted.Count++
+		counted.At = max(counted.At, o.At)
+		counted.Paid = counted.Paid || o.Cost > 0
+		if o.ClientIP.IsValid() && d.Proven() {
+			counted.ClientIP = o.ClientIP.String()
+		}
+	}
+	u.mu.Unlock()
+	if d.Valid() && verify.Activates(&d.Version, o.Cost) {
+		select {
+		case u.urgent <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// find is where to count; nil where there is no room, which is counted instead. It needs
+// the lock, as all below does that does not take it.
+func (u *Uses) find(role string, of use) *wire.Use {
+	g := u.roles[role]
+	if room := maxRoles - len(u.roles); g == nil && (room > maxRoles/2 || room > 0 && of.id != "") {
+		g = &gathered{run: rand.Text(), uses: make(map[use]*wire.Use)}
+		u.roles[role] = g
+	}
+	if g == nil {
+		u.dropped++
+		return nil
+	}
+	counted := g.uses[of]
+	if counted == nil {
+		if u.uses >= maxUses {
+			u.dropped++
+			return nil
+		}
+		u.uses++
+		counted = &wire.Use{KeyID: of.id, Version: of.version, Code: string(of.code), Brownout: of.brownout}
+		g.uses[of] = counted
+	}
+	return counted
+}
+
+// Dropped is how many decisions were not counted for want of room, or because the engine
+// would not hear of them.
+func (u *Uses) Dropped() int64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.dropped
+}
+
+// Run reports every 10 s, and the first use of a version that waits for it at once, until
+// ctx ends.
+func (u *Uses) Run(ctx context.Context) {
+	var said int64
+	for wait := reportEvery; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-u.urgent:
+			wait = reportAgain
+		case <-time.After(wait):
+		}
+		if u.Flush(ctx) == nil {
+			wait = reportEvery
+		}
+		if dropped := u.Dropped(); dropped > said {
+			u.logger.Error("uses of keys were not counted", "decisions", dropped-said)
+			said = dropped
+		}
+	}
+}
+
+// Flush reports all that was gathered. What could not be told stays.
+func (u *Uses) Flush(ctx context.Context) (failed error) {
+	u.reporting.Lock()
+	defer u.reporting.Unlock()
+	u.mu.Lock()
+	roles := slices.Sorted(maps.Keys(u.roles))
+	u.mu.Unlock()
+	for _, role := range roles {
+		if err := u.flush(ctx, role); err != nil {
+			u.logger.Warn("uses of keys are not all reported yet", "role", role, "error", err)
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+func (u *Uses) flush(ctx context.Context, role string) error {
+	for {
+		told := u.next(role)
+		if told == nil {
+			return nil
+		}
+		limited, cancel := context.WithTimeout(ctx, reportTime)
+		err := u.up.Report(limited, role, *told)
+		cancel()
+		if err != nil && !hopeless(err) {
+			return err
+		}
+		u.done(role, told, err != nil)
+	}
+}
+
+// next is the report to tell next: the one that may have arrived, or a new one.
+func (u *Uses) next(role string) *wire.Report {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	g := u.roles[role]
+	if g.told != nil {
+		return g.told
+	}
+	if len(g.uses) == 0 {
+		return nil
+	}
+	g.sequence++
+	g.told = &wire.Report{Gate: u.gate, Run: g.run, Sequence: g.sequence}
+	for of, counted := range g.uses {
+		if len(g.told.Uses) == wire.MaxNames {
+			break
+		}
+		g.told.Uses = append(g.told.Uses, *counted)
+		delete(g.uses, of)
+	}
+	return g.told
+}
+
+func (u *Uses) done(role string, told *wire.Report, lost bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.roles[role].told = nil
+	u.uses -= len(told.Uses)
+	if lost {
+		for _, of := range told.Uses {
+			u.dropped += of.Count
+		}
+	}
+}
+
+// hopeless tells whether an answer will be the same another time. What the gate's token
+// may not do it may do later.
+func hopeless(err error) bool {
+	var told interface{ HTTPStatus() int }
+	if !errors.As(err, &told) {
+		return false
+	}
+	switch told.HTTPStatus() {
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge:
+		return true
+	}
+	return false
+}
