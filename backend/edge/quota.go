@@ -1,3 +1,5 @@
+// Package edge is the half of a gate that decides: what it knows of keys, spends of their
+// limits, and reports of their use. It reaches Vault by small interfaces only.
 package edge
 
 import (
