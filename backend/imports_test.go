@@ -22,7 +22,6 @@ var ranks = map[string]int{
 	"backend":                          10,
 	"paths":                            9,
 	"backend/question":                 8,
-	"backend/edge":                     8,
 	"backend/lifecycle":                7,
 	"backend/spend":                    7,
 	"backend/upkeep":                   7,

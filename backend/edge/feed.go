@@ -218,6 +218,7 @@ func (m *Mirror) drop(changes []string) {
 		case wire.OwnerKind:
 			m.held.owners.Drop(name)
 		case wire.QuotaKind:
+			m.quotas.Spent(context.Background(), name)
 		default: // of a newer engine: whatever it is, it may be about anything
 			m.held.clear()
 			m.texts.invalid.Clear()

@@ -5,7 +5,6 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/limit"
 	"vault-plugin-secrets-apikeys/backend/record"
-	"vault-plugin-secrets-apikeys/backend/verify"
 )
 
 // limiter counts rates by the gate's share of them, and quotas as a whole.
@@ -13,17 +12,6 @@ type limiter struct {
 	*limit.Meter
 	m *Mirror
 }
-
-func (m *Mirror) newLimiter() verify.Limiter { return limiter{limit.NewMeter(quotas{}), m} }
-
-// quotas are reserved at Vault.
-type quotas struct{}
-
-func (quotas) Quota(context.Context, string) (record.Quota, bool, error) {
-	return record.Quota{}, false, ErrBusy
-}
-
-func (quotas) PutQuota(context.Context, string, record.Quota) error { return ErrBusy }
 
 // Take spends by the share.
 func (l limiter) Take(ctx context.Context, chain []limit.Line, cost int64, now record.Time) (limit.Verdict, error) {

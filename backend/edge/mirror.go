@@ -97,6 +97,8 @@ type Mirror struct {
 	resolver lineage.Resolver
 	limiter  verify.Limiter
 	uses     *lastUses
+	quotas   *Quotas
+	reports  *Uses
 	closed   atomic.Bool
 	verdicts atomic.Uint64
 }
@@ -115,7 +117,11 @@ func New(up Upstream, s Settings, machine Machine) *Mirror {
 	m.feed = newFeed()
 	m.uses = newLastUses(&m.held, m.settings.Load().Size)
 	m.resolver = lineage.Resolver{Idle: idle.New(m.uses, m.uses, always, m.clock), Ends: ends.New(m.clock), Clock: m.clock}
-	m.limiter = m.newLimiter()
+	set := m.settings.Load()
+	patience := func() time.Duration { return m.settings.Load().ColdTimeout }
+	m.quotas = NewQuotas(up, set.Gate, set.Run, m.clock.Now, patience, m.held.keys.Drop)
+	m.reports = NewUses(up, set.Gate, set.Logger)
+	m.limiter = limiter{m.quotas.Meter, m}
 	return m
 }
 
@@ -135,7 +141,7 @@ const goodbye = 10 * time.Second
 // Vault it tells, in a bounded time.
 func (m *Mirror) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	for _, part := range []func(context.Context){m.follow, m.watch, m.ask, m.confirm} {
+	for _, part := range []func(context.Context){m.follow, m.watch, m.ask, m.confirm, m.quotas.Run, m.reports.Run} {
 		all.Go(func() { part(ctx) })
 	}
 	<-ctx.Done()

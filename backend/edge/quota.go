@@ -1,5 +1,3 @@
-// Package edge is the half of a gate that decides: what it knows of keys, spends of their
-// limits, and reports of their use. It reaches Vault by small interfaces only.
 package edge
 
 import (
@@ -55,10 +53,11 @@ type lane struct {
 	idle    chan struct{} // closed when there is nothing more to ask
 }
 
-// NewQuotas makes what borrows for a run of a gate. now is the engine's time.
-func NewQuotas(up Reserver, gate, run string, now func() record.Time, doubt func(id string)) *Quotas {
+// NewQuotas makes what borrows for a run of a gate. now is the engine's time, and patience
+// how long a request waits for units.
+func NewQuotas(up Reserver, gate, run string, now func() record.Time, patience func() time.Duration, doubt func(id string)) *Quotas {
 	q := &Quotas{up: up, who: wire.Reserve{Gate: gate, Run: run}, doubt: doubt, lanes: make(map[string]*lane)}
-	q.Meter = limit.NewBorrower(q, now)
+	q.Meter = limit.NewBorrower(q, now, patience)
 	return q
 }
 

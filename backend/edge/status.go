@@ -76,5 +76,5 @@ func (m *Mirror) Measure(tell func(figure string, value float64, labels ...strin
 
 // leave gives back what the mirror has of others, and tells what it was asked.
 func (m *Mirror) leave(ctx context.Context) error {
-	return errors.Join(ctx.Err())
+	return errors.Join(m.quotas.Close(ctx), m.reports.Flush(ctx))
 }

@@ -26,14 +26,15 @@ const shardCount = 64
 
 // Meter holds the counters of one mount. It is safe for concurrent use.
 type Meter struct {
-	ledger *ledger // nil where units come from a source
-	source Source
-	clock  func() record.Time // of a source
-	start  time.Time
-	seed   maphash.Seed
-	count  atomic.Int64
-	max    int64
-	shards [shardCount]shard
+	ledger   *ledger // nil where units come from a source
+	source   Source
+	clock    func() record.Time // like patience, of a source
+	patience func() time.Duration
+	start    time.Time
+	seed     maphash.Seed
+	count    atomic.Int64
+	max      int64
+	shards   [shardCount]shard
 }
 
 type shard struct {

@@ -22,10 +22,11 @@ type Source interface {
 // ErrSilent is returned when units of a quota were asked for, and no answer came in time.
 const ErrSilent record.Busy = "busy: the engine does not say what is left of the key's quota"
 
-// NewBorrower makes a meter that borrows the units of quotas. now is the lender's time.
-func NewBorrower(from Source, now func() record.Time) *Meter {
+// NewBorrower makes a meter that borrows the units of quotas. now is the lender's time,
+// and patience how long a request waits for units at most.
+func NewBorrower(from Source, now func() record.Time, patience func() time.Duration) *Meter {
 	m := newMeter()
-	m.source, m.clock = from, now
+	m.source, m.clock, m.patience = from, now, patience
 	return m
 }
 
@@ -55,19 +56,24 @@ type later struct {
 // Error is told to those who do not wait.
 func (*later) Error() string { return ErrSilent.Error() }
 
-// wait waits for what err waits for, without any lock, and answers what time it is then.
-func (m *Meter) wait(ctx context.Context, err error, now record.Time) (record.Time, error) {
+// wait waits for what err waits for, without any lock and until a moment that is set by
+// its first call, and answers what time it is then.
+func (m *Meter) wait(ctx context.Context, err error, until *time.Time, now record.Time) (record.Time, error) {
 	var l *later
 	if !errors.As(err, &l) {
 		return now, err
 	}
+	if until.IsZero() {
+		*until = time.Now().Add(m.patience())
+	}
+	enough := time.NewTimer(time.Until(*until))
+	defer enough.Stop()
 	select {
 	case <-l.done:
 		return max(now, m.clock()), l.err
+	case <-enough.C:
+		return now, ErrSilent
 	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return now, ErrSilent
-		}
 		return now, ctx.Err()
 	}
 }

@@ -38,12 +38,12 @@ type Remaining struct {
 //
 // Rates are asked first: a request that a rate refuses reserves nothing.
 func (m *Meter) Take(ctx context.Context, chain []Line, cost int64, now record.Time) (Verdict, error) {
-	for {
+	for until := (time.Time{}); ; {
 		verdict, err := m.take(ctx, chain, cost, now)
 		if err == nil {
 			return verdict, nil
 		}
-		if now, err = m.wait(ctx, err, now); err != nil {
+		if now, err = m.wait(ctx, err, &until, now); err != nil {
 			return Verdict{}, err
 		}
 	}

@@ -52,7 +52,7 @@ type Spender struct {
 // SpenderOf is a gate that spends, and polls after each pause.
 func SpenderOf(g *Gate, pause func() time.Duration) *Spender {
 	s := &Spender{Gate: g, Lose: func() (Loss, time.Duration) { return None, time.Millisecond }}
-	s.Quotas = edge.NewQuotas(s, g.Name, g.Run, s.now, func(string) {})
+	s.Quotas = edge.NewQuotas(s, g.Name, g.Run, s.now, func() time.Duration { return 2 * time.Second }, func(string) {})
 	ctx, end := context.WithCancel(context.Background())
 	s.end = end
 	s.loops.Go(func() { s.Quotas.Run(ctx) })
@@ -106,9 +106,7 @@ func (s *Spender) Out() int64 {
 
 // Take spends from a line, within two seconds.
 func (s *Spender) Take(line limit.Line, cost int64) (limit.Verdict, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	v, err := s.Meter.Take(ctx, []limit.Line{line}, cost, s.now())
+	v, err := s.Meter.Take(context.Background(), []limit.Line{line}, cost, s.now())
 	if err == nil && v.Outcome == limit.Allowed {
 		s.mu.Lock()
 		s.Spent += cost
