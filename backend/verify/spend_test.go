@@ -49,7 +49,7 @@ func TestWhatALimitAnswersIsDecided(t *testing.T) {
 		if used := len(m.used) == 1; used != (want == verify.Valid) {
 			t.Errorf("%d: used %q", outcome, m.used)
 		}
-		line := limit.Line{ID: keyID, Created: 1000, Limits: d.Limits}
+		line := limit.Line{ID: keyID, Role: "web", Created: 1000, Limits: d.Limits}
 		if want := []take{{[]limit.Line{line}, 3}}; !reflect.DeepEqual(m.taken, want) || len(m.peeked) != 0 {
 			t.Errorf("%d: took %+v, looked at %v", outcome, m.taken, m.peeked)
 		}
