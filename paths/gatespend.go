@@ -8,6 +8,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/spend"
+	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/wire"
 )
 
@@ -129,7 +130,7 @@ func (g GateSpending) reserve(ctx context.Context, r request) (*logical.Response
 		}
 		answer = wire.Grants{Grants: make([]wire.Grant, len(granted)), Now: now}
 		for i, item := range granted {
-			if elsewhere(item.Err) {
+			if store.Elsewhere(item.Err) {
 				return answer, item.Err // the whole call goes to the node that may write
 			}
 			if item.Err != nil {

@@ -124,7 +124,7 @@ func (p *purse) credit(a Answer) {
 	p.told, p.rest = true, a.Remaining
 	switch {
 	case a.Unmet:
-		p.unmet = p.meter.now() + believeFor
+		p.unmet, p.waiting = p.meter.now()+believeFor, 0
 	case a.Granted > 0:
 		until := a.Asked.Sub(p.meter.start) + lendLife.Std()
 		p.loans = append(p.loans, coin{a.Name, a.Granted, a.Ends, until})

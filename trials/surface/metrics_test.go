@@ -84,6 +84,9 @@ func TestTheMetricsAreRightAfterAKnownSequence(t *testing.T) {
 	m.Must("verify", map[string]any{"key": bounded.Key()})
 	m.Must("verify", map[string]any{"key": "nonsense"})
 	m.Must("rotate/"+bounded.Str("key_id"), map[string]any{"activation": "first_use"})
+	m.Must("gate/report/bounded", map[string]any{"gate": "edge-1", "run": "r1", "sequence": 1, "uses": []any{
+		map[string]any{"key_id": bounded.Str("key_id"), "version": 1, "code": "ip_denied", "count": 7, "at": 1},
+	}})
 	m.Must("revoke/"+web.Str("key_id"), nil)
 	m.Must("verify/web", map[string]any{"key": web.Key()})
 	m.Tidy()
@@ -98,6 +101,7 @@ func TestTheMetricsAreRightAfterAKnownSequence(t *testing.T) {
 	for series, want := range map[string]float64{
 		"apikeys_decisions_total{code=valid,role=web}":              3,
 		"apikeys_decisions_total{code=insufficient_scope,role=web}": 1,
+		"apikeys_decisions_total{code=ip_denied,role=bounded}":      7,
 		"apikeys_decisions_total{code=invalid,role=web}":            1,
 		"apikeys_decisions_total{code=revoked,role=web}":            1,
 		"apikeys_decisions_total{code=valid,role=bounded}":          1,
