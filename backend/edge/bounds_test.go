@@ -20,7 +20,7 @@ func TestNoTextOfAKeyStays(t *testing.T) {
 			w.want(forged, "invalid")
 		}
 		w.end()
-		w.Mirror.up, w.seen.all = nil, nil
+		w.Mirror.up, w.quotas.up, w.reports.up, w.seen.all = nil, nil, nil, nil
 		w.settings.Load().Observer = nil
 		found := map[uintptr]bool{}
 		if !contains(reflect.ValueOf(w.Mirror), []byte(w.Status().Cursor[2:10]), map[uintptr]bool{}) {
