@@ -34,7 +34,8 @@ func onOwnPaths(paths ...string) func(surface.Operation, bool) bool {
 func belowOwner(path string, own bool) bool { return own && strings.HasPrefix(path, "owners/{owner}/") }
 
 func gate(op surface.Operation, own bool) bool {
-	return op.Path == "gate/changes" || op.Path == "gate/confirm" || own && op.Path == "gate/resolve/{role}"
+	ofRole := []string{"gate/resolve/{role}", "gate/reserve/{role}", "gate/report/{role}"}
+	return op.Path == "gate/changes" || op.Path == "gate/confirm" || own && slices.Contains(ofRole, op.Path)
 }
 
 func tenant(op surface.Operation, own bool) bool { return belowOwner(op.Path, own) }

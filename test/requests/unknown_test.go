@@ -76,6 +76,8 @@ var taken = map[string]string{
 	"static-keys/{new_static}/finish update":   "",
 	"honeytokens/{honeytoken} create":          "role",
 	"gate/changes update":                      "",
+	"gate/reserve/{role} update":               "role",
+	"gate/report/{role} update":                "role",
 	"gate/resolve update":                      "keys",
 	"gate/resolve/{role} update":               "keys role",
 	"gate/confirm update":                      "",

@@ -70,6 +70,8 @@ func ofMount() []Operation {
 		{Path: "gate/resolve", Verb: "update", Body: Fields{"key_ids": "{key_id}"}, Status: 200},
 		{Path: "gate/resolve/{role}", Verb: "update", Body: Fields{"key_ids": "{key_id}"}, Status: 200},
 		{Path: "gate/confirm", Verb: "update", Body: Fields{"known": "{key_id}AAAAAAAAAAAA"}, Status: 200},
+		{Path: "gate/reserve/{role}", Verb: "update", Body: Fields{"gate": "edge-1", "run": "r1", "want": []any{Fields{"key_id": "{key_id}", "need": 1}}}, Status: 200},
+		{Path: "gate/report/{role}", Verb: "update", Body: Fields{"gate": "edge-1", "run": "r1", "sequence": 1, "uses": []any{Fields{"code": "invalid", "count": 1, "at": 1}}}, Status: 200},
 		{Path: "gates/{gate}", Verb: "read", Status: 404},
 		{Path: "gates", Verb: "list", Status: 200}, // after that
 		{Path: "usage/owners/{owner}", Verb: "read", Status: 200},

@@ -10,3 +10,11 @@ path "apikeys/gate/confirm" {
 path "apikeys/gate/resolve/web" {
   capabilities = ["update"]
 }
+
+path "apikeys/gate/reserve/web" {
+  capabilities = ["update"]
+}
+
+path "apikeys/gate/report/web" {
+  capabilities = ["update"]
+}
