@@ -103,6 +103,9 @@ func TestWhatIsOutCountsInEveryWindowThatItCanBeSpentIn(t *testing.T) {
 			if got := spendAll(t, m, created+25, short); got != 5 {
 				t.Errorf("%s, %s: while 10 are out, a window of 15 gives %d", name, period, got)
 			}
+			if got := spendAll(t, m, created+45, short); got > 5 {
+				t.Errorf("%s, %s: and the one after the next gives %d", name, period, got)
+			}
 			start := short.Limits.WindowEnd(created, l.Ends)
 			if got := spendAll(t, m, start, short); got != 15 {
 				t.Errorf("%s, %s: once they have ended, it gives %d", name, period, got)
