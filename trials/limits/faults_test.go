@@ -5,6 +5,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/trials/memory"
 	"vault-plugin-secrets-apikeys/trials/mount"
 	"vault-plugin-secrets-apikeys/trials/world"
@@ -37,6 +38,8 @@ var spending = []struct {
 		}
 		return 0
 	}},
+	{"a gate's block, of which the rest goes back", "parent", oneOfABlock},
+	{"a gate's block after the last", "spent", oneOfABlock},
 	{"an orderly end and a new process", "child", func(m *mount.Mount, text string) int {
 		n := oneVerify(m, text)
 		m.Restart()
@@ -49,6 +52,30 @@ func oneVerify(m *mount.Mount, text string) int {
 		return 1
 	}
 	return 0
+}
+
+// oneOfABlock is what a gate does that spends one unit of what it is granted.
+func oneOfABlock(m *mount.Mount, text string) int {
+	key, err := apikey.Parse(apikey.Present(text))
+	if err != nil {
+		m.T.Fatal(err)
+	}
+	ask := func(want map[string]any) (granted int, window any) {
+		want["key_id"] = key.ID
+		a := m.Write("gate/reserve/limited", map[string]any{"gate": "edge-1", "run": "r1", "want": []any{want}})
+		grants, _ := a.Data["grants"].([]any)
+		if len(grants) == 0 {
+			return 0, nil
+		}
+		g := grants[0].(map[string]any)
+		units, _ := g["granted"].(float64)
+		return int(units), g["window"]
+	}
+	granted, window := ask(map[string]any{"need": 1, "units": 2})
+	if granted > 1 {
+		ask(map[string]any{"give_back": granted - 1, "window": window})
+	}
+	return min(granted, 1)
 }
 
 // FamilyQuota is that of the parents in the world of limits: blocks are of two at
