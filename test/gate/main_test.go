@@ -1,4 +1,4 @@
-// Package gate has the engine tell gates what they ask, in a real Vault.
+// Package gate has the engine tell gates what they ask, and gates answer, in a real Vault.
 package gate
 
 import (

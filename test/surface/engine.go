@@ -22,7 +22,7 @@ type Engine struct {
 // should read.
 func New(t testing.TB, s *harness.Server) Engine {
 	t.Helper()
-	return withRoles(t, Engine{s, s.MountNew(t, mount())})
+	return Roles(t, Engine{s, s.MountNew(t, mount())})
 }
 
 // At mounts the engine at a path that policies name, until the test ends.
@@ -30,15 +30,15 @@ func At(t testing.TB, s *harness.Server, path string) Engine {
 	t.Helper()
 	s.Mount(t, path, mount())
 	t.Cleanup(func() { s.Unmount(t, path) })
-	return withRoles(t, Engine{s, path})
+	return Roles(t, Engine{s, path})
 }
 
 func mount() harness.Mount {
 	return harness.Mount{RequestHeaders: []string{"X-API-Key", "X-Forwarded-For"}}
 }
 
-// withRoles writes the roles that tests use, web and admin.
-func withRoles(t testing.TB, e Engine) Engine {
+// Roles writes the roles that tests use, web and admin.
+func Roles(t testing.TB, e Engine) Engine {
 	t.Helper()
 	for _, role := range []string{"web", "admin"} {
 		e.Write(t, "roles/"+role, Fields{
