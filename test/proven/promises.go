@@ -14,7 +14,7 @@ type promise struct {
 	tests []string // directory and function: test/e2e.TestX
 }
 
-var testName = regexp.MustCompile("^`([a-z0-9/]+\\.(?:Test|Fuzz)[A-Z][A-Za-z0-9]*)`$")
+var testName = regexp.MustCompile("^`([a-z0-9/-]+\\.(?:Test|Fuzz)[A-Z][A-Za-z0-9]*)`$")
 
 // parsePromises reads the one table of test/README.md: promise, what it says, tests.
 func parsePromises(text string) (promises []promise, err error) {

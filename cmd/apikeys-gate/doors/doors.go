@@ -20,6 +20,7 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/edge"
 	"vault-plugin-secrets-apikeys/backend/question"
+	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/config"
 )
 
@@ -110,7 +111,11 @@ func (v *visit) answer() {
 }
 
 // admits tells whether keys of a role may be good here. Without one it is for the
-// decider to say.
+// decider to say. What is no role's name goes no further: to Vault it would be another
+// path.
 func (s *Settings) admits(role string) bool {
-	return role == "" || len(s.Roles) == 0 || slices.Contains(s.Roles, role)
+	if role == "" || slices.Contains(s.Roles, role) {
+		return true
+	}
+	return len(s.Roles) == 0 && record.CheckName("role", role) == nil
 }

@@ -410,6 +410,29 @@ func TestOneRoleIsMeantWhereThereIsOne(t *testing.T) {
 	}
 }
 
+// TestARoleIsNoPath asks a gate of any role for what would be another path at Vault.
+func TestARoleIsNoPath(t *testing.T) {
+	t.Parallel()
+	h := open(good, nil)
+	h.Configure(Settings{KeyHeaders: []config.KeyHeader{config.APIKey}})
+	for _, role := range []string{"..", "%2e%2e", "..%2f..%2fsys", "a%2Fb", "a%20b", "%00", "-"} {
+		for _, door := range []string{"/forward/", "/ext-authz/", "/v1/team/apikeys/authorize/"} {
+			if w := h.send(t, Caller{}, "GET "+door+role+" HTTP/1.1\nX-API-Key: k", ""); w.Code != 401 && w.Code != 404 {
+				t.Errorf("%s%s is answered %d", door, role, w.Code)
+			}
+		}
+	}
+	if response, err := (&envoy{doors: h.Doors}).Check(t.Context(), described("", map[string]string{"role": "../x"}, map[string]string{"x-api-key": "k"})); err != nil || response.GetDeniedResponse() == nil {
+		t.Errorf("Envoy is answered %v, %v", response, err)
+	}
+	if len(h.decider.asked) != 0 {
+		t.Errorf("it asks %+v", h.decider.asked)
+	}
+	if w := h.send(t, Caller{}, "GET /forward/web HTTP/1.1\nX-API-Key: k", ""); w.Code != 200 {
+		t.Errorf("a role is answered %d", w.Code)
+	}
+}
+
 func TestLargeBodiesAreBounded(t *testing.T) {
 	t.Parallel()
 	h := open(good, nil)
