@@ -1,6 +1,6 @@
 # Needs Go, make, git and bash; a C compiler only for the race detector. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build dev test check fuzz bench profile vault terraform terraform-provider-vault clean
+.PHONY: help build dev test check fuzz bench bench-gate profile vault terraform terraform-provider-vault clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 36
@@ -22,6 +22,9 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 
 bench: ## measure beside a plugin that does nothing, in a real Vault (BENCH_QUICK=1 for two minutes, BENCH_KEYS=n)
 	@scripts/bench.sh
+
+bench-gate: ## measure what gates cost Vault: polls, memory, confirmations, step-downs (BENCH_GATE=reach,memory,confirm,drain for some, BENCH_QUICK=1)
+	@BENCH_GATE="$${BENCH_GATE:-all}" scripts/bench.sh
 
 profile: ## processor profiles of the plugin and of Vault under load, into PROFILES (bin/profiles)
 	@BENCH_PROFILE="$${PROFILES:-bin/profiles}" scripts/bench.sh

@@ -23,4 +23,8 @@
 //
 // The floor, in floor/, is a plugin built like an ordinary one that answers
 // constants: what a call costs whatever the plugin does.
+//
+// `make bench-gate` measures what gates cost the engine and Vault instead: polls
+// that wait, changes that are told, records that are confirmed. Its figures are no
+// ratios, and stand side by side.
 package main

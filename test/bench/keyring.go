@@ -76,10 +76,12 @@ func keyIn(answer []byte) key {
 }
 
 // each does something with each key, a few at a time.
-func (b *bed) each(keys []key, do func(l *line, k *key) error) {
+func (b *bed) each(keys []key, do func(l *line, k *key) error) { b.eachOn(3, keys, do) }
+
+func (b *bed) eachOn(callers int, keys []key, do func(l *line, k *key) error) {
 	var group sync.WaitGroup
 	var index atomic.Int64
-	lines := b.lines(3)
+	lines := b.lines(callers)
 	defer hangUp(lines)
 	failed := make(chan error, len(lines))
 	for _, l := range lines {

@@ -35,6 +35,9 @@ func (p process) cpu() (total time.Duration, err error) {
 	return total, nil
 }
 
+// self is this program.
+func self() process { return process(os.Getpid()) }
+
 // parent is the process that started it: Vault.
 func (p process) parent() process {
 	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
