@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -30,8 +29,6 @@ type login struct {
 	log     hclog.Logger
 	changed chan way      // another way to log in
 	again   chan struct{} // Vault denied what it was asked
-	mu      sync.Mutex
-	said    map[string]time.Time // when it was told that a path is denied
 }
 
 // way is how to log in, and the client that it is for.
@@ -41,7 +38,7 @@ type way struct {
 }
 
 func newLogin(log hclog.Logger) login {
-	return login{log: log, changed: make(chan way, 1), again: make(chan struct{}, 1), said: make(map[string]time.Time)}
+	return login{log: log, changed: make(chan way, 1), again: make(chan struct{}, 1)}
 }
 
 // restart logs in from now on in another way.
@@ -232,29 +229,12 @@ func mountOf(path, fallback string) string {
 	return strings.TrimPrefix(path, "auth/")
 }
 
-// denied logs in again, and tells which path it was: either the token has ended, or its
-// policies lack this path.
-func (l *login) denied(path string) {
-	l.mu.Lock()
-	told := time.Since(l.said[path]) < time.Minute
-	if !told {
-		l.said[path] = time.Now()
-	}
-	l.mu.Unlock()
-	if !told {
-		l.log.Error("vault denies what the gate asks: its token has ended, or its policies lack this path; -check prints those that it needs", "path", path)
-	}
+// denied logs in again: either the token has ended, or its policies lack a path.
+func (l *login) denied() {
 	select {
 	case l.again <- struct{}{}:
 	default:
 	}
-}
-
-// answered forgets that a path was denied.
-func (l *login) answered(path string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.said, path)
 }
 
 // rest is a pause of up to so long, so that gates that fail together do not come back

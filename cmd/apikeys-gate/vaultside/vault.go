@@ -30,6 +30,7 @@ type Vault struct {
 	log    hclog.Logger
 	client atomic.Pointer[api.Client]
 	login  login
+	silent silences
 }
 
 // New prepares to ask; it sends nothing yet. Calls are silence until Run has logged in.
@@ -114,18 +115,23 @@ func post[T any](ctx context.Context, v *Vault, path string, body any) (answer T
 		defer func() { _ = response.Body.Close() }()
 	}
 	if err != nil {
-		return answer, v.silence(ctx, path, err)
+		err = v.silence(ctx, path, err)
+		v.silent.tell(v.log, path, err)
+		return answer, err
 	}
-	v.login.answered(path)
 	if response.StatusCode == http.StatusNoContent {
+		v.silent.end(path)
 		return answer, nil
 	}
 	var envelope struct {
 		Data *T `json:"data"`
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&envelope); err != nil || envelope.Data == nil {
-		return answer, fmt.Errorf("the answer at %s is none of this engine", path)
+		err = fmt.Errorf("the answer at %s is none of this engine, or of another version", path)
+		v.silent.tell(v.log, path, err)
+		return answer, err
 	}
+	v.silent.end(path)
 	return *envelope.Data, nil
 }
 
@@ -140,7 +146,7 @@ func (v *Vault) silence(ctx context.Context, path string, err error) error {
 	}
 	switch response.StatusCode {
 	case http.StatusForbidden:
-		v.login.denied(path)
+		v.login.denied()
 		return fmt.Errorf("%w: %s/%s", edge.ErrDenied, v.mount, path)
 	case http.StatusNotFound:
 		return fmt.Errorf("there is no %s at the mount %s: no engine, or an older one", path, v.mount)

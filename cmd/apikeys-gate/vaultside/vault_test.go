@@ -217,6 +217,10 @@ func TestWhatIsSilence(t *testing.T) {
 		if n := len(s.all()); n != 1 {
 			t.Errorf("%s: it was asked %d times", name, n)
 		}
+		_, _ = v.Resolve(t.Context(), "web", wire.Ask{Keys: []string{secret}})
+		if said := strings.Count(log.String(), "gate/resolve/web"); said == 0 || strings.Count(log.String(), "what the gate asks") != 1 {
+			t.Errorf("%s: twice silent it says %s", name, log)
+		}
 	}
 }
 
