@@ -159,7 +159,7 @@ func (s *Store) deleteKey(ctx context.Context, id string, quiet bool, keep func(
 		return k, false, err
 	case unreadable:
 	case err != nil, !found, keep(&k):
-		s.keys.cache.Drop(id) // what storage says was read: see table.update
+		s.keys.decided(id)
 		return k, false, err
 	}
 	if err := s.keys.remove(ctx, id, quiet); err != nil {

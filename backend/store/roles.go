@@ -91,7 +91,7 @@ func (s *Store) DeleteRole(ctx context.Context, name string, now record.Time, ju
 func (s *Store) unusedRole(ctx context.Context, name string, now record.Time, judge Judge) (role record.Role, found bool, err error) {
 	role, found, err = s.roles.fresh(ctx, name)
 	if err != nil || !found {
-		s.roles.cache.Drop(name) // what storage says was read: see table.update
+		s.roles.decided(name)
 		return role, false, err
 	}
 	err = s.eachHinted(ctx, roleHintFolder(name, role.UID, role.Generation), name, now, func(id string) (more bool, err error) {

@@ -24,7 +24,8 @@ type table[V any] struct {
 	named func(v V, name string) bool
 	cache *cache.Cache[string, slot[V]]
 	// tell is called after each write that is not quiet, also one that failed.
-	tell func(name string)
+	tell   func(name string)
+	doubts doubts
 	// locks are held from the read that a write is decided by to the write.
 	locks locks
 }
@@ -113,13 +114,21 @@ func (t *table[V]) update(ctx context.Context, name string, w writing[V], change
 		return v, err
 	}
 	if v, err = change(v, found); err != nil {
-		// What was decided here was decided by storage. The cache may still say
-		// otherwise, where an earlier write failed and took effect late; whoever
-		// repeats a revocation must not be told of one that verify does not know.
-		t.cache.Drop(name)
+		t.decided(name)
 		return v, record.Except(err, record.ErrUnchanged)
 	}
 	return v, t.put(ctx, name, v, w.quiet)
+}
+
+// decided is called where storage was read, and has decided that nothing is to be
+// written. The cache may still say otherwise, where an earlier write failed and took
+// effect late; whoever repeats a revocation must not be told of one that verify, or a
+// gate, does not know.
+func (t *table[V]) decided(name string) {
+	t.cache.Drop(name)
+	if t.doubts.has(name) {
+		t.tell(name)
+	}
 }
 
 // put writes the record. The caller holds the lock. After a failure nobody knows
@@ -131,6 +140,7 @@ func (t *table[V]) put(ctx context.Context, name string, v V, quiet bool) error 
 		if !written {
 			t.cache.Drop(name)
 		}
+		t.doubts.note(name, written)
 		if !quiet {
 			t.tell(name)
 		}
@@ -155,11 +165,15 @@ func (t *table[V]) discard(ctx context.Context, name string, quiet bool, goes fu
 
 // remove deletes the record. The caller holds the lock.
 func (t *table[V]) remove(ctx context.Context, name string, quiet bool) error {
+	removed := false
 	defer func() {
 		t.cache.Drop(name)
+		t.doubts.note(name, removed)
 		if !quiet {
 			t.tell(name)
 		}
 	}()
-	return remove(ctx, t.storage, t.path(name))
+	err := remove(ctx, t.storage, t.path(name))
+	removed = err == nil
+	return err
 }
