@@ -79,6 +79,7 @@ func questions(key string) map[string]asked {
 		"verify with an address of none":   {"POST", "verify/web", fields{"key": key, "client_ip": ""}, nil},
 		"verify with scopes of none":       {"POST", "verify/web", fields{"key": key, "scopes": " , "}, nil},
 		"verify by a form":                 {"POST", "verify/web", "key=" + key + "&scopes=read:orders", []string{"Content-Type: application/x-www-form-urlencoded"}},
+		"verify as curl -d does":           {"POST", "verify/web", `{"key":"` + key + `"}`, []string{"Content-Type: application/x-www-form-urlencoded"}},
 		"verify with half a cost":          {"POST", "verify/web", fields{"key": key, "cost": 1.5}, nil},
 		"verify a number":                  {"POST", "verify/web", fields{"key": 7}, nil},
 		"verify of an unknown role":        {"POST", "verify/other", fields{"key": key}, nil},

@@ -52,7 +52,7 @@ func (v *visit) body() (map[string]any, error) {
 	if err != nil {
 		return nil, record.Mistake("the body ended before its end")
 	}
-	if media, _, _ := mime.ParseMediaType(v.r.Header.Get("Content-Type")); media == "application/x-www-form-urlencoded" {
+	if isForm(text, v.r.Header.Get("Content-Type")) {
 		values, err := url.ParseQuery(string(text))
 		if err != nil {
 			return nil, record.Mistake("the body's form cannot be read")
@@ -63,6 +63,14 @@ func (v *visit) body() (map[string]any, error) {
 		return nil, nil
 	}
 	return object(text)
+}
+
+// isForm tells whether a body is a form. That of most commands is called one and is JSON
+// (curl -d), and what Vault takes for JSON is JSON here.
+func isForm(text []byte, contentType string) bool {
+	media, _, _ := mime.ParseMediaType(contentType)
+	start := bytes.TrimLeft(text, " \t\r\n")
+	return media == "application/x-www-form-urlencoded" && !bytes.HasPrefix(start, []byte("{")) && !bytes.HasPrefix(start, []byte("["))
 }
 
 // form are values as Vault reads them: what stands there once is text, and else a list.
