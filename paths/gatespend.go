@@ -21,6 +21,7 @@ var wantRows = rows[wire.Want]{
 }
 
 var reserveRows = append(gateRows(func(r *wire.Reserve) *string { return &r.Gate }, func(r *wire.Reserve) *string { return &r.Run }), rows[wire.Reserve]{
+	nonce(func(r *wire.Reserve) *string { return &r.Nonce }),
 	{name: "want", field: field{kind: objects, help: "1 to 1000 objects with key_id, need (units that somebody waits for: as many or none), units (up to how many are wanted ahead), and of a block that was granted before: give_back (units that were not spent) and window (that of its grant). Without need and units only what remains is told."}, set: func(in input, r *wire.Reserve) (err error) {
 		r.Want, err = items(in, "want", wantRows)
 		return err
@@ -28,6 +29,7 @@ var reserveRows = append(gateRows(func(r *wire.Reserve) *string { return &r.Gate
 }...)
 
 var reserveAnswer = fields{
+	"nonce":  pollAnswer["nonce"],
 	"grants": {kind: objects, help: "For each, in order: granted, window (which names the block), window_ends (seconds since 1970), remaining; or code, or error and http_status."},
 	"now":    {kind: count, help: "The engine's clock, in milliseconds since 1970."},
 }
@@ -128,7 +130,7 @@ func (g GateSpending) reserve(ctx context.Context, r request) (*logical.Response
 		if err != nil {
 			return answer, err
 		}
-		answer = wire.Grants{Grants: make([]wire.Grant, len(granted)), Now: now}
+		answer = wire.Grants{Nonce: asked.Nonce, Grants: make([]wire.Grant, len(granted)), Now: now}
 		for i, item := range granted {
 			if store.Elsewhere(item.Err) {
 				return answer, item.Err // the whole call goes to the node that may write

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/rand"
 	"sync"
 	"time"
 
@@ -172,10 +173,10 @@ func (q *Quotas) call(role string, l *lane) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), reserveTime)
 		r, sent := q.who, time.Now()
-		r.Want = want
+		r.Nonce, r.Want = rand.Text(), want
 		answer, err := q.up.Reserve(ctx, role, r)
 		cancel()
-		failed := err != nil || len(answer.Grants) != len(want)
+		failed := err != nil || own(answer.Nonce, r.Nonce) != nil || len(answer.Grants) != len(want)
 		q.mu.Lock()
 		l.failed, l.last = failed, want[len(want)-1].KeyID
 		q.mu.Unlock()

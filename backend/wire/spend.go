@@ -6,7 +6,10 @@ import "vault-plugin-secrets-apikeys/backend/record"
 type Reserve struct {
 	Gate string `json:"gate"`
 	Run  string `json:"run"`
-	Want []Want `json:"want"` // at most MaxNames
+	// Nonce comes back in the answer: units that another answer granted are not granted
+	// once more.
+	Nonce string `json:"nonce,omitempty"`
+	Want  []Want `json:"want"` // at most MaxNames
 }
 
 // Want is what is asked of one key's quota.
@@ -20,6 +23,7 @@ type Want struct {
 
 // Grants is the answer, in order.
 type Grants struct {
+	Nonce  string  `json:"nonce"`
 	Grants []Grant `json:"grants"`
 	Now    int64   `json:"now"`
 }

@@ -86,7 +86,7 @@ func (v *vault) Reserve(ctx context.Context, role string, r wire.Reserve) (wire.
 
 func (v *vault) Report(ctx context.Context, role string, r wire.Report) error {
 	v.calls.report.Add(1)
-	_, err := ask[struct{}](ctx, v, "report", role, r)
+	_, err := ask[wire.Reported](ctx, v, "report", role, r)
 	return err
 }
 
