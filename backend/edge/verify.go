@@ -68,10 +68,8 @@ func (m *Mirror) Verify(ctx context.Context, q Question) (Answer, error) {
 			w.ask(ctx, wire.KeyKind, w.expired)
 			w.expired = ""
 			continue
-		case d.Valid(): // time has passed since it was looked at
-			if _, err := m.fresh(); err != nil {
-				return Answer{}, err
-			}
+		case w.late != nil:
+			return Answer{}, w.late
 		}
 		return Answer{d, w.stale}, nil
 	}
@@ -115,6 +113,7 @@ type walk struct {
 	until   time.Duration // when it has waited long enough for Vault; 0 before it has waited
 	expired string        // the key_id of a decision that is to be made once more
 	asked   bool
+	late    error // why the decision is not answered
 }
 
 // Prove finds out which key a text is by what was proven before, or asks Vault. A text
@@ -201,6 +200,12 @@ func (w *walk) Observe(o verify.Observation) {
 		return
 	}
 	o.Cost = w.cost
+	// Time has passed since it was looked at. What is not answered is told to nobody.
+	if o.Decision.Valid() {
+		if _, w.late = w.m.fresh(); w.late != nil {
+			return
+		}
+	}
 	w.m.observe(&o)
 }
 

@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,6 +129,35 @@ func TestAKeyThatIsUsedAtAGateIsNotIdle(t *testing.T) {
 		s.g.is(t, idleText, verify.Expired)
 		if status := s.m.Read("keys/" + idle).Str("status"); status != "expired" {
 			t.Errorf("at the engine a key that nobody used is %s", status)
+		}
+	})
+}
+
+// observed counts the decisions that an observer was told of.
+type observed struct{ n atomic.Int64 }
+
+func (o *observed) Observe(verify.Observation) { o.n.Add(1) }
+
+// A verdict that comes too late to be answered is told to nobody.
+func TestWhatIsNotAnsweredIsNotCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen := new(observed)
+		s := newScene(t, nil, func(of *edge.Settings) { of.Observer = seen })
+		s.m.Must("keys/"+s.id, map[string]any{"name": "x"})
+		time.Sleep(500 * time.Millisecond)
+		s.g.net.hold("changes")
+		release := s.g.net.hold("resolve")
+		_, certain := s.g.net.known()
+		time.Sleep(time.Until(certain.Add(s.g.bound - time.Second)))
+		before := seen.n.Load()
+		var asked sync.WaitGroup
+		var r reply
+		asked.Go(func() { r = s.g.ask(question{text: s.text, cost: 1}) })
+		time.Sleep(1500 * time.Millisecond)
+		release()
+		asked.Wait()
+		if r.err == nil || seen.n.Load() != before {
+			t.Errorf("the answer is %v, and %d decisions were told", r, seen.n.Load()-before)
 		}
 	})
 }
