@@ -29,7 +29,6 @@ func confirms(t *runner, p gatePlan) {
 		b.server.Reload(t)
 		b.confirm(out, "cold", questions)
 		b.confirm(out, "warm", questions)
-		out.Flush()
 	}
 }
 

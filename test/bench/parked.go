@@ -24,7 +24,6 @@ func parkedMemory(t *runner, p gatePlan) {
 		a.stop()
 		each := func(i int) float64 { return (after[i] - before[i]) / float64(p.parked) }
 		out.line(fmt.Sprint(round+1), short(each(0)), short(each(1)), short(each(2)), short(each(3)), short(each(0)+each(3)))
-		out.Flush()
 	}
 }
 
