@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"vault-plugin-secrets-apikeys/backend/wire"
 )
 
 // The paths of Vault that a mirror asks at.
@@ -97,4 +99,27 @@ func (c *calls) measure(tell func(figure string, value float64, labels ...string
 		tell("upstream_calls_total", float64(outcome.silent), of.String(), "silent")
 		tell("upstream_seconds_total", outcome.took.Seconds(), of.String())
 	}
+}
+
+// counted is an Upstream whose calls about quotas and uses are counted. Those of the
+// mirror's own count with what becomes of their answers.
+type counted struct {
+	Upstream
+	m *Mirror
+}
+
+// Reserve is counted.
+func (c counted) Reserve(ctx context.Context, role string, r wire.Reserve) (wire.Grants, error) {
+	sent := c.m.now()
+	grants, err := c.Upstream.Reserve(ctx, role, r)
+	c.m.calls.count(reservePath, role, c.m.now()-sent, err)
+	return grants, err
+}
+
+// Report is counted.
+func (c counted) Report(ctx context.Context, role string, r wire.Report) error {
+	sent := c.m.now()
+	err := c.Upstream.Report(ctx, role, r)
+	c.m.calls.count(reportPath, role, c.m.now()-sent, err)
+	return err
 }

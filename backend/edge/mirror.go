@@ -119,8 +119,8 @@ func New(up Upstream, s Settings, machine Machine) *Mirror {
 	m.resolver = lineage.Resolver{Idle: idle.New(m.uses, m.uses, always, m.clock), Ends: ends.New(m.clock), Clock: m.clock}
 	set := m.settings.Load()
 	patience := func() time.Duration { return m.settings.Load().ColdTimeout }
-	m.quotas = NewQuotas(up, set.Gate, set.Run, m.clock.Now, patience, m.held.keys.Drop)
-	m.reports = NewUses(up, set.Gate, set.Logger)
+	m.quotas = NewQuotas(counted{up, m}, set.Gate, set.Run, m.clock.Now, patience, m.held.keys.Drop)
+	m.reports = NewUses(counted{up, m}, set.Gate, set.Logger)
 	m.limiter = limiter{m.quotas.Meter, m}
 	return m
 }
