@@ -2,6 +2,7 @@
 package gate
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -13,7 +14,14 @@ type fields = surface.Fields
 
 var servers harness.Pool
 
-func TestMain(m *testing.M) { os.Exit(servers.Run(m, harness.Options{Plugin: true})) }
+// TestMain lets many of the tests run at once: they mostly wait, for gates to close and for leaders to be elected.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	os.Exit(servers.Run(m, harness.Options{Plugin: true}))
+}
 
 // mounted is a mount at the path that the policies name.
 func mounted(t *testing.T) surface.Engine {

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,14 +11,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
 // GateOptions say what a gate is told.
 type GateOptions struct {
+	Name  string // edge-1 if empty
 	Mount string
 	Token string // for its token file
+	Login string // how it logs in instead, as in the block vault
 	// Config is more of its configuration: settings and blocks beside name, mount, vault, the listeners and telemetry.
 	Config string
 	Vault  string // another address than the server's
@@ -44,13 +48,16 @@ func StartGate(t testing.TB, s *Server, o GateOptions) *Gate {
 	if o.Vault == "" {
 		o.Vault = s.Address()
 	}
-	g.Write(t, "token", o.Token)
-	g.Write(t, "gate.hcl", fmt.Sprintf(`name  = "edge-1"
-mount = %q
-%s
+	if o.Login == "" {
+		g.Write(t, "token", o.Token)
+		o.Login = fmt.Sprintf("token_file = %q", filepath.Join(g.Dir, "token"))
+	}
+	g.Write(t, "gate.hcl", fmt.Sprintf(`name  = %[7]q
+mount = %[1]q
+%[2]s
 vault {
-  address    = %q
-  token_file = "%[4]s/token"
+  address = %[3]q
+  %[8]s
 }
 listener "tcp" {
   address = %[5]q
@@ -62,7 +69,7 @@ listener "unix" {
 telemetry {
   address = %[6]q
 }
-`, o.Mount, o.Config, o.Vault, g.Dir, g.Address, g.Telemetry))
+`, o.Mount, o.Config, o.Vault, g.Dir, g.Address, g.Telemetry, cmp.Or(o.Name, "edge-1"), o.Login))
 	g.command = func() *exec.Cmd {
 		command := exec.Command(binary, "-config="+filepath.Join(g.Dir, "gate.hcl"))
 		command.Env = []string{"PATH=" + os.Getenv("PATH")} // no VAULT_ADDR or VAULT_TOKEN of whoever runs the tests
@@ -91,6 +98,17 @@ func (g *Gate) Launch(t testing.TB) {
 // PID is the gate's process.
 func (g *Gate) PID() int { return g.process.pid }
 
+// Kill ends the gate at once.
+func (g *Gate) Kill() { g.process.kill() }
+
+// Signal sends the gate a signal.
+func (g *Gate) Signal(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(g.PID(), signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Stop ends the gate as systemd would, and answers how it exited.
 func (g *Gate) Stop(t testing.TB) error {
 	t.Helper()
@@ -118,16 +136,17 @@ func (g *Gate) Log() string {
 func (g *Gate) Ready(t testing.TB) {
 	t.Helper()
 	Eventually(t, 20*time.Second, "the gate is ready", func() error {
-		response, err := http.Get("http://" + g.Telemetry + "/ready")
-		if err != nil {
-			return err
+		r, err := g.Watch("/ready")
+		if err == nil && r.Status != http.StatusOK {
+			err = fmt.Errorf("%d: %s", r.Status, r.Raw)
 		}
-		defer response.Body.Close()
-		if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK {
-			return fmt.Errorf("%d: %s", response.StatusCode, body)
-		}
-		return nil
+		return err
 	})
+}
+
+// Watch reads a path of the telemetry listener.
+func (g *Gate) Watch(path string) (Response, error) {
+	return receive(http.Get("http://" + g.Telemetry + path))
 }
 
 // Ask sends one request to a door. Path begins with a slash; bodies and headers are as in API.

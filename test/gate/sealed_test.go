@@ -1,0 +1,140 @@
+package gate
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-apikeys/test/harness"
+	"vault-plugin-secrets-apikeys/test/surface"
+)
+
+// TestASealedVault seals Vault beside three gates: one that closes, one that goes on in a grace, and one that may not
+// confirm what it holds. At the end it looks for the texts of all keys wherever any of them wrote.
+func TestASealedVault(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, harness.Options{Plugin: true, Audit: true})
+	e := surface.New(t, s)
+	const settings = "max_staleness = \"3s\"\ndecision_log = \"/dev/stderr\"\nstale_grace = "
+	strict := beside(t, e, harness.GateOptions{Name: "strict", Config: settings + `"0s"`})
+	lenient := beside(t, e, harness.GateOptions{Name: "lenient", Config: settings + `"1m"`})
+	blind := beside(t, e, harness.GateOptions{Name: "blind", Config: settings + `"1m"`, Token: lacking(t, e, "gate/confirm")})
+	gates := []*harness.Gate{strict, lenient, blind}
+	warm, unknown := e.Issue(t, "web", "acme").Text, e.Issue(t, "web", "acme").Text
+	for _, g := range gates {
+		g.Ready(t)
+		becomes(t, g, 200, warm)
+	}
+	answers := hammer(t, strict, warm, 10*time.Millisecond, 1)
+	begun := time.Now()
+	s.Seal(t)
+	sealed := time.Now()
+	becomes(t, strict, 503, warm)
+	if all := answers(); closedProperly(t, all) == 0 || lastGood(all).After(sealed.Add(3*time.Second)) {
+		t.Errorf("a gate without a grace is good %v after the seal", lastGood(all).Sub(sealed))
+	} else {
+		t.Logf("the last 200 came %v after the beginning of the seal, %v after its end", lastGood(all).Sub(begun), lastGood(all).Sub(sealed))
+	}
+	wantInGrace(t, lenient, warm, unknown)
+	for _, g := range gates {
+		if r := ask(t, g, "x"); r.Status != 401 {
+			t.Errorf("what is no key is %d", r.Status)
+		}
+	}
+	s.Unseal(t)
+	unsealed := time.Now()
+	e.AwaitPlugin(t)
+	for _, g := range gates {
+		freshAgain(t, g)
+		becomes(t, g, 200, warm)
+		becomes(t, g, 200, unknown)
+	}
+	t.Logf("%v after the unsealing all are fresh", time.Since(unsealed).Round(time.Millisecond))
+	names(t, blind, e.Mount, "gate/confirm")
+	wantNoText(t, s, gates, warm, unknown)
+}
+
+// wantInGrace wants of a gate whose Vault is away that it goes on with what it holds, and only with that.
+func wantInGrace(t *testing.T, g *harness.Gate, warm, unknown string) {
+	t.Helper()
+	r := ask(t, g, warm)
+	if age, err := strconv.Atoi(r.Header.Get("X-Apikey-Stale")); r.Status != 200 || err != nil || age < 3 {
+		t.Errorf("in the grace a warm key is %d, %v", r.Status, r.Header)
+	}
+	if r := ask(t, g, unknown); r.Status != 503 || r.JSON["error"] != "stale" || r.Header.Get("Retry-After") != "1" {
+		t.Errorf("in the grace an unknown key is %d %v %s", r.Status, r.Header, r.Raw)
+	}
+	if r, err := g.Watch("/ready"); err != nil || r.Status != 200 || r.JSON["degraded"] != true || r.JSON["reason"] == "" {
+		t.Errorf("in the grace it is %d %s, %v", r.Status, r.Raw, err)
+	}
+	says(t, g, "stale: keys that are held are answered in the grace")
+}
+
+// freshAgain waits until a gate answers from fresh knowledge.
+func freshAgain(t *testing.T, g *harness.Gate) {
+	t.Helper()
+	harness.Eventually(t, 20*time.Second, "it is fresh", func() error {
+		r, err := g.Watch("/ready")
+		if err == nil && (r.Status != 200 || r.JSON["degraded"] != false) {
+			err = fmt.Errorf("it is %d %s", r.Status, r.Raw)
+		}
+		return err
+	})
+}
+
+// lacking is a token of the gate's policy without one path.
+func lacking(t *testing.T, e surface.Engine, path string) string {
+	t.Helper()
+	policy := policyOf(t, e.Mount)
+	without := strings.Replace(policy, `"`+e.Mount+"/"+path+`"`, `"`+e.Mount+`/nothing"`, 1)
+	if without == policy {
+		t.Fatalf("the policy has no %s", path)
+	}
+	return e.TokenWith(t, without, nil)
+}
+
+// names waits until a gate names a path that it is denied, to those who watch it and in its log.
+func names(t *testing.T, g *harness.Gate, mount, path string) {
+	t.Helper()
+	harness.Eventually(t, 20*time.Second, "it says that it is denied "+path, func() error {
+		r, err := g.Watch("/ready")
+		if reason, _ := r.JSON["reason"].(string); err == nil && !strings.Contains(reason, path) {
+			err = fmt.Errorf("it is %d %s", r.Status, r.Raw)
+		}
+		return err
+	})
+	says(t, g, `"path":"`+path+`"`)
+}
+
+// wantNoText looks for what keys are made of in all that Vault and gates have written.
+func wantNoText(t *testing.T, s *harness.Server, gates []*harness.Gate, keys ...string) {
+	t.Helper()
+	wrote := map[string]string{"Vault's audit log": s.AuditLog(t), "Vault's log": s.Log()}
+	for i, g := range gates {
+		wrote[fmt.Sprint("the log of gate ", i)] = g.Log()
+		for _, path := range []string{"/ready", "/metrics", "/health"} {
+			r, err := g.Watch(path)
+			if err != nil || r.Status != http.StatusOK {
+				t.Errorf("%s of gate %d is %d, %v", path, i, r.Status, err)
+			}
+			wrote[fmt.Sprint(path, " of gate ", i)] = string(r.Raw)
+		}
+		wrote[fmt.Sprint("an answer of gate ", i)] = func() string { r := ask(t, g, keys[0]); return fmt.Sprint(r.Header, string(r.Raw)) }()
+	}
+	if !strings.Contains(wrote["Vault's audit log"], "gate/resolve/web") || !strings.Contains(wrote["the log of gate 0"], `"code":"valid"`) {
+		t.Error("nothing was written where it was looked")
+	}
+	for where, text := range wrote {
+		for _, key := range keys {
+			secret := key[len(key)-48:]
+			for at := 0; at+12 <= len(secret); at += 4 {
+				if strings.Contains(text, secret[at:at+12]) {
+					t.Errorf("%s has a part of a key", where)
+				}
+			}
+		}
+	}
+}
