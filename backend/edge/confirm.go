@@ -122,7 +122,9 @@ func refreshAt[T any](ctx context.Context, m *Mirror, kind wire.Kind, door strin
 		return false
 	}
 	for _, k := range batch {
-		if now, ok := fingerprintOf(told, kind, k.name); ok && now != k.entry.fingerprint && k.epoch == at.epoch {
+		now, ok := fingerprintOf(told, kind, k.name)
+		forgotten := kind == wire.OwnerKind && now == unstopped // as one is without keys
+		if ok && now != k.entry.fingerprint && !forgotten && k.epoch == at.epoch {
 			m.drift.suspect(wire.Name(kind, k.name), m.now())
 		}
 	}
@@ -138,10 +140,18 @@ func fingerprintOf(told *wire.Told, kind wire.Kind, name string) (fingerprint st
 		return fingerprint, ok
 	}
 	w, ok := told.Owners[name]
-	if w != nil {
-		fingerprint = w.Fingerprint
+	return ownerFingerprint(w), ok
+}
+
+// unstopped is the fingerprint of an owner that was never stopped. One of whom there is
+// no record is that, and the two take each other's place without a word.
+var unstopped = wire.ShowOwner(&record.Owner{}).Fingerprint
+
+func ownerFingerprint(w *wire.Owner) string {
+	if w == nil {
+		return unstopped
 	}
-	return fingerprint, ok
+	return w.Fingerprint
 }
 
 // confirmKeys asks which of these keys are not what is held, and drops them.

@@ -124,6 +124,9 @@ func (h *held) take(told *wire.Told, door string, k *marks) {
 		h.keys.FillSince(id, e, k.keys)
 	}
 	for n, w := range told.Roles {
+		if w == nil && door != "" && n != door {
+			continue // it is none for those who ask here, and no less for others
+		}
 		var r record.Role
 		fingerprint, err := "", error(nil)
 		if w != nil {
@@ -138,10 +141,9 @@ func (h *held) take(told *wire.Told, door string, k *marks) {
 	}
 	for n, w := range told.Owners {
 		var o record.Owner
-		var fingerprint string
 		if w != nil {
-			o, fingerprint = w.Record(), w.Fingerprint
+			o = w.Record()
 		}
-		h.owners.FillSince(n, hold(o, w != nil, fingerprint, door, k), k.owners)
+		h.owners.FillSince(n, hold(o, w != nil, ownerFingerprint(w), door, k), k.owners)
 	}
 }

@@ -5,23 +5,26 @@ import (
 
 	"vault-plugin-secrets-apikeys/backend/cache"
 	"vault-plugin-secrets-apikeys/backend/proof"
+	"vault-plugin-secrets-apikeys/backend/record"
 )
 
 // texts are what is known of texts: MACs, and no text.
 type texts struct {
 	macs *proof.MACs
 	// proofs tell which version of which key a text is. That never changes, and is worth
-	// nothing without a record that has the version.
+	// nothing without a record that has this version.
 	proofs *cache.Cache[proof.MAC, proven]
 	// invalid are texts that were refused, by the key_id that they name: what is told of
 	// a key makes it worth asking again.
 	invalid *cache.Cache[string, refused]
 }
 
-// proven is what a text is.
+// proven is what a text is. A mount that was restored may give a version's number once
+// more, to another secret: by when they were made the two are told apart.
 type proven struct {
 	id      string
 	version int
+	created record.Time
 }
 
 // refused are the last texts that named one key_id and were refused. There are as many as

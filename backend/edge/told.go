@@ -21,7 +21,7 @@ func (m *Mirror) resolve(ctx context.Context, batch []*question) bool {
 			return m.answered(q, told)
 		}
 		texts++
-		return m.judged(q, &told.Results[texts-1], k)
+		return m.judged(q, &told.Results[texts-1], told, k)
 	})
 }
 
@@ -76,10 +76,11 @@ func (m *Mirror) takeIn(told *wire.Told, texts int, door string, k *marks) error
 	return nil
 }
 
-// own tells an answer to another question by its nonce. One without any is taken: who
-// could leave that out could also write what stands beside it.
+// own tells an answer to another question by its nonce. One without any may be to
+// whatever question: what a text is proven to be, and that nothing changed, must not
+// hang on who repeats an answer.
 func own(answered, nonce string) error {
-	if answered != "" && answered != nonce {
+	if answered != nonce {
 		return errForeign
 	}
 	return nil
@@ -123,7 +124,7 @@ func (m *Mirror) answered(q *question, told *wire.Told) (ok bool) {
 }
 
 // judged tells whether it was told what a text is.
-func (m *Mirror) judged(q *question, r *wire.Result, k *marks) bool {
+func (m *Mirror) judged(q *question, r *wire.Result, told *wire.Told, k *marks) bool {
 	switch {
 	case r.Error != "" || r.Code != "" && r.Code != wire.CodeInvalid:
 		return false
@@ -138,6 +139,13 @@ func (m *Mirror) judged(q *question, r *wire.Result, k *marks) bool {
 	if err != nil || r.KeyID != key.ID || r.Version != key.Version {
 		return false // an answer to another question
 	}
-	m.texts.proofs.Put(q.mac, proven{r.KeyID, r.Version})
-	return true
+	if w := told.Records[r.KeyID]; w != nil {
+		for i := range w.Versions {
+			if v := &w.Versions[i]; v.Number == r.Version {
+				m.texts.proofs.Put(q.mac, proven{r.KeyID, r.Version, v.CreatedAt})
+				return true
+			}
+		}
+	}
+	return false // nothing is told of what it was proven by
 }

@@ -43,6 +43,7 @@ type vault struct {
 	onTold    func(ctx context.Context, a *wire.Told) error
 	onConfirm func(a *wire.Confirmed) error
 	busy      bool
+	lost      string // a text that is none any more
 	deny      string // the door
 }
 
@@ -170,7 +171,7 @@ func (v *vault) Resolve(ctx context.Context, role string, ask wire.Ask) (wire.To
 		defer v.mu.Unlock()
 		return wire.Told{}, ErrDenied
 	}
-	a := wire.Told{Records: map[string]*wire.Key{}, Roles: map[string]*wire.Role{}, Owners: map[string]*wire.Owner{}, Cursor: v.cursor.String(), Now: time.Now().Add(v.ahead).UnixMilli()}
+	a := wire.Told{Records: map[string]*wire.Key{}, Roles: map[string]*wire.Role{}, Owners: map[string]*wire.Owner{}, Nonce: ask.Nonce, Cursor: v.cursor.String(), Now: time.Now().Add(v.ahead).UnixMilli()}
 	for _, text := range ask.Keys {
 		a.Results = append(a.Results, v.prove(text, role, &a))
 	}
@@ -201,7 +202,7 @@ func (v *vault) prove(text, role string, a *wire.Told) wire.Result {
 	switch {
 	case v.busy:
 		return wire.Result{Error: "busy", Status: 503}
-	case err != nil || !ok || !v.genuine(key) || role != "" && k.Role != role || k.Find(key.Version) == nil:
+	case err != nil || !ok || text == v.lost || !v.genuine(key) || role != "" && k.Role != role || k.Find(key.Version) == nil:
 		return wire.Result{Code: wire.CodeInvalid}
 	}
 	v.show(key.ID, role, a)
@@ -247,7 +248,7 @@ func (v *vault) Confirm(ctx context.Context, c wire.Confirm) (wire.Confirmed, er
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.known = append(v.known, c)
-	a := wire.Confirmed{Cursor: v.cursor.String(), Now: time.Now().Add(v.ahead).UnixMilli()}
+	a := wire.Confirmed{Nonce: c.Nonce, Cursor: v.cursor.String(), Now: time.Now().Add(v.ahead).UnixMilli()}
 	for text := c.Known; text != ""; text = text[wire.IDLength+wire.FingerprintLength:] {
 		id, fingerprint := text[:wire.IDLength], text[wire.IDLength:wire.IDLength+wire.FingerprintLength]
 		if k, ok := v.keys[id]; !ok || wire.Fingerprint(&k) != fingerprint {

@@ -135,14 +135,22 @@ func (w *walk) Prove(ctx context.Context, text apikey.Presented, role string) (v
 	if roles := w.m.settings.Load().Roles; len(roles) > 0 && !slices.Contains(roles, role) {
 		return verify.Proof{Text: key, Failure: verify.OtherRole}, nil
 	}
-	of := proven{key.ID, key.Version}
 	mac := w.m.texts.macs.Of(text, "")
-	if known, ok, _ := w.m.texts.proofs.Get(mac); ok {
-		of = known
-	} else if none, err := w.prove(ctx, key, about{name{role, "", key.ID}, mac}); err != nil || none {
-		return verify.Proof{Text: key, Failure: Unproven}, err
+	of, ok, _ := w.m.texts.proofs.Get(mac)
+	if !ok {
+		none, err := w.prove(ctx, key, about{name{role, "", key.ID}, mac})
+		if err != nil || none {
+			return verify.Proof{Text: key, Failure: Unproven}, err
+		}
+		if of, ok = w.m.texts.proofs.Peek(mac); !ok {
+			return verify.Proof{}, errAgain
+		}
 	}
-	return w.version(ctx, key, of, role)
+	p, err := w.version(ctx, key, of, role)
+	if err == errAgain { // the proof is of a version that this one has taken the place of
+		w.m.texts.proofs.Drop(mac)
+	}
+	return p, err
 }
 
 // version is the proof of a text that is a version of a key, as far as the key's record
@@ -160,6 +168,8 @@ func (w *walk) version(ctx context.Context, text apikey.Key, of proven, role str
 		return verify.Proof{Text: text, Failure: verify.OtherRole}, nil
 	case v == nil || v.Hash.None():
 		return verify.Proof{Text: text, Failure: verify.ForgottenVersion}, nil
+	case v.CreatedAt != of.created:
+		return verify.Proof{}, errAgain
 	}
 	p.Version = *v
 	return p, nil
