@@ -23,7 +23,6 @@ type ledger struct {
 	start  time.Time
 	frugal atomic.Bool   // reserve what is spent at once, and no more
 	blocks atomic.Uint64 // that were reserved
-	names  atomic.Int64  // the name of the last loan
 	hunt   func(id string)
 }
 

@@ -2,6 +2,8 @@ package limit
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -96,7 +98,7 @@ func (b *block) lend(ctx context.Context, line Line, need, units int64, now reco
 	if size == 0 {
 		return Loan{Remaining: remaining, Ends: w.end}, nil
 	}
-	given := loan{b.names.Add(1), size, w, now, w.lendUntil(now)}
+	given := loan{newName(), size, w, now, w.lendUntil(now)}
 	before, lent := b.stored.Total-b.left, max(given.ends, b.lentUntil(now))
 	next := record.Quota{
 		Total: before + size,
@@ -113,6 +115,14 @@ func (b *block) lend(ctx context.Context, line Line, need, units int64, now reco
 	b.remember(given, now)
 	b.blocks.Add(1)
 	return Loan{size, given.name, given.ends, remaining - size}, nil
+}
+
+// newName makes the name of a loan. Nobody can guess one: who gives back what others were
+// lent, and have spent, has it spent twice. JSON carries it as a number, exactly.
+func newName() int64 {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // which never fails
+	return 1 + int64(binary.BigEndian.Uint64(random[:])>>11)
 }
 
 // lendUntil is when a loan ends.

@@ -50,6 +50,25 @@ func TestALoanIsABlockOrWhatIsNeeded(t *testing.T) {
 	}
 }
 
+// What one borrower holds and spends is not given back by another who counts on or back
+// from the name of its own loan.
+func TestNobodyGuessesTheNameOfALoan(t *testing.T) {
+	t.Parallel()
+	m, line := NewMeter(newDisk()), lineOf("a", quotaOf(320, 0))
+	spent, mine := lend(t, m, line, 10, 0, created), lend(t, m, line, 1, 0, created)
+	for name := mine.Name - 1000; name < mine.Name+1000; name++ {
+		if name != mine.Name {
+			takeBack(t, m, "a", name, 10, created)
+		}
+	}
+	if l := lend(t, m, line, 0, 0, created); spent.Granted != 10 || l.Remaining != 309 {
+		t.Errorf("then it is %+v", l)
+	}
+	if mine.Name < 1 || mine.Name > 1<<53 {
+		t.Errorf("JSON does not carry %d as it is", mine.Name)
+	}
+}
+
 func TestALoanIsGivenBackOnceAndToWhoLentIt(t *testing.T) {
 	t.Parallel()
 	d := newDisk()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"math/rand/v2"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -77,7 +76,6 @@ func NewMeter(quotas Quotas) *Meter {
 	m := newMeter()
 	m.ledger = &ledger{Quotas: quotas, start: m.start, hunt: func(string) {}}
 	m.ledger.by = strconv.FormatInt(m.start.UnixNano(), 36) // no two processes begin at the same one
-	m.ledger.names.Store(rand.Int64N(1 << 52))
 	return m
 }
 
