@@ -1,6 +1,6 @@
 # Needs Go, make, git and bash; a C compiler only for the race detector. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build dev test check fuzz bench bench-gate profile vault terraform terraform-provider-vault clean
+.PHONY: help build dev gate test check fuzz bench bench-gate profile vault terraform terraform-provider-vault caddy clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 36
@@ -10,6 +10,9 @@ build: ## bin/vault-plugin-secrets-apikeys and bin/apikeys-gate, static binaries
 
 dev: ## a Vault dev server with the engine mounted and a first key to try (DEV_PORT=8200)
 	@scripts/dev.sh
+
+gate: ## what dev starts, with a gate and nginx in front of a small API (DEV_PORT=8200)
+	@scripts/gate.sh
 
 test: ## unit tests, then the tests in test/ against a real Vault (VAULT_BIN=...)
 	@scripts/test.sh
@@ -37,6 +40,9 @@ terraform: ## the Terraform that tests use: TERRAFORM_BIN, else the one on PATH,
 
 terraform-provider-vault: ## the Terraform provider that tests use, built from source once
 	@scripts/provider.sh
+
+caddy: ## the Caddy that tests use, built from source once
+	@scripts/caddy.sh
 
 clean: ## remove what the targets above made
 	rm -rf bin test/.bin

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 declare -A packages=(
   [age]=age
   [amtool]=prometheus-alertmanager
+  [caddy]=caddy
   [haproxy]=haproxy
   [nginx]=nginx-light
   [prometheus]=prometheus

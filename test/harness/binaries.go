@@ -35,6 +35,12 @@ func pluginBinary() (string, error) {
 	return built("make build", "bin", PluginName)
 }
 
+// GateBinary is the daemon beside a gateway.
+func GateBinary() (string, error) { return built("make build", "bin", "apikeys-gate") }
+
+// Caddy is the gateway, built from source.
+func Caddy() (string, error) { return built("make caddy", "test", ".bin", "caddy") }
+
 // TerraformProvider is the directory of the provider for Vault, as dev_overrides of a Terraform configuration take it.
 func TerraformProvider() (string, error) {
 	path, err := built("make terraform-provider-vault", "test", ".bin", "terraform-provider-vault")

@@ -39,7 +39,7 @@ type Gate struct {
 // StartGate starts a gate beside a server. It need not be ready yet.
 func StartGate(t testing.TB, s *Server, o GateOptions) *Gate {
 	t.Helper()
-	binary, err := built("make build", "bin", "apikeys-gate")
+	binary, err := GateBinary()
 	s.check(t, err)
 	doors, err := reservePorts()
 	s.check(t, err)

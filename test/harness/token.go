@@ -45,6 +45,19 @@ func (s *Server) EntityToken(t testing.TB, entity, policy string) string {
 	return clientToken(t, s.As("").Expect(t, http.StatusOK, http.MethodPost, "auth/"+mount+"/login/user", login))
 }
 
+// AppRole is who may do what this policy says, by a role id and a secret id. Its tokens are periodic.
+func (s *Server) AppRole(t testing.TB, policy string) (roleID, secretID string) {
+	t.Helper()
+	if s.API(t, http.MethodGet, "sys/auth/approle", nil).Status != http.StatusOK {
+		s.API(t, http.MethodPost, "sys/auth/approle", map[string]any{"type": "approle"}) // or another test does
+	}
+	name := s.Policy(t, policy)
+	role := "auth/approle/role/" + name
+	s.Expect(t, http.StatusNoContent, http.MethodPost, role, map[string]any{"token_policies": name, "token_period": "1h"})
+	roleID = s.Expect(t, http.StatusOK, http.MethodGet, role+"/role-id", nil).Data()["role_id"].(string)
+	return roleID, s.Expect(t, http.StatusOK, http.MethodPost, role+"/secret-id", nil).Data()["secret_id"].(string)
+}
+
 func clientToken(t testing.TB, r Response) string {
 	t.Helper()
 	auth, _ := r.JSON["auth"].(map[string]any)

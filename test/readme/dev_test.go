@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -19,8 +20,9 @@ import (
 	"vault-plugin-secrets-apikeys/test/harness"
 )
 
-// dev is a running `make dev`.
+// dev is a running `make dev` or `make gate`.
 type dev struct {
+	ready       string // what it prints once it is
 	port, group int
 	directory   string // for its temporary files
 	output      *screen
@@ -47,21 +49,24 @@ func (s *screen) String() string {
 
 const ready = "The server runs until Ctrl-C."
 
-// startDev starts what `make dev` calls, in a process group of its own as a terminal would, and waits until it is ready.
+// startDev starts what `make dev` calls.
 func startDev(t *testing.T) *dev {
 	t.Helper()
-	port, err := harness.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	return start(t, "scripts/dev.sh", ready)
+}
+
+// start starts a script, in a process group of its own as a terminal would, and waits until it is ready.
+func start(t *testing.T, script, ready string) *dev {
+	t.Helper()
+	port := portsInARow(t)
 	// A short name: the sockets of plugins lie in it.
 	dir, err := os.MkdirTemp("", "dev-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	d := &dev{port: port, directory: dir, output: new(screen), ended: make(chan error, 1)}
-	c := exec.Command("scripts/dev.sh")
+	d := &dev{ready: ready, port: port, directory: dir, output: new(screen), ended: make(chan error, 1)}
+	c := exec.Command(script)
 	c.Dir = root
 	c.Env = append(os.Environ(), "DEV_PORT="+strconv.Itoa(port), "TMPDIR="+dir)
 	c.Stdout, c.Stderr = d.output, d.output
@@ -92,6 +97,28 @@ func startDev(t *testing.T) *dev {
 		return nil
 	})
 	return d
+}
+
+// inARow is how many ports make gate takes.
+const inARow = 5
+
+// portsInARow is the first of some that are free, below those that other tests' servers take.
+func portsInARow(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		first, free := 10000+rand.IntN(9900), 0
+		for port := first; port < first+inARow; port++ {
+			if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+				l.Close()
+				free++
+			}
+		}
+		if free == inARow {
+			return first
+		}
+	}
+	t.Fatal("there are no free ports in a row")
+	return 0
 }
 
 // interrupt is Ctrl-C.
@@ -138,7 +165,13 @@ func TestMakeDevPrintsCommandsThatWorkAndLeavesNothing(t *testing.T) {
 	if err := syscall.Kill(-d.group, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Error("a process stayed behind")
 	}
-	for _, port := range []int{d.port, d.port + 1} {
+	d.wantNothingLeft(t)
+}
+
+// wantNothingLeft wants nobody to listen any more, and no file.
+func (d *dev) wantNothingLeft(t *testing.T) {
+	t.Helper()
+	for port := d.port; port < d.port+inARow; port++ {
 		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			c.Close()
 			t.Errorf("port %d is still listened on", port)

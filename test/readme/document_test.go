@@ -13,10 +13,11 @@ import (
 const (
 	readme    = "README.md"
 	reference = "paths/README.md"
+	manual    = "cmd/apikeys-gate/README.md"
 	figures   = "test/bench/README.md"
 )
 
-var files = []string{readme, reference, figures}
+var files = []string{readme, reference, manual, figures}
 
 // section is what stands between one heading and the next.
 type section struct {
@@ -217,7 +218,7 @@ func TestTheContentsListEveryChapter(t *testing.T) {
 
 // TestTheReadmeIsShort keeps it from becoming the reference again.
 func TestTheReadmeIsShort(t *testing.T) {
-	if n := strings.Count(read(t, readme), "\n"); n > 560 {
-		t.Errorf("it has %d lines: what is not part of a job belongs to %s or %s", n, reference, figures)
+	if n := strings.Count(read(t, readme), "\n"); n > 620 {
+		t.Errorf("it has %d lines: what is not part of a job belongs to %s, %s or %s", n, reference, manual, figures)
 	}
 }

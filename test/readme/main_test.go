@@ -1,4 +1,4 @@
-// Package readme holds README.md, paths/README.md and test/bench/README.md to what they say: it runs every command,
+// Package readme holds README.md, paths/README.md, cmd/apikeys-gate/README.md and test/bench/README.md to what they say: it runs every command,
 // compares samples with what comes back, the list of paths with what the engine says of itself, and the configuration
 // files shown with those that are tested.
 package readme

@@ -86,7 +86,7 @@ func newAgent(t *testing.T, e surface.Engine, file, recipe, path string) *agent 
 	t.Helper()
 	dir := t.TempDir()
 	a := &agent{Engine: e, config: filepath.Join(dir, "agent.hcl"), key: filepath.Join(dir, "api-key"), told: filepath.Join(dir, "told")}
-	roleID, secretID := appRole(t, e.Server, fmt.Sprintf(`path "%s/%s" { capabilities = ["update"] }`, e.Mount, path))
+	roleID, secretID := e.AppRole(t, fmt.Sprintf(`path "%s/%s" { capabilities = ["update"] }`, e.Mount, path))
 	text := read(t, "agent/"+file)
 	for before, after := range map[string]string{
 		"http://127.0.0.1:8200":            e.Address(),
@@ -106,18 +106,6 @@ func newAgent(t *testing.T, e surface.Engine, file, recipe, path string) *agent 
 		}
 	}
 	return a
-}
-
-// appRole is who may do what this policy says. Its tokens are periodic, so that they outlive the leases.
-func appRole(t *testing.T, s *harness.Server, policy string) (roleID, secretID string) {
-	t.Helper()
-	if s.API(t, "GET", "sys/auth/approle", nil).Status != 200 {
-		s.API(t, "POST", "sys/auth/approle", fields{"type": "approle"})
-	}
-	role := "auth/approle/role/" + s.Policy(t, policy)
-	s.Expect(t, 204, "POST", role, fields{"token_policies": filepath.Base(role), "token_period": "1h"})
-	roleID = s.Expect(t, 200, "GET", role+"/role-id", nil).Data()["role_id"].(string)
-	return roleID, s.Expect(t, 200, "POST", role+"/secret-id", nil).Data()["secret_id"].(string)
 }
 
 func (a *agent) start(t *testing.T) (stop func()) {
