@@ -69,7 +69,11 @@ var asked = map[string]func(t *testing.T, e surface.Engine, k surface.Key, with 
 	},
 	"Resolve": func(t *testing.T, e surface.Engine, _ surface.Key, with surface.Fields) any {
 		answer := e.Write(t, "gate/resolve", with)
-		return fmt.Sprint(answer["results"], answer["records"], answer["roles"], answer["owners"])
+		return fmt.Sprint(answer["nonce"], answer["results"], answer["records"], answer["roles"], answer["owners"])
+	},
+	"Gate quotas and uses": func(t *testing.T, e surface.Engine, k surface.Key, with surface.Fields) any {
+		with["gate"], with["run"], with["want"] = "edge-1", "r1", []any{surface.Fields{"key_id": k.ID}}
+		return e.Write(t, "gate/reserve/counted", with)["nonce"]
 	},
 	"Keys": func(t *testing.T, e surface.Engine, k surface.Key, with surface.Fields) any {
 		query := "keys?list=true"

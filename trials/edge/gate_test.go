@@ -69,7 +69,11 @@ func newGate(t *testing.T, up *vault, seed uint64, s edge.Settings) *gate {
 		}
 	}()
 	g.leave = func() { cancel(); <-ended }
-	t.Cleanup(g.leave)
+	t.Cleanup(func() {
+		g.net.set(fine)
+		g.leave()
+		time.Sleep(6 * time.Second) // an answer about quotas is waited for beyond the end
+	})
 	return g
 }
 
