@@ -23,6 +23,7 @@ var gateways = []struct {
 	{"Caddy", func(t *testing.T, s *site) {
 		s.gate(t).caddy(t, newestCaddy(t), "Caddyfile", "/run/apikeys-gate/gate.sock", s.socket())
 	}},
+	{"HAProxy", func(t *testing.T, s *site) { s.gate(t).haproxy(t) }},
 	{"Caddy before Vault Proxy", func(t *testing.T, s *site) {
 		s.vaultProxy(t).caddy(t, newestCaddy(t), "Caddyfile-vault", "/run/vault-proxy/proxy.sock", s.socket(), "/v1/apikeys/", "/v1/"+s.Mount+"/")
 	}},

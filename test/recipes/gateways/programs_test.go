@@ -111,6 +111,14 @@ func (s *site) caddy(t *testing.T, program, file string, changes ...string) {
 	s.run(t, program, "run", "--adapter=caddyfile", "--config="+config)
 }
 
+// haproxy runs HAProxy with the recipe and its script.
+func (s *site) haproxy(t *testing.T) {
+	t.Helper()
+	script := write(t, s.path("apikeys.lua"), recipe(t, "apikeys.lua", "/run/apikeys-gate/gate.sock", s.socket()))
+	config := write(t, s.path("haproxy.cfg"), recipe(t, "haproxy.cfg", "/etc/haproxy/apikeys.lua", script, "bind :80", "bind "+s.gateway, "127.0.0.1:8080", s.api.address()))
+	s.run(t, installed(t, "haproxy"), "-db", "-f", config)
+}
+
 // vaultProxy runs a Vault Proxy with the recipe, which answers at the socket.
 func (s *site) vaultProxy(t *testing.T) *site {
 	t.Helper()
