@@ -157,3 +157,19 @@ func TestAnOldAnswerProvesNothing(t *testing.T) {
 		}
 	})
 }
+
+// What Vault said before, said again and again, makes nothing known that is newer: who
+// hears nothing else closes in time.
+func TestOldAnswersKeepNoGateOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, nil)
+		time.Sleep(3 * time.Second)
+		s.g.net.set(weather{delay: fine.delay, stale: 1000})
+		s.m.Must("revoke/"+s.id, nil)
+		revoked := time.Now()
+		h := newHammer(t, s.g, question{text: s.text}, 10*time.Millisecond)
+		time.Sleep(15 * time.Second)
+		h.never(t, "by old answers", verify.Valid, revoked.Add(s.g.bound))
+		s.g.closed(t, s.text)
+	})
+}
