@@ -73,6 +73,7 @@ func (e *told) live(t *testing.T) (leased, free key) {
 	e.tell(t, "POST", "verify/leased", fields{"key": free.Text})
 	e.tell(t, "GET", "verify/free", nil, "X-API-Key: "+free.Text)
 	e.eventuallyHashed(t, free.ID, "m=19456,t=3,p=1")
+	e.tell(t, "POST", "gate/resolve/free", fields{"keys": []string{free.Text, gone.Text, free.Text + "0"}})
 	e.tell(t, "POST", "keys/"+free.ID, fields{"name": "n", "disabled": false})
 	e.tell(t, "GET", "keys/"+free.ID, nil)
 	e.tell(t, "LIST", "keys", nil)
@@ -98,6 +99,7 @@ func (e *told) plant(t *testing.T) {
 	}
 	e.tell(t, "GET", "verify", nil, "X-API-Key: "+text)
 	e.tell(t, "POST", "verify", fields{"batch_input": []fields{{"key": text}}})
+	e.tell(t, "POST", "gate/resolve", fields{"keys": []string{text}})
 	e.eventuallyCode(t, "disabled", beside.Text)
 	e.refuse(t, "POST", "honeytokens/wiki", fields{"disables": text})
 	e.tell(t, "POST", "honeytokens/wiki", fields{"description": "in the vault"})
@@ -155,7 +157,12 @@ func (e *told) misuse(t *testing.T, k key) {
 			"metadata", "owner_template", "require_owner", "disabled", "key"},
 		"config": {"argon2_memory_kib", "argon2_iterations", "argon2_parallelism", "revoked_retention", "verify_cache_size",
 			"allow_key_in_query", "default_prefix", "key"},
-		"tidy": {"key"},
+		"tidy":              {"key"},
+		"gate/changes":      {"gate", "run", "nonce", "cursor", "wait", "max_staleness", "key"},
+		"gate/resolve/free": {"key_ids", "roles", "owners", "nonce", "key"},
+		"gate/confirm":      {"known", "nonce", "key"},
+		"gate/reserve/free": {"gate", "run", "nonce", "want", "key"},
+		"gate/report/free":  {"gate", "run", "sequence", "uses", "key"},
 	} {
 		for _, name := range names {
 			for _, value := range []any{k.Text, []string{k.Text}, fields{"a": []string{k.Text}}} {
