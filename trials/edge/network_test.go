@@ -192,10 +192,10 @@ func passed[A any](n *network, kind string, f fate, a A, err error) (A, error) {
 		return a, err
 	}
 	old := n.earlier[kind]
-	n.earlier[kind] = append(old[max(0, len(old)-20):], a)
 	if f.stale && len(old) > 0 {
-		return old[n.rand.IntN(len(old))].(A), nil
+		return old[n.rand.IntN(len(old))].(A), nil // and what was said now is never heard
 	}
+	n.earlier[kind] = append(old[max(0, len(old)-20):], a)
 	return a, nil
 }
 
