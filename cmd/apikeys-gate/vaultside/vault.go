@@ -155,5 +155,15 @@ func (v *Vault) silence(ctx context.Context, path string, err error) error {
 	if !strings.HasPrefix(path, "gate/resolve") && len(response.Errors) > 0 {
 		says = ": " + strings.Join(strings.Fields(response.Errors[0]), " ")
 	}
-	return fmt.Errorf("status %d at %s%.200s", response.StatusCode, path, says)
+	return refusal{response.StatusCode, fmt.Sprintf("status %d at %s%.200s", response.StatusCode, path, says)}
 }
+
+// refusal is an answer with a status that is none of success. By it the mirror knows what
+// need not be told again.
+type refusal struct {
+	status int
+	says   string
+}
+
+func (r refusal) Error() string   { return r.says }
+func (r refusal) HTTPStatus() int { return r.status }

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/edge"
+	"vault-plugin-secrets-apikeys/backend/verify"
 	"vault-plugin-secrets-apikeys/backend/wire"
 	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/config"
 )
@@ -125,6 +127,22 @@ func TestWhatIsSilence(t *testing.T) {
 		if said := strings.Count(log.String(), "gate/resolve/web"); said == 0 || strings.Count(log.String(), "what the gate asks") != 1 {
 			t.Errorf("%s: twice silent it says %s", name, log)
 		}
+	}
+}
+
+func TestAReportThatIsRefusedIsNotToldForEver(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, status(400, "unknown parameter"))
+	v, _ := loggedIn(t, config.Vault{Address: s.URL})
+	uses := edge.NewUses(v, "edge-1", slog.New(slog.DiscardHandler))
+	uses.Observe(verify.Observation{Role: "web"})
+	for range 2 {
+		if err := uses.Flush(t.Context()); err != nil {
+			t.Errorf("what is hopeless is tried again: %v", err)
+		}
+	}
+	if n := len(s.all()); n != 1 || uses.Dropped() != 1 {
+		t.Errorf("it was told %d times, and %d decisions are not counted", n, uses.Dropped())
 	}
 }
 
