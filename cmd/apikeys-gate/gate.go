@@ -44,6 +44,8 @@ type entry struct {
 	server       *http.Server
 	caller       atomic.Pointer[doors.Caller]
 	certificates *listen.Certificates // nil without TLS
+	ending       atomic.Bool
+	ended        chan struct{} // closed when nothing more is accepted
 }
 
 // settings are what a gate takes from its configuration once it is read.
@@ -146,10 +148,10 @@ func (g *gate) open(l config.Listener, certificates *tls.Config) error {
 	if err != nil {
 		return err
 	}
-	e := &entry{listener: listener}
+	e := &entry{listener: listener, ended: make(chan struct{})}
 	e.caller.Store(callerOf(&l))
 	e.server = &http.Server{
-		Handler:           g.doors.Handler(func() doors.Caller { return *e.caller.Load() }),
+		Handler:           e.telling(g.doors.Handler(func() doors.Caller { return *e.caller.Load() })),
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, WriteTimeout: bodyTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHead, ErrorLog: quiet(g.log),

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"slices"
 	"sync"
@@ -13,6 +14,8 @@ import (
 )
 
 const (
+	// elsewhere is how long clients are told that connections end, before they do.
+	elsewhere = 250 * time.Millisecond
 	// lastRequests is how long requests that are under way may take at the end, and
 	// atMost when the process is gone in any case.
 	lastRequests = 3 * time.Second
@@ -50,6 +53,7 @@ func (g *gate) serve(signals <-chan os.Signal) {
 }
 
 func (e *entry) serve() {
+	defer close(e.ended)
 	if e.certificates != nil {
 		_ = e.server.ServeTLS(e.listener, "", "") // it ends when it is shut down
 		return
@@ -66,11 +70,7 @@ func (g *gate) stop(learning, others func()) {
 		defer cancel()
 		var all sync.WaitGroup
 		for _, e := range g.entries {
-			all.Go(func() {
-				if errors.Is(e.server.Shutdown(ctx), context.DeadlineExceeded) {
-					_ = e.server.Close()
-				}
-			})
+			all.Go(func() { e.stop(ctx) })
 		}
 		all.Wait()
 		learning()
@@ -84,6 +84,32 @@ func (g *gate) stop(learning, others func()) {
 		g.log.Warn("ended before everything was done")
 	}
 	_ = g.telemetry.Close()
+}
+
+// stop takes no more connections, and answers who has one: what has arrived, or arrives
+// while clients are told to go elsewhere, is answered. The server's own way to shut down
+// drops a request that it has just read.
+func (e *entry) stop(ctx context.Context) {
+	e.ending.Store(true)
+	_ = e.listener.Close()
+	<-e.ended
+	select {
+	case <-ctx.Done():
+	case <-time.After(elsewhere):
+	}
+	if e.server.Shutdown(ctx) != nil {
+		_ = e.server.Close()
+	}
+}
+
+// telling tells clients, once the gate ends, that their connection does too.
+func (e *entry) telling(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if e.ending.Load() {
+			w.Header()["Connection"] = []string{"close"}
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (g *gate) warn(c *config.Config) {
