@@ -130,46 +130,6 @@ func shown(r harness.Response) string {
 	return fmt.Sprint(r.Status, header, requestID.ReplaceAllString(string(r.Raw), ""))
 }
 
-func TestAGateHearsOfARevocationWithinASecond(t *testing.T) {
-	e, g := started(t, "")
-	g.Ready(t)
-	for range 20 {
-		key := e.Issue(t, "web", "acme")
-		ask := func() int { return g.Ask(t, "GET", "/forward/web", nil, "X-API-Key: "+key.Text).Status }
-		if got := ask(); got != 200 {
-			t.Fatalf("a good key is %d", got)
-		}
-		e.Want(t, 200, "POST", "revoke/"+key.ID, nil)
-		for begun := time.Now(); ask() == 200; {
-			if time.Since(begun) > time.Second {
-				t.Fatal("after a second it is good")
-			}
-		}
-		if got := ask(); got != 401 {
-			t.Errorf("afterwards it is %d", got)
-		}
-	}
-}
-
-func TestAGateWhoseTokenEndsTakesTheNextOneAndSaysWhatWasDenied(t *testing.T) {
-	e, g := started(t, "")
-	g.Ready(t)
-	token, err := os.ReadFile(filepath.Join(g.Dir, "token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.Expect(t, 204, "POST", "auth/token/revoke", fields{"token": string(token)})
-	says(t, g, `"path":"gate/changes"`)
-	g.Write(t, "token", gateToken(t, e))
-	key := e.Issue(t, "web", "acme").Text // which it has to ask about
-	harness.Eventually(t, 15*time.Second, "a new key is answered", func() error {
-		if got := g.Ask(t, "GET", "/forward/web", nil, "X-API-Key: "+key); got.Status != 200 {
-			return fmt.Errorf("it is %d: %s", got.Status, got.Raw)
-		}
-		return nil
-	})
-}
-
 // TestAGateKeepsNoKey looks for a key's text wherever a gate writes, and for a way into
 // its memory.
 func TestAGateKeepsNoKey(t *testing.T) {

@@ -100,11 +100,30 @@ func TestAGateEndsInOrderUnderLoad(t *testing.T) {
 			t.Errorf("%v after the signal one is answered %d %s, %v", a.sent.Sub(begun), a.Status, a.Raw, a.err)
 		}
 	}
+	if valid := e.Read(t, "usage/keys/"+limited.ID)["by_code"].(fields)["valid"]; fmt.Sprint(valid) != fmt.Sprint(spent) {
+		t.Errorf("of %d uses %v were reported", spent, valid)
+	}
 	left := e.Verify(t, limited.Text, fields{"cost": 0})["quota_remaining"]
 	if fmt.Sprint(left) != fmt.Sprint(100000-spent) {
 		t.Errorf("of 100000 units %d were spent and %v are left", spent, left)
 	}
-	t.Logf("it ended after %v; %d questions were answered, and what was not spent is back", took.Round(time.Millisecond), spent)
+	t.Logf("it ended after %v; %d questions were answered, and all are reported, and what was not spent is back", took.Round(time.Millisecond), spent)
+}
+
+// TestAGateEndsInTimeWhereVaultIsSilent ends one that owes units and reports to a Vault that takes no more.
+func TestAGateEndsInTimeWhereVaultIsSilent(t *testing.T) {
+	t.Parallel()
+	e := own(t)
+	link := harness.NewLink(t, e.Server)
+	g := beside(t, e, harness.GateOptions{Vault: link.Address()})
+	g.Ready(t)
+	becomes(t, g, 200, e.Minted(t, "issue/web", fields{"owner": "acme", "quota": 1000}).Text)
+	link.Lose()
+	begun := time.Now()
+	if err := g.Stop(t); err != nil || time.Since(begun) > 10*time.Second {
+		t.Errorf("after %v it ends with %v", time.Since(begun), err)
+	}
+	t.Logf("it ended after %v", time.Since(begun).Round(time.Millisecond))
 }
 
 // TestTheEndOfAQuotaOverFiveGates spends a quota through five gates, one of which is killed, to its last unit.

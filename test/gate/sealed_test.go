@@ -24,10 +24,13 @@ func TestASealedVault(t *testing.T) {
 	blind := beside(t, e, harness.GateOptions{Name: "blind", Config: settings + `"1m"`, Token: lacking(t, e, "gate/confirm")})
 	gates := []*harness.Gate{strict, lenient, blind}
 	warm, unknown := e.Issue(t, "web", "acme").Text, e.Issue(t, "web", "acme").Text
+	limited := e.Minted(t, "issue/web", fields{"owner": "acme", "quota": 320}).Text
 	for _, g := range gates {
 		g.Ready(t)
 		becomes(t, g, 200, warm)
 	}
+	throughAKill(t, e, strict, warm)
+	becomes(t, lenient, 200, limited)
 	answers := hammer(t, strict, warm, 10*time.Millisecond, 1)
 	begun := time.Now()
 	s.Seal(t)
@@ -39,6 +42,7 @@ func TestASealedVault(t *testing.T) {
 		t.Logf("the last 200 came %v after the beginning of the seal, %v after its end", lastGood(all).Sub(begun), lastGood(all).Sub(sealed))
 	}
 	wantInGrace(t, lenient, warm, unknown)
+	spent := 1 + spentInGrace(t, lenient, limited)
 	for _, g := range gates {
 		if r := ask(t, g, "x"); r.Status != 401 {
 			t.Errorf("what is no key is %d", r.Status)
@@ -53,8 +57,51 @@ func TestASealedVault(t *testing.T) {
 		becomes(t, g, 200, unknown)
 	}
 	t.Logf("%v after the unsealing all are fresh", time.Since(unsealed).Round(time.Millisecond))
+	// What a gate had borrowed of the process before is lost, and no more.
+	if left := surface.Number(t, e.Verify(t, limited, fields{"cost": 0}), "quota_remaining"); left > 320-spent || left < 320-spent-10 {
+		t.Errorf("of 320 units %d were spent in the grace, and %d are left", spent, left)
+	}
 	names(t, blind, e.Mount, "gate/confirm")
-	wantNoText(t, s, gates, warm, unknown)
+	wantNoText(t, s, gates, warm, unknown, limited)
+}
+
+// throughAKill kills the plugin beside a gate that is asked all the time, and revokes a key when the next process is there.
+func throughAKill(t *testing.T, e surface.Engine, g *harness.Gate, warm string) {
+	t.Helper()
+	key := e.Issue(t, "web", "acme")
+	becomes(t, g, 200, key.Text)
+	ofWarm, ofKey := hammer(t, g, warm, 10*time.Millisecond, 1), hammer(t, g, key.Text, 10*time.Millisecond, 1)
+	e.KillPlugin(t)
+	e.Write(t, "revoke/"+key.ID, nil)
+	revoked := time.Now()
+	becomes(t, g, 401, key.Text)
+	if last := lastGood(ofKey()).Sub(revoked); last > 3*time.Second {
+		t.Errorf("after a kill of the plugin a key is good %v after its revocation", last)
+	} else {
+		t.Logf("after a kill of the plugin the last 200 came %v after a revocation", last.Round(time.Millisecond))
+	}
+	freshAgain(t, g)
+	for _, a := range ofWarm() {
+		if a.Status != http.StatusOK {
+			t.Fatalf("during a kill of the plugin a warm key is %d %s, %v", a.Status, a.Raw, a.err)
+		}
+	}
+}
+
+// spentInGrace spends what a gate has borrowed of a quota, and answers how much that was. After that it does not know.
+func spentInGrace(t *testing.T, g *harness.Gate, key string) (n int) {
+	t.Helper()
+	for ; n <= 10; n++ {
+		r := ask(t, g, key)
+		if r.Status == http.StatusServiceUnavailable {
+			return n
+		}
+		if r.Status != http.StatusOK || r.Header.Get("X-Apikey-Stale") == "" {
+			t.Errorf("in the grace a limited key is %d, %v", r.Status, r.Header)
+		}
+	}
+	t.Error("in the grace a gate has spent more than a block")
+	return n
 }
 
 // wantInGrace wants of a gate whose Vault is away that it goes on with what it holds, and only with that.
