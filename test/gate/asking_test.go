@@ -114,17 +114,20 @@ func lastGood(all []answer) (at time.Time) {
 	return at
 }
 
-// closedProperly fails the test where a 503 is none of a gate that is closed.
-func closedProperly(t *testing.T, all []answer) (n int) {
+// closedProperly fails the test where a 503 from before a moment is none of a gate that is closed, and where there is none.
+func closedProperly(t *testing.T, all []answer, before time.Time) {
 	t.Helper()
+	n := 0
 	for _, a := range all {
-		if a.Status != http.StatusServiceUnavailable {
+		if a.Status != http.StatusServiceUnavailable || a.got.After(before) {
 			continue
 		}
 		if n++; a.JSON["error"] != "closed" || a.Header.Get("Retry-After") != "1" {
 			t.Errorf("a 503 is %v %s", a.Header, a.Raw)
-			return n
+			return
 		}
 	}
-	return n
+	if n == 0 {
+		t.Errorf("none of %d answers is 503", len(all))
+	}
 }

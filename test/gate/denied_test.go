@@ -65,7 +65,7 @@ func TestARevokedTokenRaisesTheAlarmInTime(t *testing.T) {
 	}
 	t.Logf("the alarm was raised %v after the revocation", time.Since(revoked))
 	becomes(t, g, 503, key)
-	if took := time.Since(revoked); took > 6500*time.Millisecond {
+	if took := time.Since(revoked); took > 7500*time.Millisecond { // a poll that was parked already is answered still
 		t.Errorf("it closed after %v", took)
 	}
 	g.Write(t, "token", e.TokenWith(t, policyOf(t, e.Mount), nil))

@@ -68,7 +68,7 @@ func TestAGateThatSleptKnowsItsAge(t *testing.T) {
 				early++
 			}
 		}
-		t.Logf("%d answers, %d of questions from its sleep, %d of them 503; it was fresh after %v", len(all), early, closedProperly(t, all), took.Round(time.Millisecond))
+		t.Logf("%d answers, %d of questions from its sleep; it was fresh after %v", len(all), early, took.Round(time.Millisecond))
 	}
 }
 
