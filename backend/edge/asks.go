@@ -75,6 +75,13 @@ func (a *asks) put(of about, text apikey.Presented, client netip.Prefix, until t
 	return q, nil
 }
 
+// underway tells whether a question waits or is on its way.
+func (a *asks) underway(of about) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.open[of] != nil
+}
+
 func (a *asks) wake() {
 	select {
 	case a.woken <- struct{}{}:

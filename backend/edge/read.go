@@ -75,17 +75,3 @@ func (w *walk) ask(ctx context.Context, kind wire.Kind, of string) (none bool, e
 
 // moment is for how long nothing is thought to happen.
 const moment = time.Millisecond
-
-// renewable tells whether a key that has expired may have been renewed by now. It is so
-// once a second, counted from when its record was asked for.
-func (w *walk) renewable(id string) bool {
-	e, ok := w.m.held.keys.Peek(id)
-	if !ok {
-		return false
-	}
-	now, asked := w.m.now(), e.asked.Load()
-	if now-max(e.at, time.Duration(asked)) < time.Second || w.m.calls.silent(resolvePath, w.door) {
-		return false
-	}
-	return e.asked.CompareAndSwap(asked, int64(now))
-}

@@ -202,12 +202,20 @@ func (w *walk) Peek(ctx context.Context, line limit.Line, now record.Time) (limi
 	return w.m.limiter.Peek(ctx, line, now)
 }
 
-// Observe is told of the decision. One that refuses a key as expired is made once more,
-// by what Vault says now: a renewal may be on its way.
+// Observe is told of the decision. One that refuses what has expired is made once more,
+// by what Vault says now: a renewal may be on its way, or a use elsewhere. Of that nobody
+// tells, so what seems idle by what was known long ago is no verdict.
 func (w *walk) Observe(o verify.Observation) {
-	if o.Decision.Code == verify.Expired && !w.asked && w.renewable(o.Decision.Key.ID) {
-		w.asked, w.expired = true, o.Decision.Key.ID
-		return
+	if l := lapsed(&o); l != nil {
+		if !w.asked && w.renewable(l.Key.ID) {
+			w.asked, w.expired = true, l.Key.ID
+			return
+		}
+		if o.At < l.Key.Current().ExpiresAt && !w.askedLately(l.Key.ID) {
+			w.late = ErrStale
+			w.askBehind(l.Key.ID)
+			return
+		}
 	}
 	o.Cost = w.cost
 	// Time has passed since it was looked at. What is not answered is told to nobody.
