@@ -15,6 +15,8 @@ import (
 const (
 	// confirmWithin is how long it takes at most until everything was confirmed once.
 	confirmWithin = 10 * time.Minute
+	// fewKnown is how many keys are confirmed at a time at least.
+	fewKnown = 64
 	// rounds are in how many parts, with one to spare.
 	rounds = 16
 )
@@ -49,10 +51,7 @@ func (m *Mirror) confirmAll(ctx context.Context) bool {
 	ok = refresh(ctx, m, wire.OwnerKind, collect(m.held.owners, old)) && ok
 	keys := collect(m.held.keys, old)
 	slices.SortFunc(keys, func(a, b known[record.Key]) int { return cmp.Compare(b.uses, a.uses) })
-	for batch := range slices.Chunk(keys, wire.MaxKnown) {
-		ok = m.confirmKeys(ctx, batch) && ok
-	}
-	return ok
+	return m.confirmEach(ctx, keys) && ok
 }
 
 // confirmSome confirms the part of everything that was not confirmed for longest.
@@ -62,9 +61,7 @@ func (m *Mirror) confirmSome(ctx context.Context) {
 	m.drift.begin()
 	refresh(ctx, m, wire.RoleKind, part(m.held.roles, old))
 	refresh(ctx, m, wire.OwnerKind, part(m.held.owners, old))
-	for batch := range slices.Chunk(part(m.held.keys, old), wire.MaxKnown) {
-		m.confirmKeys(ctx, batch)
-	}
+	m.confirmEach(ctx, part(m.held.keys, old))
 }
 
 // known is what is held of a name, as it was when it was looked for.
@@ -152,6 +149,22 @@ func ownerFingerprint(w *wire.Owner) string {
 		return unstopped
 	}
 	return w.Fingerprint
+}
+
+// confirmEach confirms keys until an answer fails, as many at a time as are answered about
+// in time: where the engine has to read each of them, fewer than it may be asked about.
+func (m *Mirror) confirmEach(ctx context.Context, keys []known[record.Key]) bool {
+	size := &m.drift.batch
+	for len(keys) > 0 {
+		n := min(len(keys), *size)
+		if !m.confirmKeys(ctx, keys[:n]) {
+			*size = max(fewKnown, n/4)
+			return false
+		}
+		*size = min(wire.MaxKnown, 2**size)
+		keys = keys[n:]
+	}
+	return true
 }
 
 // confirmKeys asks which of these keys are not what is held, and drops them.

@@ -14,6 +14,7 @@ import (
 // engine's or of ours.
 type drift struct {
 	woken chan struct{} // everything is to be confirmed
+	batch int           // how many keys are confirmed at a time; of who confirms
 
 	mu       sync.Mutex
 	told     map[string]bool          // since the confirmation under way began
@@ -29,7 +30,7 @@ const tellWithin = 10 * time.Second
 const maxTold = 65536
 
 func newDrift() *drift {
-	return &drift{woken: make(chan struct{}, 1), told: make(map[string]bool), suspects: make(map[string]time.Duration)}
+	return &drift{woken: make(chan struct{}, 1), batch: wire.MaxKnown, told: make(map[string]bool), suspects: make(map[string]time.Duration)}
 }
 
 // begin is called before it is looked what is held.

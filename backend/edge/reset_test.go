@@ -194,3 +194,31 @@ func TestAnAnswerOfANewTermDeposesTheOneBefore(t *testing.T) {
 		w.want(text, "valid")
 	})
 }
+
+// An engine that has to read each record may have no time for as many as it may be asked
+// about.
+func TestWhatIsNotConfirmedInTimeIsConfirmedInParts(t *testing.T) {
+	in(t, Settings{}, func(w *world) {
+		var ids []string
+		for range 400 {
+			id, text := w.issue()
+			w.want(text, "valid")
+			ids = append(ids, id)
+		}
+		w.mu.Lock()
+		w.onConfirm = func(*wire.Confirmed) error {
+			if last := w.known[len(w.known)-1].Known; len(last) > 100*(wire.IDLength+wire.FingerprintLength) {
+				return errAway
+			}
+			return nil
+		}
+		w.mu.Unlock()
+		w.failover()
+		time.Sleep(20 * second)
+		for _, id := range ids {
+			if e, ok := w.held.keys.Peek(id); !ok || e.epoch.Load() != w.feed.epoch.Load() {
+				t.Fatal("a key is not confirmed")
+			}
+		}
+	})
+}
