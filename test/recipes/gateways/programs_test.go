@@ -20,13 +20,13 @@ func (s *site) gate(t *testing.T) *site {
 	t.Helper()
 	policy := recipe(t, "../policies/gate.hcl", "apikeys/", s.Mount+"/")
 	roleID, secretID := s.AppRole(t, policy)
-	telemetry := freeAddress(t)
+	s.telemetry = freeAddress(t)
 	text := recipe(t, "gate.hcl",
 		`"apikeys"`, fmt.Sprintf("%q", s.Mount),
 		"https://vault.example.com:8200", s.Address(),
 		"/etc/apikeys-gate", s.dir,
 		"/run/apikeys-gate/gate.sock", s.socket())
-	config := write(t, s.path("gate.hcl"), text+fmt.Sprintf("telemetry {\n  address = %q\n}\n", telemetry))
+	config := write(t, s.path("gate.hcl"), text+fmt.Sprintf("telemetry {\n  address = %q\n}\n", s.telemetry))
 	write(t, s.path("role-id"), roleID)
 	write(t, s.path("secret-id"), secretID)
 	binary, err := harness.GateBinary()
@@ -37,7 +37,7 @@ func (s *site) gate(t *testing.T) *site {
 		p := harness.Run(t, binary, "-config="+config)
 		awaitListening(t, p, s.socket())
 		if _, err := os.Stat(s.path("secret-id")); err == nil {
-			awaitReady(t, p, telemetry)
+			awaitReady(t, p, s.telemetry)
 		}
 		return p
 	})

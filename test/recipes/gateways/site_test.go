@@ -26,6 +26,8 @@ type site struct {
 	api     *api
 	decider *decider
 	dir     string
+
+	telemetry string // the address of a gate's figures
 }
 
 // decider is what the gateway asks: a gate or a Vault Proxy.
