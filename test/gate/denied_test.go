@@ -79,14 +79,14 @@ func TestAnAppRoleLogsInAgain(t *testing.T) {
 	s, auth, dir := e.Server, e.Mount+"-gates", t.TempDir()
 	s.Expect(t, 204, "POST", "sys/auth/"+auth, fields{"type": "approle"})
 	s.Expect(t, 204, "POST", "auth/"+auth+"/role/gate", fields{"token_policies": []string{s.Policy(t, policyOf(t, e.Mount))}})
-	write := func(file, text any) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, file.(string)), []byte(text.(string)), 0o600); err != nil {
+	for file, id := range map[string]any{
+		"role":   s.Expect(t, 200, "GET", "auth/"+auth+"/role/gate/role-id", nil).Data()["role_id"],
+		"secret": s.Expect(t, 200, "POST", "auth/"+auth+"/role/gate/secret-id", nil).Data()["secret_id"],
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(id.(string)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write("role", s.Expect(t, 200, "GET", "auth/"+auth+"/role/gate/role-id", nil).Data()["role_id"])
-	write("secret", s.Expect(t, 200, "POST", "auth/"+auth+"/role/gate/secret-id", nil).Data()["secret_id"])
 	g := beside(t, e, harness.GateOptions{Token: "none", Login: `auth "approle" {
     mount_path     = "` + auth + `"
     role_id_file   = "` + dir + `/role"
