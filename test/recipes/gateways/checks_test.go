@@ -106,6 +106,11 @@ func missingScope(t *testing.T, s *site) {
 	s.ask(t, "POST /orders\n{}", key(k.Text), "X-Required-Scopes: read:orders").want(t, "the client names a scope", http.StatusForbidden)
 	s.ask(t, "POST /orders\n{}", key(k.Text), "X-Required-Scopes: -", "X-Required-Scopes: -").want(t, "the client names none", http.StatusForbidden)
 	s.ask(t, "POST /orders\n{}", key(k.Text), "X-HTTP-Method-Override: GET", "X-Forwarded-Method: GET").want(t, "the client names a method", http.StatusForbidden)
+	for _, method := range []string{"MERGE", "post", "POSTS"} { // what no line names needs the scope that is more
+		if a := s.ask(t, method+" /orders", key(k.Text)); a.came != nil {
+			t.Errorf("%s passes with the scope of a read", method)
+		}
+	}
 }
 
 func spent(t *testing.T, s *site) {
