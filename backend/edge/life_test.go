@@ -47,12 +47,12 @@ func TestAKeyThatExpiresIsAskedForAgainOnceASecond(t *testing.T) {
 
 func TestAVersionThatWaitsTakesEffectByItsFirstUse(t *testing.T) {
 	in(t, Settings{}, func(w *world) {
-		id, old := w.issue(func(k *record.Key) {
+		id, _ := w.issue(func(k *record.Key) {
 			next := k.Versions[0]
 			next.Number, next.PendingUntil, next.Grace = 2, w.present().Add(3600), 5
 			k.Versions = append([]record.Version{next}, k.Versions...)
 		})
-		old = w.text(id, 1)
+		old := w.text(id, 1)
 		next := w.text(id, 2)
 		w.want(old, "valid")
 		w.want(next, "valid", func(q *Question) { q.Cost = 0 }) // which uses nothing
@@ -179,7 +179,7 @@ func TestEverythingIsConfirmedOnceInTenMinutes(t *testing.T) {
 func TestTheEnginesClockIsFollowedWithinItsTerm(t *testing.T) {
 	var said bytes.Buffer
 	in(t, Settings{Logger: slog.New(slog.NewTextHandler(&said, nil))}, func(w *world) {
-		off := func() time.Duration { return w.clock.Now().Std().Sub(time.Now()) }
+		off := func() time.Duration { return time.Until(w.clock.Now().Std()) }
 		want := func(least, most time.Duration) {
 			t.Helper()
 			if got := off(); got < least-second || got > most+second/100 {

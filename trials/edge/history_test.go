@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -242,12 +241,4 @@ func (h *history) maybe(data map[string]any, name string, values ...any) {
 	if h.rand.IntN(2) == 0 {
 		data[name] = values[h.rand.IntN(len(values))]
 	}
-}
-
-// texts are those of the latest keys.
-func (h *history) texts() (all []string) {
-	for _, k := range h.keys[max(0, len(h.keys)-8):] {
-		all = append(all, k.texts...)
-	}
-	return slices.Clip(all)
 }

@@ -54,9 +54,9 @@ func TestAConfirmationTellsWhatChangedAndNothingElse(t *testing.T) {
 		found := 0
 		for _, tr := range in.trials {
 			opened(t, in.world, func(t *testing.T, m *mount.Mount) {
+				gate.Resolve(m, "", ask)
+				synctest.Wait() // what had ended by then is written down
 				before := gate.Resolve(m, "", ask)
-				synctest.Wait()
-				before = gate.Resolve(m, "", ask) // what had ended by then is written down
 				if changed := confirm(m, known(before)).Changed; len(changed) != 0 {
 					t.Errorf("before %s it tells of %q", tr.Name, changed)
 				}
