@@ -18,7 +18,7 @@ for program in nginx curl; do
 done
 [[ $port =~ ^[1-9][0-9]{0,4}$ ]] && ((port < 65531)) || fail "DEV_PORT=$port is no port from 1 to 65530"
 site=127.0.0.1:$((port + 2)) api=127.0.0.1:$((port + 3)) telemetry=127.0.0.1:$((port + 4))
-for taken in "$site" "$api" "$telemetry"; do
+for taken in 127.0.0.1:"$port" 127.0.0.1:$((port + 1)) "$site" "$api" "$telemetry"; do
   if (exec 3<>"/dev/tcp/${taken/://}") 2>/dev/null; then
     fail "port ${taken#*:} is busy; try: make gate DEV_PORT=$((port + 100))"
   fi

@@ -40,7 +40,7 @@ func (g *gate) serve(signals <-chan os.Signal) {
 	}
 	go func() { _ = g.telemetry.Serve(g.watched) }()
 	c := g.config.Load()
-	g.log.Info("started", "gate", c.Name, "mount", c.Mount, "roles", c.Roles, "max_staleness", c.MaxStaleness.String(), "stale_grace", c.StaleGrace.String(), "telemetry", g.watched.Addr().String())
+	g.log.Info("started", "gate", c.Name, "vault", c.Vault.Address, "mount", c.Mount, "roles", c.Roles, "max_staleness", c.MaxStaleness.String(), "stale_grace", c.StaleGrace.String(), "telemetry", g.watched.Addr().String())
 	g.warn(c)
 	for s := range signals {
 		if s != syscall.SIGHUP {

@@ -13,6 +13,9 @@ func (b *block) vault(c *Config, environment func(string) string) {
 	text := func(name, like, variable string) string {
 		written, _ := b.text(name, like)
 		if set := environment(variable); set != "" {
+			if written != "" && written != set {
+				c.warn(variable + " is set and goes before " + name + " in the file")
+			}
 			return set
 		}
 		return written
@@ -112,9 +115,17 @@ func (b *block) login(c *Config, token string) {
 	case count == 0:
 		b.of.wrong(b.line, `there is no way to log in; write token_file = "/run/vault-agent/token", auth "approle" { … } or auth "kubernetes" { … } in vault { … }`)
 	case v.TokenFile != "":
-		if _, err := os.Stat(v.TokenFile); err != nil {
-			c.warn("token_file is not there yet, or cannot be read: it is awaited")
-		}
+		awaited(c, "token_file", v.TokenFile)
+	case v.AppRole != nil:
+		awaited(c, "role_id_file", v.AppRole.RoleIDFile)
+		awaited(c, "secret_id_file", v.AppRole.SecretIDFile)
+	}
+}
+
+// awaited warns of a file that is needed to log in, and may come later.
+func awaited(c *Config, name, file string) {
+	if _, err := os.Stat(file); err != nil {
+		c.warn(name + " is not there yet, or cannot be read: it is awaited")
 	}
 }
 
