@@ -69,10 +69,11 @@ func in(t *testing.T, s Settings, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{vault: newVault(t), t: t, hardware: &hardware{born: time.Now()}, seen: &observed{}}
 		s.Gate, s.Run, s.Observer = "edge-1", "run", w.seen
-		w.Mirror = New(w.vault, s, w.hardware)
+		mirror := New(w.vault, s, w.hardware)
+		w.Mirror = mirror // which a test may exchange
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { defer close(ended); _ = w.Mirror.Run(ctx) }()
+		go func() { defer close(ended); _ = mirror.Run(ctx) }()
 		w.end = func() { cancel(); <-ended }
 		defer w.end()
 		time.Sleep(10 * time.Millisecond)

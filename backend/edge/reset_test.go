@@ -132,7 +132,7 @@ func TestBeforeTheFirstAnswerNothingIsDecided(t *testing.T) {
 
 func TestTheEnginesTimeDecides(t *testing.T) {
 	in(t, Settings{}, func(w *world) {
-		w.ahead = 24 * time.Hour
+		w.set(func() { w.ahead = 24 * time.Hour })
 		w.failover()
 		time.Sleep(2 * second)
 		_, text := w.issue(func(k *record.Key) { k.Versions[0].ExpiresAt = w.present().Add(20) })

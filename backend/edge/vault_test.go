@@ -120,10 +120,13 @@ func (v *vault) failover() {
 	v.changed = make(chan struct{})
 }
 
-func (v *vault) silence(err error) {
+func (v *vault) silence(err error) { v.set(func() { v.away = err }) }
+
+// set changes what it answers, between two answers.
+func (v *vault) set(change func()) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.away = err
+	change()
 }
 
 var errAway = errors.New("away")

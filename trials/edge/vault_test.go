@@ -41,17 +41,18 @@ func vaultOn(t *testing.T, storage *memory.Storage) *vault {
 
 func seen(m *mount.Mount) *vault {
 	v := &vault{m: m}
-	v.backend.Store(&m.Backend)
+	v.put(m.Backend)
 	return v
 }
+
+// put makes a backend the one that is asked.
+func (v *vault) put(b logical.Backend) { v.backend.Store(&b) }
 
 // restart is what a killed plugin becomes: a new process on the same storage.
 func (v *vault) restart() {
 	v.m.T.Helper()
-	before := v.m.Backend
-	v.backend.Store(&before)
-	v.m.Restart()
-	v.backend.Store(&v.m.Backend)
+	v.m.Restart() // meanwhile the one before is asked
+	v.put(v.m.Backend)
 }
 
 // calls are how often gates asked, and of how many texts.

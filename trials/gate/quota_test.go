@@ -231,7 +231,7 @@ func (h *history) step() {
 		h.leave(h.IntN(len(h.gates)))
 	case n < 95 && len(h.gates) > 0:
 		i := h.IntN(len(h.gates))
-		h.lost += h.gates[i].Kill() + h.gates[i].Lost
+		h.lost += h.gates[i].Kill() + h.gates[i].LostSoFar()
 		h.gates = append(h.gates[:i], h.gates[i+1:]...)
 	case n < 97:
 		h.restart()
@@ -285,7 +285,7 @@ func (h *history) leave(i int) {
 	if err := g.Leave(); err != nil {
 		h.Error(err)
 	}
-	h.lost += g.Lost
+	h.lost += g.LostSoFar()
 }
 
 // restart ends the engine, in order or not. What gates hold then they spend, and cannot

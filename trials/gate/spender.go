@@ -80,7 +80,8 @@ func (s *Spender) listen(ctx context.Context, pause func() time.Duration) {
 	}
 }
 
-// Kill ends the gate as a power cut does, and answers how many units are lost with it.
+// Kill ends the gate as a power cut does, and answers how many units are lost with it,
+// beside those that were lost before.
 func (s *Spender) Kill() (lost int64) {
 	s.dead.Store(true)
 	s.end()
@@ -102,6 +103,13 @@ func (s *Spender) Out() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.Granted - s.Returned - s.Spent
+}
+
+// LostSoFar is how many units calls have lost that were lost themselves.
+func (s *Spender) LostSoFar() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Lost
 }
 
 // Take spends from a line, within two seconds.
