@@ -55,7 +55,7 @@ func TestOnAStandbyNothingIsWritten(t *testing.T) {
 	m := mount.New(t)
 	m.Must("roles/web", map[string]any{"generate_lease": false})
 	k := m.Must("issue/web", map[string]any{"owner": "acme"})
-	m.System.ReplicationStateVal = consts.ReplicationPerformanceStandby
+	m.System.Become(consts.ReplicationPerformanceStandby)
 	m.Restart()
 	before := m.Storage.Dump()
 	m.Periodic()

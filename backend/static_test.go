@@ -251,7 +251,7 @@ func TestAWriteDoesOnlyWhatThePolicyWasAskedFor(t *testing.T) {
 // The owner is rendered when the key is minted, whoever changes it later.
 func TestAnOwnersTemplateIsRenderedOnce(t *testing.T) {
 	m := staticMount(t)
-	m.System.EntityVal = &logical.Entity{ID: "e", Name: "ada"}
+	m.System.Change(func(v *logical.StaticSystemView) { v.EntityVal = &logical.Entity{ID: "e", Name: "ada"} })
 	m.Must("roles/templated", map[string]any{"owner_template": "{{identity.entity.name}}"})
 	if a := m.Write(app, map[string]any{"role": "templated", "owner": "eve"}); a.Status != http.StatusBadRequest {
 		t.Errorf("the owner was chosen: %d", a.Status)
@@ -259,7 +259,7 @@ func TestAnOwnersTemplateIsRenderedOnce(t *testing.T) {
 	if k := m.Must(app, map[string]any{"role": "templated"}); k.Str("owner") != "ada" {
 		t.Fatalf("its owner is %s", k.Str("owner"))
 	}
-	m.System.EntityVal = &logical.Entity{ID: "e2", Name: "bob"}
+	m.System.Change(func(v *logical.StaticSystemView) { v.EntityVal = &logical.Entity{ID: "e2", Name: "bob"} })
 	if k := m.Must(app, map[string]any{"role": "templated", "owner": "ada", "name": "n"}); k.Str("owner") != "ada" || k.Str("name") != "n" {
 		t.Errorf("changed it reads %v", k.Data)
 	}

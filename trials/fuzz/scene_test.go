@@ -47,7 +47,7 @@ func (s *scene) open(t *testing.T) *mount.Mount {
 	config := logical.TestBackendConfig()
 	config.StorageView = logical.NewStorageView(m.Storage, "")
 	config.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: m.Log})
-	m.System = &logical.StaticSystemView{DefaultLeaseTTLVal: mount.DefaultTTL, MaxLeaseTTLVal: mount.MaxTTL, PluginEnvironment: &logical.PluginEnvironment{}}
+	m.System = mount.NewSystem(logical.StaticSystemView{DefaultLeaseTTLVal: mount.DefaultTTL, MaxLeaseTTLVal: mount.MaxTTL, PluginEnvironment: &logical.PluginEnvironment{}})
 	config.System = m.System
 	var err error
 	if m.Backend, err = backend.Factory(keyhash.NewHasher(2))(m.Ctx, config); err != nil {

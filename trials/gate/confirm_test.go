@@ -198,11 +198,11 @@ func TestOnlyTheNodeThatMayWriteTellsGates(t *testing.T) {
 	m.Must("roles/web", fields{"generate_lease": false})
 	k := m.Must("issue/web", nil)
 	time.Sleep(1100 * time.Millisecond) // for what a node remembers of its state
-	m.System.ReplicationStateVal = consts.ReplicationPerformanceStandby
+	m.System.Become(consts.ReplicationPerformanceStandby)
 	for path, data := range map[string]fields{"gate/resolve": {"keys": []string{k.Key()}}, "gate/resolve/web": nil, "gate/confirm": {"known": ""}} {
 		if a := m.Write(path, data); a.OK() || !strings.Contains(a.Text, "readonly") {
 			t.Errorf("%s answers %d %s", path, a.Status, a.Text)
 		}
 	}
-	m.System.ReplicationStateVal = 0
+	m.System.Become(0)
 }

@@ -86,13 +86,13 @@ func TestALeaseThatEndsInATaintedMountEndsItsVersion(t *testing.T) {
 	old := m.Must("issue/svc", nil)
 	m.Registered(k, old)
 	m.Must("rotate/"+old.Str("key_id"), map[string]any{"grace_period": "1h"})
-	m.System.TaintedVal = true
+	m.System.Change(func(v *logical.StaticSystemView) { v.TaintedVal = true })
 	for _, lease := range []*logical.Secret{k.Secret, old.Secret} {
 		if a := m.EndLease(lease); !a.OK() {
 			t.Errorf("%d %s", a.Status, a.Text)
 		}
 	}
-	m.System.TaintedVal = false // the mount has moved
+	m.System.Change(func(v *logical.StaticSystemView) { v.TaintedVal = false }) // the mount has moved
 	m.Restart()
 	for key, want := range map[string]string{k.Str("key"): "revoked", old.Str("key"): "superseded"} {
 		if code := m.Code(key); code != want {
@@ -111,7 +111,7 @@ func TestTheEndOfALeaseNeverHoldsUpAnUnmount(t *testing.T) {
 	nothing.InternalData = map[string]any{"secret_type": "api_key"}
 	m.Registered(k)
 	for _, tainted := range []bool{false, true} {
-		m.System.TaintedVal = tainted
+		m.System.Change(func(v *logical.StaticSystemView) { v.TaintedVal = tainted })
 		if a := m.EndLease(&nothing); a.OK() != tainted {
 			t.Errorf("tainted=%t: the end of a lease of nothing answers %d %s", tainted, a.Status, a.Text)
 		}

@@ -58,7 +58,7 @@ type Mount struct {
 	T       *testing.T
 	Backend logical.Backend
 	Storage *memory.Storage
-	System  *logical.StaticSystemView
+	System  *System
 	Log     *Journal
 	Events  Journal         // what the event system was sent
 	Secrets *Secrets        // of the keys that this mount and its successors showed
@@ -121,11 +121,11 @@ func On(t *testing.T, storage *memory.Storage) *Mount {
 	m := &Mount{
 		T:       t,
 		Storage: storage,
-		System: &logical.StaticSystemView{
+		System: NewSystem(logical.StaticSystemView{
 			DefaultLeaseTTLVal: DefaultTTL,
 			MaxLeaseTTLVal:     MaxTTL,
 			PluginEnvironment:  &logical.PluginEnvironment{VaultVersion: "1.21.4"},
-		},
+		}),
 		Log:     new(Journal),
 		Ctx:     context.Background(),
 		Secrets: new(Secrets),

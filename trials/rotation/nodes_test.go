@@ -54,9 +54,8 @@ func TestANodeThatMayNotWritePassesAFirstUseOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := rotated(t, nil, map[string]any{"grace_period": 0, "pending_period": "1h"})
 		standby := p.node()
-		system := *p.System
-		system.ReplicationStateVal = consts.ReplicationPerformanceStandby
-		standby.System = &system
+		standby.System = p.System.Clone()
+		standby.System.Become(consts.ReplicationPerformanceStandby)
 		standby.Restart()
 		if got := p.Storage.Dump(); len(got) == 0 {
 			t.Fatal("there is no storage")

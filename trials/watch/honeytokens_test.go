@@ -370,7 +370,7 @@ func TestWhatCannotBeWrittenIsWrittenLater(t *testing.T) {
 // Whoever may not write passes a use on, and counts nothing.
 func TestAStandbyPassesAUseOn(t *testing.T) {
 	w := planted(t)
-	w.System.ReplicationStateVal = consts.ReplicationPerformanceStandby
+	w.System.Become(consts.ReplicationPerformanceStandby)
 	w.Restart()
 	for _, path := range []string{"verify", "authorize", "rotate"} {
 		_, err := w.Backend.HandleRequest(t.Context(), &logical.Request{Operation: logical.UpdateOperation, Path: path, Data: fields{"key": w.trap}, Storage: w.Storage})

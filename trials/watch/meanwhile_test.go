@@ -146,7 +146,7 @@ func TestAnAlertThatCannotBeDeletedStays(t *testing.T) {
 // Vault asks whether there is one before it passes a write on, and lets an error end it.
 func TestAStandbyLetsAWriteOfAHoneytokenPass(t *testing.T) {
 	w := planted(t)
-	w.System.ReplicationStateVal = consts.ReplicationPerformanceStandby
+	w.System.Become(consts.ReplicationPerformanceStandby)
 	w.Restart()
 	for _, name := range []string{"wiki", "new"} {
 		if _, _, err := w.Backend.HandleExistenceCheck(t.Context(), &logical.Request{Operation: logical.CreateOperation, Path: "honeytokens/" + name, Storage: w.Storage}); err != nil {

@@ -47,7 +47,7 @@ func Coherent(t *testing.T, w *World, m *mount.Mount) {
 // the same for the same storage at the same moment: most faults leave one of two.
 func (w *World) told(m *mount.Mount) map[string]string {
 	of, dump := sha256.New(), m.Storage.Dump()
-	fmt.Fprint(of, time.Now(), m.System.ReplicationStateVal)
+	fmt.Fprint(of, time.Now(), m.System.ReplicationState())
 	for _, path := range m.Storage.Paths() {
 		fmt.Fprintf(of, "%q %q", path, dump[path])
 	}
