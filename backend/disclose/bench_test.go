@@ -25,7 +25,7 @@ type feed struct{}
 func (feed) Cursor() string { return "1.aaaa.1" }
 
 // filled is storage with n keys, as most are.
-func filled(b *testing.B, n int) (storage *memory.Storage, known []wire.Held) {
+func filled(b testing.TB, n int, change ...func(k *record.Key)) (storage *memory.Storage, known []wire.Held) {
 	b.Helper()
 	storage = memory.New()
 	s := store.New(storage)
@@ -39,6 +39,9 @@ func filled(b *testing.B, n int) (storage *memory.Storage, known []wire.Held) {
 			ID: fmt.Sprintf("%016d", i*7919), Prefix: "acme_live", Role: "web", RoleUID: "u1", Owner: "acme", Name: "billing", CreatedAt: 1000,
 			Scopes: []string{"read:users", "read:orders"}, Metadata: map[string]string{"team": "a", "tier": "gold"},
 			Versions: []record.Version{{Number: 1, Hash: keyhash.Stored(oldHash), CreatedAt: 1000, ExpiresAt: 9_000_000_000, Until: 9_000_000_000}},
+		}
+		for _, c := range change {
+			c(&k)
 		}
 		if !apikey.ValidID(k.ID) {
 			b.Fatal(k.ID)
