@@ -135,7 +135,7 @@ func (v *vault) Changes(ctx context.Context, p wire.Poll) (wire.Changes, error) 
 	begun := time.Now()
 	v.mu.Lock()
 	v.polls = append(v.polls, p)
-	held, away, changed, from := v.cursor.String() == p.Cursor, v.away, v.changed, v.cursor
+	held, away, changed := v.cursor.String() == p.Cursor, v.away, v.changed
 	v.mu.Unlock()
 	if away != nil {
 		return wire.Changes{}, away
@@ -149,7 +149,6 @@ func (v *vault) Changes(ctx context.Context, p wire.Poll) (wire.Changes, error) 
 		}
 	}
 	v.mu.Lock()
-	_ = from
 	a := wire.Changes{Nonce: p.Nonce, Cursor: v.cursor.String(), Now: time.Now().Add(v.ahead).UnixMilli(), Gates: max(1, v.gates), Wait: v.wait}
 	cursor, ok := wire.ParseCursor(p.Cursor)
 	if a.Reset = !ok || cursor.Term != v.cursor.Term; !a.Reset {

@@ -25,12 +25,7 @@ func (v *visit) passedOn(escaped string, further bool) {
 		v.failed(err)
 		return
 	}
-	q, err := v.merged(make(map[string]any, 3), role)
-	if err != nil {
-		v.failed(err)
-		return
-	}
-	d, err := v.ask(v.r.Context(), q.Request)
+	d, err := v.decide(make(map[string]any, 3), role)
 	if err != nil {
 		v.failed(err)
 		return

@@ -185,12 +185,7 @@ func requestID() string {
 // authorize answers by the status. The limits are a 403, as at the engine: nginx knows
 // only 401 and 403.
 func (v *visit) authorize(in map[string]any, role string) {
-	q, err := v.merged(in, role)
-	if err != nil {
-		v.failed(err)
-		return
-	}
-	d, err := v.ask(v.r.Context(), q.Request)
+	d, err := v.decide(in, role)
 	if err != nil {
 		v.failed(err)
 		return

@@ -84,6 +84,15 @@ func (v *visit) merged(in map[string]any, role string) (question.Question, error
 	return question.Of(in, key, role)
 }
 
+// decide is what doors that answer by the status ask: parameters and headers together.
+func (v *visit) decide(in map[string]any, role string) (verify.Decision, error) {
+	q, err := v.merged(in, role)
+	if err != nil {
+		return verify.Decision{}, err
+	}
+	return v.ask(v.r.Context(), q.Request)
+}
+
 // ask decides, and tells of it.
 func (v *visit) ask(ctx context.Context, r verify.Request) (verify.Decision, error) {
 	cursor, err := cursorOf(v.r.Header["X-Apikey-Min-Cursor"])
