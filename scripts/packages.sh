@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the programs that tests run and that are not built here, from the distribution's packages, which only root
-# can. It runs before the tests, not in them: an installation keeps disk and cores busy while others count seconds.
+# can: all, or those that are named. It runs before the tests, not in them: an installation keeps disk and cores busy
+# while others count seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +16,8 @@ declare -A packages=(
 )
 
 missing=()
-for program in "${!packages[@]}"; do
+(($#)) || set -- "${!packages[@]}"
+for program; do
   PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || missing+=("${packages[$program]}")
 done
 if ((${#missing[@]})); then

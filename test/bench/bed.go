@@ -12,6 +12,12 @@ import (
 // floorName is the name under which the floor is registered.
 const floorName = "floor"
 
+// What a mount passes on.
+var (
+	requestHeaders = []string{"X-API-Key", "X-Required-Scopes", "X-Client-Ip"}
+	answerHeaders  = []string{"X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "X-Apikey-Scopes-Omitted", "Deprecation", "Sunset", "Retry-After"}
+)
+
 // bed is a server with everything mounted that is measured.
 type bed struct {
 	t      *runner
@@ -42,10 +48,8 @@ func newBed(t *runner, p plan, out *table, binary string) *bed {
 	s := harness.Start(t, harness.Options{LogLevel: "warn"})
 	s.Register(t, harness.Plugin{Binary: binary})
 	s.Register(t, harness.Plugin{Name: floorName, Binary: built("floor")})
-	requests := []string{"X-API-Key", "X-Required-Scopes", "X-Client-Ip"}
-	answers := []string{"X-Apikey-Code", "X-Apikey-Id", "X-Apikey-Owner", "X-Apikey-Scopes", "X-Apikey-Scopes-Omitted", "Deprecation", "Sunset", "Retry-After"}
 	for path, kind := range map[string]string{"tiny": "", "few": "", "many": "", "floor": floorName, "transit": "transit"} {
-		s.Mount(t, path, harness.Mount{Type: kind, RequestHeaders: requests, ResponseHeaders: answers})
+		s.Mount(t, path, harness.Mount{Type: kind, RequestHeaders: requestHeaders, ResponseHeaders: answerHeaders})
 	}
 	s.Expect(t, http.StatusNoContent, http.MethodPost, "sys/mounts/kv", map[string]any{"type": "kv", "options": map[string]any{"version": "2"}})
 	b := &bed{t: t, plan: p, out: out, server: s}

@@ -21,11 +21,14 @@ type gatePlan struct {
 	parked  int           // polls whose memory is measured
 	held    int           // records that a gate has confirmed
 	drains  int           // rounds of step-downs and seals
+	doors   doorsPlan
 }
 
 var (
-	fullGates  = gatePlan{crowds: []int{10, 100, 1000}, revoked: 30, idle: 15 * time.Second, parked: 1000, held: 16 * 4096, drains: 3}
-	quickGates = gatePlan{crowds: []int{10, 100, 1000}, revoked: 10, idle: 5 * time.Second, parked: 1000, held: 2 * 4096, drains: 1}
+	fullGates = gatePlan{crowds: []int{10, 100, 1000}, revoked: 30, idle: 15 * time.Second, parked: 1000, held: 16 * 4096, drains: 3,
+		doors: doorsPlan{keys: 100_000, fit: 50_000, callers: []int{1, 32, 128}, rounds: 5, slice: time.Second, steady: 4 * time.Second}}
+	quickGates = gatePlan{crowds: []int{10, 100, 1000}, revoked: 10, idle: 5 * time.Second, parked: 1000, held: 2 * 4096, drains: 1,
+		doors: doorsPlan{keys: 10_000, fit: 10_000, callers: []int{1, 32, 128}, rounds: 3, slice: 300 * time.Millisecond, steady: 2 * time.Second}}
 )
 
 // gatePart is a part of what gates cost, by the name that BENCH_GATE asks for it by.
@@ -34,7 +37,7 @@ type gatePart struct {
 	measure func(t *runner, p gatePlan)
 }
 
-var gateParts = []gatePart{{"reach", reach}, {"memory", parkedMemory}, {"confirm", confirms}, {"drain", drain}}
+var gateParts = []gatePart{{"reach", reach}, {"memory", parkedMemory}, {"confirm", confirms}, {"drain", drain}, {"doors", doors}}
 
 // gates measures the parts whose names stand in only, or all.
 func gates(t *runner, only string, quickly bool) {
@@ -57,7 +60,7 @@ type gateBed struct {
 
 func newGateBed(t *runner, p gatePlan) *gateBed {
 	s := harness.Start(t, harness.Options{LogLevel: "warn", Plugin: true})
-	s.Mount(t, gateMount, harness.Mount{})
+	s.Mount(t, gateMount, harness.Mount{RequestHeaders: requestHeaders, ResponseHeaders: answerHeaders})
 	s.Expect(t, http.StatusOK, http.MethodPost, gateMount+"/roles/plain", map[string]any{"generate_lease": false})
 	return &gateBed{&bed{t: t, server: s, client: client{strings.TrimPrefix(s.Address(), "http://"), gateToken(t, s)}}, p}
 }

@@ -24,6 +24,14 @@ func (t *runner) Log(args ...any)                   { fmt.Fprintln(os.Stderr, ar
 func (t *runner) Fatal(args ...any)                 { panic(failure(fmt.Sprint(args...))) }
 func (t *runner) Fatalf(format string, args ...any) { panic(failure(fmt.Sprintf(format, args...))) }
 
+// TempDir goes with the program. Its name is short: sockets lie in it.
+func (t *runner) TempDir() string {
+	dir, err := os.MkdirTemp("", "bench-")
+	t.must(err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // must ends the program on an error.
 func (t *runner) must(err error) {
 	if err != nil {

@@ -55,6 +55,9 @@ func Run(t testing.TB, name string, arguments ...string) *Program {
 	return p
 }
 
+// PID is its process.
+func (p *Program) PID() int { return p.process.pid }
+
 // Stop ends it as a service manager would, and waits for it.
 func (p *Program) Stop() {
 	p.t.Helper()

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// held prints one rival held against another, the ratio first.
+type held struct{ listing }
+
+func newHeld(title string, more ...string) held {
+	return held{newListing(title, append([]string{"A / B", "min .. max", "A", "B", "core-µs A: nginx, decider, load", "core-µs B", "callers", "A / B"}, more...)...)}
+}
+
+func (l held) row(callers int, a, b *rival) {
+	rates := func(r *rival) []float64 { return each(r.turns, func(t turn) float64 { return t.rate }) }
+	of := ratios(rates(a), rates(b))
+	l.line(short(median(of)), short(slices.Min(of))+" .. "+short(slices.Max(of)), short(median(rates(a))), short(median(rates(b))),
+		a.cores(), b.cores(), fmt.Sprint(callers), a.name+" / "+b.name)
+}
+
+// cores are the medians of the processor time of one request.
+func (r *rival) cores() string {
+	of := func(what func(turn) float64) string { return short(median(each(r.turns, what))) }
+	front, decides := "-", "-"
+	if r.front != nil {
+		front = of(func(t turn) float64 { return t.front })
+	}
+	if r.decides != nil {
+		decides = of(func(t turn) float64 { return t.decides })
+	}
+	return strings.Join([]string{front, decides, of(func(t turn) float64 { return t.load })}, ", ")
+}
+
+func each(turns []turn, what func(turn) float64) (all []float64) {
+	for _, t := range turns {
+		all = append(all, what(t))
+	}
+	return all
+}
+
+// contend holds the gate against the map at each of its doors and, if so asked,
+// against what else decides about keys, in turns in a closed loop.
+func (s *street) contend(of crowded, callers []int, everything bool) {
+	out := newHeld("The gate's doors: " + of.name + ", requests/s in a closed loop")
+	defer out.Flush()
+	rivals := append(s.behind[:], s.alone[:]...)
+	if everything {
+		rivals = append(append(rivals, s.grpc[:]...), s.others[:]...)
+	}
+	for _, n := range callers {
+		s.compete(n, of, rivals...)
+		out.row(n, s.behind[0], s.behind[1])
+		out.row(n, s.alone[0], s.alone[1])
+		if everything {
+			out.row(n, s.grpc[0], s.grpc[1])
+			out.row(n, s.grpc[0], s.grpc[2])
+			out.row(n, s.alone[0], s.others[0])
+			out.row(n, s.behind[0], s.others[1])
+		}
+	}
+}
+
+// latencies measures at half of what the gate does with 32 callers, in an open loop.
+func (s *street) latencies(of crowded) {
+	out := newListing("The gate's doors: "+of.name+", ms at half of the gate's load, open loop",
+		"p99 A / B", "requests/s", "p50 A", "p50 B", "p99 A", "p99 B", "A / B")
+	defer out.Flush()
+	for _, pair := range [][2]*rival{s.behind, s.alone} {
+		s.compete(32, of, pair[0], pair[1])
+		rate := median(each(pair[0].turns, func(t turn) float64 { return t.rate })) / 2
+		var p50, p99 [2][]float64
+		for round := range s.plan.doors.rounds {
+			for at := range pair {
+				i := (at + round) % len(pair)
+				took := s.steadily(pair[i], of, rate, s.plan.doors.steady)
+				p50[i], p99[i] = append(p50[i], ms(quantile(took, 0.5))), append(p99[i], ms(quantile(took, 0.99)))
+			}
+		}
+		out.line(short(median(ratios(p99[0], p99[1]))), short(rate), short(median(p50[0])), short(median(p50[1])),
+			short(median(p99[0])), short(median(p99[1])), pair[0].name+" / "+pair[1].name)
+	}
+}
+
+// changing holds the gate, while keys that it holds change, against itself while
+// none does. It reports to Vault, and confirms what it holds, in both.
+func (s *street) changing(of crowded) {
+	out := newHeld("The gate's doors: " + of.name + ", with 10 changes a second and without, requests/s with 32 callers")
+	defer out.Flush()
+	for _, r := range []*rival{s.behind[0], s.alone[0]} {
+		changing, still := *r, *r
+		changing.name, still.name = r.name+" with changes", "without"
+		changing.turns, still.turns = nil, nil
+		asking := r.dial(32)
+		for round := range s.plan.doors.rounds {
+			for turn := range 2 {
+				if (round+turn)%2 == 0 {
+					still.turns = append(still.turns, s.turn(&still, asking, of, s.plan.doors.steady))
+					continue
+				}
+				stop := s.change(of.holders)
+				changing.turns = append(changing.turns, s.turn(&changing, asking, of, s.plan.doors.steady))
+				stop()
+			}
+		}
+		s.leave(asking)
+		out.row(32, &changing, &still)
+	}
+}
+
+// change changes ten keys a second, until stop.
+func (s *street) change(holders []holder) (stop func()) {
+	ended, failed := make(chan struct{}), make(chan any)
+	go func() {
+		defer func() { failed <- recover() }()
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-ended:
+				return
+			case at := <-tick.C:
+				h := holders[(i*7919)%len(holders)]
+				s.server.Expect(s.t, http.StatusOK, http.MethodPost, gateMount+"/keys/"+h.ID, map[string]any{"name": fmt.Sprint("changed at ", at.UnixNano())})
+			}
+		}
+	}()
+	return func() {
+		close(ended)
+		if failure := <-failed; failure != nil {
+			panic(failure)
+		}
+	}
+}
