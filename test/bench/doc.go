@@ -24,7 +24,10 @@
 // The floor, in floor/, is a plugin built like an ordinary one that answers
 // constants: what a call costs whatever the plugin does.
 //
-// `make bench-gate` measures what gates cost the engine and Vault instead: polls
-// that wait, changes that are told, records that are confirmed. Its figures are no
-// ratios, and stand side by side.
+// `make bench-gate` measures gates instead. What they cost the engine and Vault are
+// polls that wait, changes that are told, records that are confirmed: figures that
+// are no ratios, and stand side by side. What a gate does is held against mapgate/, a
+// program that answers the same bytes from a map: what asking anything at a socket
+// costs. These rows have the processor time of one request by process, nginx, what
+// decides and this program, because all of them share the cores.
 package main
