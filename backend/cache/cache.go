@@ -199,19 +199,20 @@ func (c *Cache[K, V]) Each(visit func(K, V)) {
 
 // Measure tells how full the cache is, and how often it was of use, under this name.
 func (c *Cache[K, V]) Measure(name string, tell func(figure string, value float64, labels ...string)) {
-	var hits, misses uint64
+	var hits, misses, evicted uint64
 	capacity := 0
 	for i := range c.shards {
 		s := &c.shards[i]
 		hits, misses = hits+s.hits.Load(), misses+s.misses.Load()
 		s.mu.RLock()
-		capacity += s.capacity
+		capacity, evicted = capacity+s.capacity, evicted+s.evicted
 		s.mu.RUnlock()
 	}
 	tell("cache_entries", float64(c.Len()), name)
 	tell("cache_capacity", float64(capacity), name)
 	tell("cache_hits_total", float64(hits), name)
 	tell("cache_misses_total", float64(misses), name)
+	tell("cache_evictions_total", float64(evicted), name)
 }
 
 func (c *Cache[K, V]) shard(key K) *shard[K, V] { return &c.shards[c.at(key)] }

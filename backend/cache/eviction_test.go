@@ -45,6 +45,11 @@ func TestTheBoundHolds(t *testing.T) {
 			if c.Len() != most {
 				t.Errorf("it holds %d, not %d", c.Len(), most)
 			}
+			c.Measure("x", func(figure string, value float64, _ ...string) {
+				if figure == "cache_evictions_total" && value != float64(29*most) {
+					t.Errorf("of %d it has let go of %v", 30*most, value)
+				}
+			})
 			checkRings(t, c)
 		})
 	}

@@ -14,6 +14,7 @@ type shard[K comparable, V any] struct {
 	capacity int
 	weight   int    // of all entries
 	changes  uint64 // counts what Put, Drop and Clear did
+	evicted  uint64 // of entries, for want of room
 
 	hits, misses atomic.Uint64 // of Get; under the lock that readers share
 }
@@ -47,6 +48,7 @@ func (s *shard[K, V]) set(key K, value V, weight int) {
 		e.at = s.hand
 		s.ring[e.at] = e
 		s.hand++
+		s.evicted++
 		s.forget(victim)
 		return
 	}
@@ -65,6 +67,7 @@ func (s *shard[K, V]) shrink() {
 // from the other end, and not next.
 func (s *shard[K, V]) pass(victim *entry[K, V]) {
 	s.remove(victim)
+	s.evicted++
 	s.hand++
 }
 

@@ -22,8 +22,20 @@ type asks struct {
 	texts  int // of a batch, at most
 	rests  map[string]rest
 	budget budget
-	over   uint64 // that were refused by the budget
+	became [len(fates)]uint64
 }
+
+// fate is what became of a text that was asked about.
+type fate int
+
+const (
+	isKey      fate = iota
+	isNone          // Vault says that it is no key
+	overBudget      // Vault was not asked, in a flood
+	unanswered      // nobody waited any longer, or too many did
+)
+
+var fates = [...]string{"key", "invalid", "over_budget", "unanswered"}
 
 // about is what a question is about: a name, or a text that has one.
 type about struct {
@@ -66,6 +78,7 @@ func (a *asks) put(of about, text apikey.Presented, client netip.Prefix, until t
 		return q, nil
 	}
 	if len(a.open) >= maxOpen {
+		a.count(text, unanswered)
 		return nil, ErrBusy
 	}
 	q = &question{about: of, text: text, client: client, until: until, done: make(chan struct{})}
@@ -100,6 +113,7 @@ func (a *asks) batch(now time.Duration) (batch []*question, next time.Duration) 
 	for _, q := range a.queue {
 		switch {
 		case q.until < now:
+			a.count(q.text, unanswered)
 			a.end(q, ErrBusy)
 		case a.rests[q.door].until > now:
 			next = min(next, a.rests[q.door].until)
@@ -115,7 +129,7 @@ func (a *asks) batch(now time.Duration) (batch []*question, next time.Duration) 
 			case later:
 				rest = append(rest, q)
 			default:
-				a.over++
+				a.count(q.text, overBudget)
 				a.end(q, ErrBusy)
 			}
 		}
@@ -175,6 +189,7 @@ func (a *asks) settle(batch []*question, answered func(q *question) bool) (all b
 			a.budget.settle(q.client, ok && q.none)
 		}
 		if ok {
+			a.count(q.text, fateOf(q))
 			a.end(q, q.err)
 		} else {
 			again = append(again, q)
@@ -187,10 +202,26 @@ func (a *asks) settle(batch []*question, answered func(q *question) bool) (all b
 	return len(again) == 0
 }
 
-// measure tells how many questions wait, and what was refused of the budget.
+func fateOf(answered *question) fate {
+	if answered.none {
+		return isNone
+	}
+	return isKey
+}
+
+// count counts what became of a question, if it is about a text. The caller holds mu.
+func (a *asks) count(text apikey.Presented, became fate) {
+	if !text.None() {
+		a.became[became]++
+	}
+}
+
+// measure tells how many questions wait, and what became of the texts among them.
 func (a *asks) measure(tell func(figure string, value float64, labels ...string)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	tell("questions_waiting", float64(len(a.open)))
-	tell("questions_over_budget_total", float64(a.over))
+	for of, name := range fates {
+		tell("unknown_keys_total", float64(a.became[of]), name)
+	}
 }

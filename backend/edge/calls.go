@@ -19,6 +19,8 @@ const (
 	reportPath  = "gate/report"
 )
 
+var paths = [...]string{changesPath, resolvePath, confirmPath, reservePath, reportPath}
+
 // calls counts what was asked of Vault, and knows where it is silent.
 type calls struct {
 	mu sync.Mutex
@@ -90,14 +92,27 @@ func (c *calls) denied() (paths []string) {
 	return paths
 }
 
-// measure tells how often what was asked.
+// measure tells how often what was asked, and where the answer is that it may not be. The
+// roles of paths stay out: whoever asks may name any.
 func (c *calls) measure(tell func(figure string, value float64, labels ...string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var all [len(paths)]struct {
+		outcomes
+		denied int
+	}
 	for of, outcome := range c.by {
-		tell("upstream_calls_total", float64(outcome.answered), of.String(), "answered")
-		tell("upstream_calls_total", float64(outcome.silent), of.String(), "silent")
-		tell("upstream_seconds_total", outcome.took.Seconds(), of.String())
+		sum := &all[slices.Index(paths[:], of.path)]
+		sum.answered, sum.silent, sum.took = sum.answered+outcome.answered, sum.silent+outcome.silent, sum.took+outcome.took
+		if errors.Is(outcome.last, ErrDenied) {
+			sum.denied++
+		}
+	}
+	for i := range all {
+		tell("upstream_calls_total", float64(all[i].answered), paths[i], "answered")
+		tell("upstream_calls_total", float64(all[i].silent), paths[i], "silent")
+		tell("upstream_seconds_total", all[i].took.Seconds(), paths[i])
+		tell("upstream_denied", float64(all[i].denied), paths[i])
 	}
 }
 

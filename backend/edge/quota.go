@@ -42,6 +42,7 @@ type Quotas struct {
 
 	mu    sync.Mutex
 	lanes map[string]*lane // by role
+	lost  int64            // units that were given back to nobody
 }
 
 // lane is what is to be asked about keys of one role.
@@ -179,6 +180,9 @@ func (q *Quotas) call(role string, l *lane) {
 		failed := err != nil || own(answer.Nonce, r.Nonce) != nil || len(answer.Grants) != len(want)
 		q.mu.Lock()
 		l.failed, l.last = failed, want[len(want)-1].KeyID
+		for i := 0; failed && i < asks; i++ {
+			q.lost += want[i].GiveBack
+		}
 		q.mu.Unlock()
 		for i := asks; i < len(want); i++ { // what stands before was given back
 			if failed {
@@ -214,6 +218,14 @@ func (q *Quotas) next(l *lane) (want []wire.Want, asks int) {
 		close(l.idle)
 	}
 	return want, asks
+}
+
+// measure tells what is borrowed, and what was lost of that.
+func (q *Quotas) measure(tell func(figure string, value float64, labels ...string)) {
+	q.Meter.Measure(tell)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	tell("quota_units_lost_total", float64(q.lost))
 }
 
 func (q *Quotas) credit(w wire.Want, g wire.Grant, sent time.Time) {

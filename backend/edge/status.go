@@ -61,6 +61,9 @@ func (m *Mirror) Measure(tell func(figure string, value float64, labels ...strin
 	tell("ready", flag[s.Ready])
 	tell("degraded", flag[s.Degraded])
 	tell("age_seconds", s.Age.Seconds())
+	set := m.settings.Load()
+	tell("max_staleness_seconds", set.MaxStaleness.Seconds())
+	tell("stale_grace_seconds", set.StaleGrace.Seconds())
 	tell("questions_total", float64(m.verdicts.Load()))
 	tell("resets_total", float64(m.feed.resets.Load()))
 	tell("gates", float64(m.feed.gates.Load()))
@@ -72,6 +75,8 @@ func (m *Mirror) Measure(tell func(figure string, value float64, labels ...strin
 	m.texts.invalid.Measure("invalid", tell)
 	m.asks.measure(tell)
 	m.calls.measure(tell)
+	m.quotas.measure(tell)
+	m.reports.measure(tell)
 }
 
 // leave gives back what the mirror has of others, and tells what it was asked.

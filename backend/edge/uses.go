@@ -136,6 +136,14 @@ func (u *Uses) Dropped() int64 {
 	return u.dropped
 }
 
+// measure tells what waits to be reported, and what never will be.
+func (u *Uses) measure(tell func(figure string, value float64, labels ...string)) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	tell("uses_waiting", float64(u.uses))
+	tell("uses_dropped_total", float64(u.dropped))
+}
+
 // Run reports every 10 s, and the first use of a version that waits for it at once, until
 // ctx ends.
 func (u *Uses) Run(ctx context.Context) {

@@ -32,6 +32,8 @@ type Meter struct {
 	start    time.Time
 	seed     maphash.Seed
 	count    atomic.Int64
+	loans    atomic.Int64 // that are held of a source
+	units    atomic.Int64 // of these
 	max      int64
 	shards   [shardCount]shard
 }
@@ -99,11 +101,14 @@ func (m *Meter) open(id string) holding {
 // it loses no unit by a crash.
 func (m *Meter) Frugal(on bool) { m.ledger.frugal.Store(on) }
 
-// Measure tells how many blocks of quota were reserved, and how many keys are partly
-// through their limits.
+// Measure tells how many blocks of quota were reserved, or of a source are held, and how
+// many keys are partly through their limits.
 func (m *Meter) Measure(tell func(figure string, value float64, labels ...string)) {
 	if m.ledger != nil {
 		tell("quota_reservations_total", float64(m.ledger.blocks.Load()))
+	} else {
+		tell("quota_blocks_held", float64(m.loans.Load()))
+		tell("quota_units_held", float64(m.units.Load()))
 	}
 	tell("limit_counters", float64(m.count.Load()))
 	tell("limit_counters_max", float64(m.max))

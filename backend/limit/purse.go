@@ -87,13 +87,14 @@ func (p *purse) remaining(_ context.Context, line Line, now record.Time) (int64,
 func (p *purse) spend(cost int64, _ record.Time) {
 	at := p.meter.now()
 	p.left -= cost
+	p.meter.units.Add(-cost)
 	p.used.add(cost, at)
 	for cost > 0 {
 		c := &p.loans[0]
 		part := min(cost, c.left)
 		c.left, cost = c.left-part, cost-part
 		if c.left == 0 {
-			p.loans = p.loans[1:]
+			p.drop()
 		}
 	}
 	if p.asked == nil && p.size > 1 && p.left*2 <= p.size && p.rest > 0 && p.used.lately(at) >= worthwhile {
@@ -129,6 +130,8 @@ func (p *purse) credit(a Answer) {
 		until := a.Asked.Sub(p.meter.start) + lendLife.Std()
 		p.loans = append(p.loans, coin{a.Name, a.Granted, a.Ends, until})
 		p.left, p.size = p.left+a.Granted, a.Granted
+		p.meter.loans.Add(1)
+		p.meter.units.Add(a.Granted)
 	}
 }
 
@@ -152,8 +155,16 @@ func (p *purse) settle(line Line, now record.Time) {
 		if !over {
 			p.meter.source.Return(p.role, p.id, c.name, c.left)
 		}
-		p.left, p.loans = p.left-c.left, p.loans[1:]
+		p.drop()
 	}
+}
+
+// drop lets go of the oldest loan, with what is left of it.
+func (p *purse) drop() {
+	left := p.loans[0].left
+	p.left, p.loans = p.left-left, p.loans[1:]
+	p.meter.loans.Add(-1)
+	p.meter.units.Add(-left)
 }
 
 // giveBack is that of holding.
@@ -163,11 +174,13 @@ func (p *purse) giveBack(context.Context) error {
 }
 
 func (p *purse) returnAll() {
-	for _, c := range p.loans {
+	for len(p.loans) > 0 {
+		c := p.loans[0]
 		p.rest += c.left
 		p.meter.source.Return(p.role, p.id, c.name, c.left)
+		p.drop()
 	}
-	p.loans, p.left, p.size = nil, 0, 0
+	p.loans, p.size = nil, 0
 }
 
 func (p *purse) held() bool { return p.left > 0 }

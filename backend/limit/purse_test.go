@@ -24,7 +24,10 @@ type lender struct {
 
 func newLender(t *testing.T, answer func(need, units int64) Answer) *lender {
 	l := &lender{answer: answer, takes: 5 * time.Millisecond}
-	t.Cleanup(func() { time.Sleep(time.Second) }) // whatever is asked is answered
+	t.Cleanup(func() {
+		time.Sleep(time.Second) // whatever is asked is answered
+		l.wantFigures(t)
+	})
 	start := time.Now()
 	l.Meter = NewBorrower(l, func() record.Time { return created.Add(record.InSeconds(time.Since(start))) }, func() time.Duration { return 2 * time.Second })
 	return l
@@ -51,6 +54,20 @@ func (l *lender) Return(_, _ string, loan, units int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.returned = append(l.returned, fmt.Sprint(loan, ":", units))
+}
+
+// wantFigures wants the figures of what is held to be what is held.
+func (l *lender) wantFigures(t *testing.T) {
+	var loans, units int64
+	for i := range l.shards {
+		for _, c := range l.shards[i].counters {
+			loans += int64(len(c.quota.(*purse).loans))
+			units += c.quota.(*purse).left
+		}
+	}
+	if l.loans.Load() != loans || l.units.Load() != units {
+		t.Errorf("%d blocks of %d units are held, and it tells of %d of %d", loans, units, l.loans.Load(), l.units.Load())
+	}
 }
 
 func (l *lender) said() (asked, returned []string) {

@@ -25,6 +25,7 @@ var figures = []figure{
 	{"cache_capacity", "How many of the usual size there is room for.", gauge, []string{"cache"}},
 	{"cache_hits_total", "Lookups that memory answered.", counter, []string{"cache"}},
 	{"cache_misses_total", "Lookups that it did not: storage was read, or Argon2 ran.", counter, []string{"cache"}},
+	{"cache_evictions_total", "What was let go of for want of room.", counter, []string{"cache"}},
 
 	{"argon2_slots", "How many Argon2 runs there may be at a time in the process, which all its mounts share.", gauge, nil},
 	{"argon2_running", "How many run.", gauge, nil},

@@ -35,10 +35,10 @@ type panel struct {
 	Targets []struct{ Expr, LegendFormat string }
 }
 
-func dashboard(t testing.TB) []panel {
+func dashboard(t testing.TB, file string) []panel {
 	t.Helper()
 	var shown struct{ Panels []panel }
-	if err := json.Unmarshal([]byte(read(t, "monitoring/dashboard.json")), &shown); err != nil {
+	if err := json.Unmarshal([]byte(read(t, "monitoring/"+file)), &shown); err != nil {
 		t.Fatal(err)
 	}
 	return shown.Panels
@@ -49,9 +49,9 @@ type rule struct{ name, expr string }
 
 var ruleLines = regexp.MustCompile(`(?m)^ +- alert: (\w+)\n +expr: (.*)\n`)
 
-func rules(t testing.TB) (found []rule) {
+func rules(t testing.TB, file string) (found []rule) {
 	t.Helper()
-	for _, m := range ruleLines.FindAllStringSubmatch(read(t, "monitoring/rules.yml"), -1) {
+	for _, m := range ruleLines.FindAllStringSubmatch(read(t, "monitoring/"+file), -1) {
 		found = append(found, rule{m[1], m[2]})
 	}
 	return found
@@ -65,11 +65,11 @@ func watched(t testing.TB, s *harness.Server) surface.Engine {
 	return e
 }
 
-// exported are the labels of each metric that a mount shows, and the values of each label.
-func exported(t testing.TB, e surface.Engine) map[string]map[string][]string {
+// exported are the labels of each metric in what is scraped, and the values of each label.
+func exported(t testing.TB, scraped []byte) map[string]map[string][]string {
 	t.Helper()
 	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(e.Want(t, 200, "GET", "metrics", nil).Raw))
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(scraped))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func figured(t testing.TB) map[string]map[string][]string {
 	e.Want(t, 200, "POST", "tidy", nil)
 	var all map[string]map[string][]string
 	eventually(t, "tidy and a flush", func() error {
-		if all = exported(t, e); all["apikeys_keys"] == nil || all["apikeys_tidy_last_success_timestamp_seconds"] == nil || all["apikeys_flush_last_success_timestamp_seconds"] == nil {
+		if all = exported(t, e.Want(t, 200, "GET", "metrics", nil).Raw); all["apikeys_keys"] == nil || all["apikeys_tidy_last_success_timestamp_seconds"] == nil || all["apikeys_flush_last_success_timestamp_seconds"] == nil {
 			return fmt.Errorf("the figures are %v", slices.Sorted(maps.Keys(all)))
 		}
 		return nil
@@ -148,21 +148,20 @@ func figured(t testing.TB) map[string]map[string][]string {
 	return all
 }
 
-// TestDashboardAndRulesUseWhatThereIs holds each metric, label and value in them against what a mount exports, and the
-// reference's table as well.
-func TestDashboardAndRulesUseWhatThereIs(t *testing.T) {
-	t.Parallel()
-	all, used := figured(t), 0
+// wantUsed holds each metric, label and value in a dashboard and in rules against what is exported.
+func wantUsed(t *testing.T, dashboardFile, rulesFile string, all map[string]map[string][]string, least int) {
+	t.Helper()
+	used := 0
 	check := func(what, expr string) {
 		if found := wrongs(expr, all); found != nil {
 			t.Errorf("%s: nothing exports %q", what, found)
 		}
 		used += len(selector.FindAllString(expr, -1))
 	}
-	for _, r := range rules(t) {
+	for _, r := range rules(t, rulesFile) {
 		check(r.name, r.expr)
 	}
-	for _, p := range dashboard(t) {
+	for _, p := range dashboard(t, dashboardFile) {
 		if p.Title == "" || p.Description == "" || len(p.Targets) == 0 {
 			t.Errorf("the panel %q says too little", p.Title)
 		}
@@ -170,9 +169,16 @@ func TestDashboardAndRulesUseWhatThereIs(t *testing.T) {
 			check(p.Title, target.Expr)
 		}
 	}
-	if used < 40 {
+	if used < least {
 		t.Errorf("they use only %d metrics", used)
 	}
+}
+
+// TestDashboardAndRulesUseWhatThereIs holds them to what a mount exports, and the reference's table as well.
+func TestDashboardAndRulesUseWhatThereIs(t *testing.T) {
+	t.Parallel()
+	all := figured(t)
+	wantUsed(t, "dashboard.json", "rules.yml", all, 40)
 	if found := wrongs(`sum by (owner) (apikeys_nothing{role="x"}) + apikeys_keys{role="nobody"}`, all); len(found) != 4 {
 		t.Errorf("what is wrong is found as %q", found)
 	}
@@ -203,13 +209,15 @@ func TestDashboardAndRulesUseWhatThereIs(t *testing.T) {
 func TestEachRuleFiresAndIsSilentWhereNothingIsWrong(t *testing.T) {
 	t.Parallel()
 	program(t, "prometheus")
-	tested := read(t, "monitoring/rules_test.yml")
-	for _, r := range rules(t) {
-		if strings.Count(tested, r.name) != 2 {
-			t.Errorf("%s is not tested both ways", r.name)
+	for _, of := range []string{"rules", "gate-rules"} {
+		tested := read(t, "monitoring/"+of+"_test.yml")
+		for _, r := range rules(t, of+".yml") {
+			if strings.Count(tested, r.name) != 2 {
+				t.Errorf("%s is not tested both ways", r.name)
+			}
 		}
+		run(t, "promtool", "test", "rules", "monitoring/"+of+"_test.yml")
 	}
-	run(t, "promtool", "test", "rules", "monitoring/rules_test.yml")
 }
 
 // TestAlertsReachWhoTheyAreFor has amtool route them: what a stranger did to security, the rest to operators.
@@ -217,7 +225,7 @@ func TestAlertsReachWhoTheyAreFor(t *testing.T) {
 	t.Parallel()
 	amtool := program(t, "amtool")
 	run(t, amtool, "check-config", "monitoring/alertmanager.yml")
-	for _, r := range rules(t) {
+	for _, r := range append(rules(t, "rules.yml"), rules(t, "gate-rules.yml")...) {
 		for _, severity := range []string{"warning", "critical"} {
 			receiver := "operators"
 			if r.name == "ApikeysAlertOpen" && severity == "critical" {

@@ -97,6 +97,8 @@ var labels = map[string][]string{
 	"cache_":           {"cache"},
 	"upstream_calls":   {"path", "outcome"},
 	"upstream_seconds": {"path"},
+	"upstream_denied":  {"path"},
+	"unknown_keys":     {"result"},
 }
 
 // Describe tells nothing: which figures there are is the mirror's to say.
