@@ -22,6 +22,7 @@ var (
 	good    = holder{Text: "the-text-of-good", ID: "good"}
 	refused = holder{Text: "the-text-refused", ID: "refused"}
 	another = holder{Text: "the-text-another", ID: "another"}
+	busy    = holder{Text: "the-text-of-busy", ID: "busy"}
 )
 
 // answering runs a server at a socket that answers about keys, over HTTP and gRPC.
@@ -84,6 +85,8 @@ func TestOnlyAYesThatNamesTheKeyCounts(t *testing.T) {
 		case refused.Text:
 			w.Header().Set("X-Apikey-Id", refused.ID)
 			w.WriteHeader(http.StatusForbidden)
+		case busy.Text:
+			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 		io.WriteString(w, "yes")
 	})
@@ -101,6 +104,9 @@ func TestOnlyAYesThatNamesTheKeyCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	if err := b.ask(&busy); err != errBusy {
+		t.Errorf("a 503 is %v", err)
+	}
 	for name, a := range map[string]asker{"http": b, "grpc": c} {
 		for range 3 { // a connection goes on after whatever came of the last request
 			if err := a.ask(&good); err != nil {

@@ -37,9 +37,13 @@ func newBrisk(network, address, request string, like holder) (*brisk, error) {
 	return &brisk{Conn: conn, request: []byte(request[:at] + like.Text + request[at+len(hole):]), at: at}, nil
 }
 
-// ask is an error unless the answer is a 200 that names the key.
+// ask is an error unless the answer is a 200 that names the key: errBusy where it is a
+// 503.
 func (b *brisk) ask(h *holder) error {
 	answer, err := b.exchange(h)
+	if bytes.HasPrefix(answer, []byte("HTTP/1.1 503 ")) {
+		return errBusy
+	}
 	if err == nil && (!bytes.HasPrefix(answer, []byte("HTTP/1.1 200 ")) || !bytes.Contains(answer, []byte(h.ID))) {
 		err = wrongAnswer{string(answer)}
 	}

@@ -8,18 +8,22 @@ import (
 	"time"
 )
 
-// held prints one rival held against another, the ratio first.
-type held struct{ listing }
+// versus prints one rival held against another, the ratio first.
+type versus struct{ listing }
 
-func newHeld(title string, more ...string) held {
-	return held{newListing(title, append([]string{"A / B", "min .. max", "A", "B", "core-µs A: nginx, decider, load", "core-µs B", "callers", "A / B"}, more...)...)}
+func newVersus(title string) versus {
+	return versus{newListing(title, "A / B", "min .. max", "A", "B", "core-µs A: nginx, decider, load", "core-µs B", "callers", "A / B")}
 }
 
-func (l held) row(callers int, a, b *rival) {
+func (l versus) row(callers int, a, b *rival) {
 	rates := func(r *rival) []float64 { return each(r.turns, func(t turn) float64 { return t.rate }) }
 	of := ratios(rates(a), rates(b))
+	refused := ""
+	if a.busy+b.busy > 0 {
+		refused = fmt.Sprintf(" (refused as busy: %d, %d)", a.busy, b.busy)
+	}
 	l.line(short(median(of)), short(slices.Min(of))+" .. "+short(slices.Max(of)), short(median(rates(a))), short(median(rates(b))),
-		a.cores(), b.cores(), fmt.Sprint(callers), a.name+" / "+b.name)
+		a.cores(), b.cores(), fmt.Sprint(callers), a.name+" / "+b.name+refused)
 }
 
 // cores are the medians of the processor time of one request.
@@ -45,7 +49,7 @@ func each(turns []turn, what func(turn) float64) (all []float64) {
 // contend holds the gate against the map at each of its doors and, if so asked,
 // against what else decides about keys, in turns in a closed loop.
 func (s *street) contend(of crowded, callers []int, everything bool) {
-	out := newHeld("The gate's doors: " + of.name + ", requests/s in a closed loop")
+	out := newVersus("The gate's doors: " + of.name + ", requests/s in a closed loop")
 	defer out.Flush()
 	rivals := append(s.behind[:], s.alone[:]...)
 	if everything {
@@ -88,12 +92,12 @@ func (s *street) latencies(of crowded) {
 // changing holds the gate, while keys that it holds change, against itself while
 // none does. It reports to Vault, and confirms what it holds, in both.
 func (s *street) changing(of crowded) {
-	out := newHeld("The gate's doors: " + of.name + ", with 10 changes a second and without, requests/s with 32 callers")
+	out := newVersus("The gate's doors: " + of.name + ", with 10 changes a second and without, requests/s with 32 callers")
 	defer out.Flush()
 	for _, r := range []*rival{s.behind[0], s.alone[0]} {
 		changing, still := *r, *r
 		changing.name, still.name = r.name+" with changes", "without"
-		changing.turns, still.turns = nil, nil
+		changing.turns, still.turns, changing.busy, still.busy = nil, nil, 0, 0
 		asking := r.dial(32)
 		for round := range s.plan.doors.rounds {
 			for turn := range 2 {

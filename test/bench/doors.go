@@ -44,9 +44,7 @@ func doors(t *runner, p gatePlan) {
 	began := time.Now()
 	s.warm(s.alone[0], held.holders)
 	fmt.Printf("\nThe gate was asked about %d keys for the first time, in %s.\n", p.doors.fit, time.Since(began).Round(time.Millisecond))
-	for _, r := range []*rival{s.alone[1], s.others[0]} {
-		s.warm(r, held.holders)
-	}
+	s.warm(s.others[0], s.others[0].holders)
 	s.same()
 	s.contend(held, p.doors.callers, true)
 	s.latencies(held)
@@ -80,6 +78,9 @@ func newStreet(t *runner, p gatePlan) *street {
 	vault, plugin := s.servers()
 	token := s.server.TokenWith(s.t, "path \""+gateMount+"/authorize/web\" { capabilities = [\"read\"] }", map[string]any{"no_default_policy": true})
 	s.others[0] = &rival{name: "Vault, authorize", dial: s.briskly("tcp", s.client.address, fmt.Sprintf(vaultQuestion, token)), decides: []process{vault, plugin}}
+	for i := range owners {
+		s.others[0].holders = append(s.others[0].holders, s.made(i))
+	}
 	static := s.nginxWithMap()
 	s.others[1] = &rival{name: "nginx with a map", dial: s.briskly("tcp", static.address, clientQuestion), front: static.processes}
 	return s

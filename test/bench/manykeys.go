@@ -39,6 +39,9 @@ const owners = 100
 // ids, written past the engine, because each hash of the least cost that may be
 // configured takes as long as a thousand requests: here each is of the least cost
 // that is checked at all. What a key costs that is known does not depend on it.
+//
+// The engine renews such a hash when it verifies the key itself: whoever asks it and
+// not a gate takes keys that it made.
 func (b *gateBed) crowd(n int) []holder {
 	b.server.Expect(b.t, http.StatusOK, http.MethodPost, gateMount+"/roles/web", web)
 	tags, records := b.patterns()
@@ -48,7 +51,7 @@ func (b *gateBed) crowd(n int) []holder {
 	for i := range all {
 		of := records[i%len(records)]
 		made, value := of.another(b.t, tags)
-		all[i] = holder{made.Reveal(), made.ID, of.owner}
+		all[i] = holder{made.Reveal(), made.ID, of.Owner}
 		keys[i] = key{ID: made.ID}
 		values[made.ID] = value
 	}
@@ -62,19 +65,20 @@ func (b *gateBed) crowd(n int) []holder {
 	return all
 }
 
-// pattern is a real record.
-type pattern struct{ prefix, id, owner, text string }
+// pattern is a real key and its record.
+type pattern struct {
+	holder
+	prefix, record string
+}
 
 // patterns are records of real keys, one of each owner, and the tag key.
 func (b *gateBed) patterns() (tags *apikey.TagKey, all []pattern) {
 	made := make(map[string]pattern)
 	for i := range owners {
-		owner := fmt.Sprintf("owner-%02d", i)
-		answer := b.server.Expect(b.t, http.StatusOK, http.MethodPost, gateMount+"/issue/web", map[string]any{"owner": owner, "name": "bench"})
-		text, _ := answer.Data()["key"].(string)
-		k, err := apikey.Parse(apikey.Present(text))
+		h := b.made(i)
+		k, err := apikey.Parse(apikey.Present(h.Text))
 		b.t.must(err)
-		made[k.ID] = pattern{prefix: k.Prefix, id: k.ID, owner: owner}
+		made[h.ID] = pattern{holder: h, prefix: k.Prefix}
 	}
 	b.server.WalkMount(b.t, gateMount, func(path string, value []byte) {
 		if path == "tag-key" {
@@ -85,7 +89,7 @@ func (b *gateBed) patterns() (tags *apikey.TagKey, all []pattern) {
 			b.t.must(err)
 		}
 		if p, ok := made[path[strings.LastIndex(path, "/")+1:]]; ok && strings.HasPrefix(path, "key/") {
-			p.text = string(value)
+			p.record = string(value)
 			all = append(all, p)
 		}
 	})
@@ -93,6 +97,15 @@ func (b *gateBed) patterns() (tags *apikey.TagKey, all []pattern) {
 		b.t.Fatal("the records or the tag key are not where this program looks for them")
 	}
 	return tags, all
+}
+
+// made is a key that the engine makes, of one of the owners.
+func (b *gateBed) made(i int) holder {
+	owner := fmt.Sprintf("owner-%02d", i%owners)
+	answer := b.server.Expect(b.t, http.StatusOK, http.MethodPost, gateMount+"/issue/web", map[string]any{"owner": owner, "name": "bench"})
+	text, _ := answer.Data()["key"].(string)
+	id, _ := answer.Data()["key_id"].(string)
+	return holder{text, id, owner}
 }
 
 var storedHash = regexp.MustCompile(`\$argon2id\$[^"]*`)
@@ -108,5 +121,5 @@ func (p pattern) another(t *runner, tags *apikey.TagKey) (made apikey.Key, recor
 	hash := argon2.IDKey([]byte(made.HashInput()), salt, 1, 8, 1, 32)
 	text := base64.RawStdEncoding.EncodeToString
 	phc := "$argon2id$v=19$m=8,t=1,p=1$" + text(salt) + "$" + text(hash)
-	return made, storedHash.ReplaceAllLiteralString(strings.ReplaceAll(p.text, p.id, id), phc)
+	return made, storedHash.ReplaceAllLiteralString(strings.ReplaceAll(p.record, p.ID, id), phc)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -15,7 +14,9 @@ type rival struct {
 	dial func(callers int) []asker
 	// Whose processor time is its own: of what is in front, and of what decides.
 	front, decides []process
+	holders        []holder // that it is asked about; nil for those of the others
 	turns          []turn
+	busy           int64 // requests that were refused as busy, in all turns
 }
 
 // turn is what came of a slice of time: requests a second, and the processor time of
@@ -47,7 +48,7 @@ func byZipf(name string, holders []holder) crowded {
 func (s *site) compete(callers int, of crowded, rivals ...*rival) {
 	asking := make([][]asker, len(rivals))
 	for i, r := range rivals {
-		asking[i], r.turns = r.dial(callers), nil
+		asking[i], r.turns, r.busy = r.dial(callers), nil, 0
 		defer s.leave(asking[i])
 		s.turn(r, asking[i], of, s.plan.doors.slice/3)
 	}
@@ -68,34 +69,45 @@ func (s *site) leave(asking []asker) {
 // turn has as many callers as there are connections ask for a time, each of them
 // again as soon as it has its answer.
 func (s *site) turn(r *rival, asking []asker, of crowded, slice time.Duration) turn {
+	if r.holders != nil {
+		of = evenly(of.name, r.holders)
+	}
 	groups := [][]process{r.front, r.decides, {self()}}
 	var used [3]time.Duration
 	for i, g := range groups {
 		used[i] = -s.effort(g)
 	}
 	began := time.Now()
-	n := float64(s.loop(r.name, asking, of, func() bool { return time.Since(began) < slice }))
+	done, busy := s.loop(r.name, asking, of, func() bool { return time.Since(began) < slice })
+	r.busy += busy
+	n := float64(max(1, done))
 	took := time.Since(began)
 	each := func(i int) float64 { return float64((used[i] + s.effort(groups[i])).Nanoseconds()) / 1000 / n }
 	return turn{rate: n / took.Seconds(), front: each(0), decides: each(1), load: each(2)}
 }
 
-// loop has each connection ask while there is time, and answers how often all did.
-func (s *site) loop(name string, asking []asker, of crowded, more func() bool) (n int64) {
-	var all atomic.Int64
+// loop has each connection ask while there is time, and answers how often all had an
+// answer, and how often one was refused as busy.
+func (s *site) loop(name string, asking []asker, of crowded, more func() bool) (done, busy int64) {
+	var yes, no atomic.Int64
 	var failed sync.Map
 	var group sync.WaitGroup
 	for i, a := range asking {
 		group.Go(func() {
-			next, done := of.pick(rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), int64(0)
+			next, n := of.pick(rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), int64(0)
 			for more() {
-				if err := a.ask(&of.holders[next()]); err != nil {
+				err := a.ask(&of.holders[next()])
+				if err == errBusy {
+					no.Add(1)
+					continue
+				}
+				if err != nil {
 					failed.Store(i, err)
 					break
 				}
-				done++
+				n++
 			}
-			all.Add(done)
+			yes.Add(n)
 		})
 	}
 	group.Wait()
@@ -103,7 +115,7 @@ func (s *site) loop(name string, asking []asker, of crowded, more func() bool) (
 		s.t.Fatalf("%s: %v", name, err)
 		return false
 	})
-	return all.Load()
+	return yes.Load(), no.Load()
 }
 
 // warm has the gate asked about each key once, by some callers that ask again where
@@ -132,12 +144,11 @@ func (s *site) warm(r *rival, holders []holder) {
 	}
 }
 
-// patiently asks for as long as a minute while the answer is another.
+// patiently asks again for as long as a minute where it is busy.
 func patiently(a asker, h *holder) error {
 	for until := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		err := a.ask(h)
-		var wrong wrongAnswer
-		if err == nil || !errors.As(err, &wrong) || time.Now().After(until) {
+		if err != errBusy || time.Now().After(until) {
 			return err
 		}
 	}

@@ -85,7 +85,7 @@ func (s *site) front(name, servers string) front {
 	if os.Geteuid() == 0 {
 		whole.WriteString("user root;\n") // or its workers could not open the socket
 	}
-	fmt.Fprintf(&whole, "daemon off;\nworker_processes 2;\npid nginx.pid;\nerror_log stderr warn;\nevents {}\nhttp {\n  access_log off;\n")
+	fmt.Fprintf(&whole, "daemon off;\nworker_processes %d;\npid nginx.pid;\nerror_log stderr warn;\nevents {}\nhttp {\n  access_log off;\n", workers)
 	for _, of := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&whole, "  %s_temp_path %s;\n", of, filepath.Join(dir, of))
 	}
@@ -93,8 +93,18 @@ func (s *site) front(name, servers string) front {
 	fmt.Fprintf(&whole, "  keepalive_requests 1000000000;\n  include %s;\n}\n", name)
 	program := harness.Run(s.t, s.installed("nginx"), "-p", dir, "-c", write("nginx.conf", whole.String()))
 	s.awaitAnswer(program, "tcp", address)
-	return front{address, process(program.PID()).family()}
+	f := front{address: address}
+	harness.Eventually(s.t, 30*time.Second, "wait for nginx's workers", func() error {
+		if f.processes = process(program.PID()).family(); len(f.processes) < 1+workers {
+			return fmt.Errorf("it has %d processes", len(f.processes))
+		}
+		return nil
+	})
+	return f
 }
+
+// workers are how many an nginx has.
+const workers = 2
 
 // awaitAnswer waits until a program listens.
 func (s *site) awaitAnswer(p *harness.Program, network, address string) {
