@@ -58,7 +58,7 @@ func milliseconds[T any](name, help string, most int64, place func(*T) *int64) r
 
 var pollRows = append(gateRows(func(p *wire.Poll) *string { return &p.Gate }, func(p *wire.Poll) *string { return &p.Run }), rows[wire.Poll]{
 	at("cursor", text, "Where the last answer said to go on; empty at first.", func(p *wire.Poll) *string { return &p.Cursor }),
-	milliseconds("wait", "For how many milliseconds to wait for a change, at most 5000. Default 0.", wire.MaxWait, func(p *wire.Poll) *int64 { return &p.Wait }),
+	milliseconds("wait", "For how many milliseconds to wait for a change, at most 5000. Default 0: answered once a write has proven that this node leads.", wire.MaxWait, func(p *wire.Poll) *int64 { return &p.Wait }),
 	nonce(func(p *wire.Poll) *string { return &p.Nonce }),
 	milliseconds("max_staleness", "How old what the gate knows may be, in milliseconds.", maxSetting, func(p *wire.Poll) *int64 { return &p.MaxStaleness }),
 	milliseconds("stale_grace", "For how long it goes on after that, in milliseconds.", maxSetting, func(p *wire.Poll) *int64 { return &p.StaleGrace }),

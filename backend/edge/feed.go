@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -34,15 +35,6 @@ type feed struct {
 	hurry     chan struct{} // a poll should not wait any longer
 }
 
-// epoch is one that has ended, with the moment up to which everything was heard in it.
-type epoch struct {
-	number  uint64
-	certain time.Duration
-}
-
-// maxPast bounds how many epochs are remembered. What is older was never certain.
-const maxPast = 64
-
 const never = math.MinInt64
 
 func newFeed() *feed {
@@ -62,25 +54,43 @@ var (
 const (
 	// late is how long an answer to a poll may take beyond what the poll waits.
 	late = time.Second
-	// firstWait is what a poll waits until the engine says what it should.
+	// firstWait is what a poll waits until the engine says what it should, and the time
+	// that the proof takes at most which one is answered by that does not wait.
 	firstWait = time.Second
 	// The pauses after silence: full jitter between none and one that doubles.
 	minPause, maxPause = 50 * time.Millisecond, 2 * time.Second
 )
 
 // follow polls until ctx ends.
+//
+// After each break in the feed it asks without a wait, and is answered by a proof that who
+// answers is the node that writes. From then on it waits. That proves nothing, and need
+// not, as long as each answer comes in time: a node that works, and is cut off, gives up
+// before another is elected (raft's lease), and has answered all polls a wait later.
+//
+// One that is suspended does not give up, but it does not answer either. A poll that was
+// sent before it slept is given up a second after its wait. If it wakes by then it is
+// believed, as of that moment at most, until it finds out, which it does at once; if it
+// wakes later, it has to prove what it cannot. So what its successor answered, which was
+// after the poll was sent, is missed by the length of one poll at most, 2 s with up to 100
+// gates, however long it slept; and by raft's defaults nobody is elected in that time.
 func (m *Mirror) follow(ctx context.Context) {
 	wait, pause := time.Duration(0), minPause
 	for ctx.Err() == nil {
+		if m.feed.suspended.Load() {
+			wait = 0
+		}
 		next, brought, err := m.poll(ctx, wait)
-		if wait = next; brought {
-			pause = minPause
+		if brought {
+			if wait > 0 {
+				pause = minPause
+			}
+			wait = next
 			continue
 		}
-		if err != nil && ctx.Err() == nil {
+		if wait = next; err != nil && ctx.Err() == nil {
 			said := err.Error()
 			m.feed.silent.Store(&said)
-			wait = 0 // what is known is old enough
 		}
 		m.rest(ctx, pause)
 		pause = min(2*pause, maxPause)
@@ -98,10 +108,10 @@ func (m *Mirror) rest(ctx context.Context, most time.Duration) {
 	}
 }
 
-// poll asks once what changed, and answers how long the next poll should wait. One that
-// brought nothing, and did not wait for it either, is not followed by another at once:
-// neither an engine that answers so, nor one that forgets the cursor each time, is to be
-// run against.
+// poll asks once what changed, and answers how long the next poll should wait: not at all
+// after a break in the feed. One that brought nothing, and did not wait for it either, is
+// not followed by another at once: neither an engine that answers so, nor one that forgets
+// the cursor each time, is to be run against.
 func (m *Mirror) poll(ctx context.Context, wait time.Duration) (next time.Duration, brought bool, err error) {
 	s, nonce := m.settings.Load(), rand.Text()
 	m.feed.mu.RLock()
@@ -114,7 +124,8 @@ func (m *Mirror) poll(ctx context.Context, wait time.Duration) (next time.Durati
 	if cursor.Term != 0 {
 		p.Cursor = cursor.String()
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait+late)
+	patience := cmp.Or(wait, firstWait) + late
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	go m.hasten(ctx, cancel)
 	sent := m.now()
@@ -127,19 +138,19 @@ func (m *Mirror) poll(ctx context.Context, wait time.Duration) (next time.Durati
 		return 0, false, err
 	case a.Nonce != nonce:
 		return 0, false, errForeign
-	case took > wait+late:
+	case took > patience:
 		return 0, false, errLate
 	case a.Waited < 0, waited > took+nap:
 		return 0, false, errOdd
 	}
 	waited = min(waited, took)
-	told, err := m.hear(&a, sent+waited)
+	told, reset, err := m.hear(&a, sent+waited, wait == 0)
 	if err != nil {
 		return 0, false, err
 	}
 	m.clock.sample(told.Term, sent+waited, sent+took, a.Now)
-	further := !a.Reset && told != cursor
-	if a.More {
+	further := !reset && told != cursor
+	if a.More || reset && wait > 0 {
 		return 0, further, nil
 	}
 	return waitOf(a.Wait, s.MaxStaleness), further || took >= wait/2, nil
@@ -163,21 +174,23 @@ func waitOf(asked int64, maxStaleness time.Duration) time.Duration {
 	return min(time.Duration(min(asked, wire.MaxWait))*time.Millisecond, maxStaleness/3)
 }
 
-// hear applies what a poll was told, which was composed no earlier than this.
-func (m *Mirror) hear(a *wire.Changes, composed time.Duration) (told wire.Cursor, err error) {
+// hear applies what a poll was told, which was composed no earlier than this, perhaps by
+// a node that has proven that it writes. It tells whether another feed began than was heard
+// so far: that is believed once it is proven.
+func (m *Mirror) hear(a *wire.Changes, composed time.Duration, proven bool) (told wire.Cursor, reset bool, err error) {
 	told, ok := wire.ParseCursor(a.Cursor)
 	if !ok {
-		return told, errOdd
+		return told, false, errOdd
 	}
 	f := m.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if told.Term < f.newest.Term {
-		return told, errDeposed
+		return told, false, errDeposed
 	}
-	reset := a.Reset || told.Term != f.cursor.Term || told.Suffix != f.cursor.Suffix
+	reset = a.Reset || told.Term != f.cursor.Term || told.Suffix != f.cursor.Suffix
 	if !reset && told.Sequence < f.cursor.Sequence {
-		return told, errOdd
+		return told, false, errOdd
 	}
 	m.drop(a.Changes)
 	if reset {
@@ -188,21 +201,11 @@ func (m *Mirror) hear(a *wire.Changes, composed time.Duration) (told wire.Cursor
 	f.gates.Store(int64(a.Gates))
 	f.silent.Store(nil)
 	// Where there is more, it was answered to somebody before this was composed.
-	if !a.More {
+	if !a.More && (proven || !reset && !f.suspended.Load()) {
 		f.certain.Store(max(f.certain.Load(), int64(composed)))
 		f.suspended.Store(false)
 	}
-	return told, nil
-}
-
-// turn begins an epoch: nothing that is held is confirmed in it. The caller holds mu.
-func (f *feed) turn() {
-	ended := f.epoch.Load()
-	if ended != 0 {
-		f.past = append(f.past[max(0, len(f.past)+1-maxPast):], epoch{ended, time.Duration(f.certain.Load())})
-		f.resets.Add(1)
-	}
-	f.epoch.Store(ended + 1)
+	return told, reset, nil
 }
 
 // drop forgets what changed. The caller holds mu.
@@ -233,19 +236,4 @@ func (f *feed) suspend() {
 	case f.hurry <- struct{}{}:
 	default:
 	}
-}
-
-// certainIn is the moment up to which everything was heard in an epoch.
-func (f *feed) certainIn(number uint64) time.Duration {
-	if number == f.epoch.Load() {
-		return time.Duration(f.certain.Load())
-	}
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	for i := range f.past {
-		if f.past[i].number == number {
-			return f.past[i].certain
-		}
-	}
-	return never
 }

@@ -13,5 +13,6 @@
 // The term of a cursor is taken down in storage with the first poll, and not with the
 // mount's start: where there are no gates there is no entry, and no write at each
 // unseal. A cursor of an older process meets another term all the same, since the poll
-// that brings it comes after the first, or is the first.
+// that brings it comes after the first, or is the first. A poll that does not wait has it
+// written again, which proves that this node is still the one that writes.
 package feed

@@ -17,9 +17,13 @@ import (
 // is 40 bytes here, which makes 3 MiB a mount; that of a role or an owner up to 170.
 const size = 65536
 
-// Terms takes down the term of a process: above all that storage knows of.
+// Terms takes down the term of a process.
 type Terms interface {
+	// NextTerm is above all that storage knows of.
 	NextTerm(ctx context.Context, now record.Time, suffix string) (uint64, error)
+	// HoldTerm writes it again. It succeeds only where a write does that begins now, and
+	// no later term is known.
+	HoldTerm(ctx context.Context, number uint64, suffix string) error
 }
 
 // Clock tells the mount's time, and how long it takes to a moment of it.
@@ -38,6 +42,7 @@ type Feed struct {
 
 	beginning chan struct{} // held while the term is taken down
 	begun     atomic.Bool
+	proving   chan struct{} // held while a proof is written
 	ended     chan struct{}
 	end       func()
 
@@ -51,6 +56,7 @@ type Feed struct {
 	heard       bool          // whether anybody waits for that
 	parked      int
 	resets      int
+	proof       *proof // that has not begun; nil where nobody waits for one
 }
 
 // New has told nothing yet. writable tells whether this node may write, and so knows
@@ -58,7 +64,7 @@ type Feed struct {
 func New(terms Terms, clock Clock, random io.Reader, writable func() bool) *Feed {
 	f := &Feed{
 		terms: terms, clock: clock, random: random, writable: writable, gates: newGates(clock.Now()),
-		beginning: make(chan struct{}, 1), ended: make(chan struct{}), wake: make(chan struct{}),
+		beginning: make(chan struct{}, 1), proving: make(chan struct{}, 1), ended: make(chan struct{}), wake: make(chan struct{}),
 	}
 	f.end = sync.OnceFunc(func() { close(f.ended) })
 	return f

@@ -23,7 +23,9 @@ const (
 const errEnded record.Busy = "busy: the mount is going away"
 
 // Poll answers what changed since the poll's cursor, and waits for that as long as the
-// poll wants. A node that does not know what changes has no say: ErrElsewhere.
+// poll wants. One that does not want to wait is answered only once it is proven that it
+// was this node that knew of all changes when the poll arrived: see proof. A node that
+// does not know what changes has no say: ErrElsewhere.
 func (f *Feed) Poll(ctx context.Context, p wire.Poll) (answer wire.Changes, err error) {
 	arrived := time.Now()
 	if err := f.speaks(); err != nil {
@@ -34,14 +36,18 @@ func (f *Feed) Poll(ctx context.Context, p wire.Poll) (answer wire.Changes, err 
 	}
 	from, known := f.place(p.Cursor)
 	paced := f.gates.hear(p, from, arrived, f.clock.Now())
-	if known && p.Wait > 0 && f.enter() {
+	var proven time.Time
+	switch {
+	case p.Wait == 0:
+		proven, err = f.prove(ctx)
+	case known && f.enter():
 		err = f.park(ctx, from, paced, arrived.Add(time.Duration(p.Wait)*time.Millisecond))
 		f.leave()
 	}
 	if err != nil {
 		return answer, err
 	}
-	answer = f.since(from, arrived)
+	answer = f.since(from, arrived, proven)
 	if err := f.speaks(); err != nil {
 		return wire.Changes{}, err
 	}
@@ -140,10 +146,14 @@ func (f *Feed) news(from wire.Cursor) <-chan struct{} {
 	return f.wake
 }
 
-// since is what changed, and how long the poll was held.
-func (f *Feed) since(from wire.Cursor, arrived time.Time) wire.Changes {
+// since is what changed, and how long the poll was held: until the moment for which it is
+// proven that this was all, if there is one.
+func (f *Feed) since(from wire.Cursor, arrived, proven time.Time) wire.Changes {
 	// Read before the changes are: what a gate knows is at least of this moment.
 	answer := wire.Changes{Changes: []string{}, Waited: time.Since(arrived).Milliseconds(), Now: -f.clock.Until(0).Milliseconds()}
+	if !proven.IsZero() {
+		answer.Waited = proven.Sub(arrived).Milliseconds()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.knows(from) {

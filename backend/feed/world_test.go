@@ -1,6 +1,7 @@
 package feed_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -24,6 +25,9 @@ type world struct {
 	term    uint64
 	trouble error // of writing a term
 	standby bool
+	proofs  int    // that were begun
+	proving int    // that are being written
+	hold    func() // takes the time that the write of one takes
 }
 
 func newWorld(t *testing.T) *world {
@@ -45,6 +49,23 @@ func (w *world) NextTerm(context.Context, record.Time, string) (uint64, error) {
 	}
 	w.term++
 	return w.term, nil
+}
+
+func (w *world) HoldTerm(ctx context.Context, number uint64, suffix string) error {
+	w.mu.Lock()
+	w.proofs++
+	if w.proving++; w.proving > 1 {
+		w.Error("two proofs are written at a time")
+	}
+	hold := w.hold
+	w.mu.Unlock()
+	if hold != nil {
+		hold()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.proving--
+	return cmp.Or(w.trouble, ctx.Err())
 }
 
 func (w *world) Now() record.Time { return record.Time(time.Now().Unix()) }

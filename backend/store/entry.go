@@ -70,17 +70,25 @@ func decode[V any](raw []byte) (v V, err error) {
 // could cost a holder both keys: the old one superseded, the new one never seen.
 // So a failure is settled by reading back what storage now holds.
 func write[V any](ctx context.Context, storage logical.Storage, path string, v V) error {
-	raw, err := json.Marshal(stored[V]{record.Format, v})
+	entry, err := encode(path, v)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", path, err)
+		return err
 	}
-	err = storage.Put(ctx, &logical.StorageEntry{Key: path, Value: raw})
+	err = storage.Put(ctx, entry)
 	if err == nil || settled(ctx, storage, path, err, func(e *logical.StorageEntry) bool {
-		return e != nil && bytes.Equal(e.Value, raw)
+		return e != nil && bytes.Equal(e.Value, entry.Value)
 	}) {
 		return nil
 	}
 	return fmt.Errorf("write %s: %w", path, err)
+}
+
+func encode[V any](path string, v V) (*logical.StorageEntry, error) {
+	raw, err := json.Marshal(stored[V]{record.Format, v})
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", path, err)
+	}
+	return &logical.StorageEntry{Key: path, Value: raw}, nil
 }
 
 // remove deletes the entry under path, whether or not there is one.

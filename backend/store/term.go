@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -31,4 +32,34 @@ func (s *Store) NextTerm(ctx context.Context, now record.Time, suffix string) (u
 	}
 	next := feedTerm{max(last.Number+1, uint64(max(now, 0))), suffix}
 	return next.Number, write(ctx, s.storage, feedTermPath, next)
+}
+
+// errSucceeded is returned where another process has taken down its term after this one.
+var errSucceeded = errors.New("a later process tells gates of changes")
+
+// HoldTerm writes the term of this process again, which says that a write that began now
+// has succeeded, and so that no other node had taken over before.
+//
+// A write that failed is not looked for: storage held the same before, and would seem to
+// hold it by the memory of a node that was deposed.
+//
+// Where storage lets a deposed node write, as some do that are none of Vault's own, what
+// it reads tells of its successor.
+func (s *Store) HoldTerm(ctx context.Context, number uint64, suffix string) error {
+	last, _, err := read[feedTerm](ctx, s.storage, feedTermPath)
+	if err != nil && !errors.Is(err, ErrUnreadable) {
+		return err
+	}
+	mine := feedTerm{number, suffix}
+	if last.Number > number || last.Number == number && last != mine {
+		return errSucceeded
+	}
+	entry, err := encode(feedTermPath, mine)
+	if err == nil {
+		err = s.storage.Put(ctx, entry)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", feedTermPath, err)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,6 +59,37 @@ func TestADeposedLeaderIsNotListenedTo(t *testing.T) {
 		s.g.is(t, s.text, verify.Revoked)
 		s.g.is(t, coldText, verify.Revoked)
 	})
+}
+
+// A leader that was suspended, and deposed meanwhile, goes on where it stood until it finds
+// out. It is not believed for a moment, however long it slept: neither by a gate that it
+// has told before, nor by one that it tells first.
+func TestALeaderThatSleptIsNotBelieved(t *testing.T) {
+	for _, slept := range []time.Duration{3 * time.Second, time.Minute} {
+		t.Run(fmt.Sprint("for ", slept), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t, nil)
+				next, wake := vaultOn(t, s.m.Storage.Clone()), s.suspend()
+				suspended := time.Now()
+				newcomer := newGate(t, s.vault, 2, settings("newcomer"))
+				newcomer.net.set(fine)
+				next.m.Must("revoke/"+s.id, nil)
+				s.depose()
+				known := newHammer(t, s.g, question{text: s.text}, 20*time.Millisecond)
+				first := newHammer(t, newcomer, question{text: s.text}, 20*time.Millisecond)
+				time.Sleep(slept)
+				wake()
+				time.Sleep(20 * time.Second)
+				known.never(t, "told by who slept", verify.Valid, suspended.Add(s.g.bound))
+				first.never(t, "told by who slept first", verify.Valid, suspended)
+				s.g.net.up.Store(next)
+				newcomer.net.up.Store(next)
+				time.Sleep(4 * time.Second)
+				s.g.is(t, s.text, verify.Revoked)
+				newcomer.is(t, s.text, verify.Revoked)
+			})
+		})
+	}
 }
 
 // A restored snapshot is an older mount: what was made since is no key, and what was

@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -23,6 +24,7 @@ type vault struct {
 	m       *mount.Mount
 	backend atomic.Pointer[logical.Backend]
 	calls   calls
+	asleep  atomic.Pointer[chan struct{}] // closed when it wakes
 }
 
 // newVault is a node on empty storage.
@@ -116,14 +118,45 @@ func ask[A any](ctx context.Context, v *vault, path, role string, question any) 
 	return body.Data, nil
 }
 
+// suspend has the node stand still until it is woken, with all that it is asked.
+func (v *vault) suspend() (wake func()) {
+	asleep := make(chan struct{})
+	v.asleep.Store(&asleep)
+	return func() { v.asleep.Store(nil); close(asleep) }
+}
+
+// depose has the node's storage refuse to write, as raft does where another leads.
+func (v *vault) depose() {
+	v.m.Faulty = true
+	v.m.Storage.Intercept(memory.Before(memory.On("put", "", memory.ErrStorage)))
+}
+
+// awake waits until the node is.
+func (v *vault) awake(ctx context.Context) error {
+	asleep := v.asleep.Load()
+	if asleep == nil {
+		return nil
+	}
+	select {
+	case <-*asleep:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // handle is an update as core passes it on, an error where a client would see one.
-func (v *vault) handle(ctx context.Context, path string, data map[string]any) (*logical.Response, error) {
+func (v *vault) handle(ctx context.Context, path string, data map[string]any) (resp *logical.Response, err error) {
+	if err := v.awake(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { err = cmp.Or(v.awake(ctx), err) }()
 	backend := *v.backend.Load()
 	req := &logical.Request{
 		Operation: logical.UpdateOperation, Path: path, Data: data, Storage: v.m.Storage, ID: rand.Text(),
 		ClientToken: "h1:gate", ClientTokenAccessor: "9sV1yQbX0mT6cKf3LZr8HnWa", DisplayName: "gate",
 	}
-	resp, err := backend.HandleRequest(ctx, req)
+	resp, err = backend.HandleRequest(ctx, req)
 	if err == nil && !resp.IsError() {
 		return resp, nil
 	}
