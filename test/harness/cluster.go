@@ -10,7 +10,10 @@ import (
 
 // Cluster is three servers on integrated raft storage. One is active, the others forward to it. All have one
 // plugin directory and one audit log, those of the first node.
-type Cluster struct{ Nodes []*Server }
+type Cluster struct {
+	Nodes []*Server
+	peers peers
+}
 
 // StartCluster starts a cluster and waits until each node is a voter: before that, a failover may find nobody
 // to elect. That takes about 20 seconds.
@@ -25,6 +28,7 @@ func StartCluster(t testing.TB, options Options) *Cluster {
 		nodes = append(nodes, n)
 		c.Nodes = append(c.Nodes, s)
 	}
+	c.connect(t)
 	first := c.Nodes[0]
 	for i, s := range c.Nodes {
 		s.check(t, s.node.configure(nodes))

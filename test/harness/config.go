@@ -37,7 +37,7 @@ listener "tcp" {
   tls_disable     = true
   %s
 }
-`, logLevel, n.pluginDir, n.url(), n.ports.clusterAddress(), n.ports.address(), n.ports.clusterAddress(), n.options.Listener)
+`, logLevel, n.pluginDir, n.url(), cmp.Or(n.peerPort, n.ports.clusterAddress()), n.ports.address(), n.ports.clusterAddress(), n.options.Listener)
 
 	fmt.Fprintf(&b, "storage \"raft\" {\n  path = %q\n  node_id = %q\n  performance_multiplier = 1\n", n.path("data"), n.name)
 	if len(peers) > 0 {

@@ -13,6 +13,9 @@ import (
 type Link struct {
 	listener net.Listener
 	servers  []*Server
+	balances bool                // each connection leads to the next of the servers
+	port     func(*node) string  // of a server to which it leads
+	lost     func(net.Conn) bool // a connection on which all is lost from its beginning; nil for none
 	state    atomic.Pointer[linkState]
 	opened   atomic.Int64
 	mu       sync.Mutex
@@ -33,15 +36,29 @@ type wire struct {
 // NewLink opens a link that works, until the test ends.
 func NewLink(t testing.TB, servers ...*Server) *Link {
 	t.Helper()
+	l := &Link{servers: servers, port: func(n *node) string { return n.ports.address() }}
+	l.begin(t)
+	return l
+}
+
+// NewBalancer opens a link on which each connection leads to the next of the servers, whatever becomes of it.
+func NewBalancer(t testing.TB, servers ...*Server) *Link {
+	t.Helper()
+	l := &Link{servers: servers, balances: true, port: func(n *node) string { return n.ports.address() }}
+	l.begin(t)
+	return l
+}
+
+func (l *Link) begin(t testing.TB) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Link{listener: listener, servers: servers, open: make(map[*wire]struct{})}
+	l.listener, l.open = listener, make(map[*wire]struct{})
 	l.Heal()
 	go l.accept()
 	t.Cleanup(func() { l.Refuse(); listener.Close() })
-	return l
 }
 
 // Address is the URL at which the servers are reached through the link.
@@ -91,15 +108,19 @@ func (l *Link) accept() {
 
 // carry connects a client with a server.
 func (l *Link) carry(client net.Conn) {
-	l.opened.Add(1)
+	turn := l.opened.Add(1)
 	w := &wire{client: client}
 	defer w.close()
 	state := l.state.Load()
 	if state.refuses {
 		return
 	}
-	for _, s := range l.servers {
-		if server, err := net.DialTimeout("tcp", s.node.ports.address(), time.Second); err == nil {
+	servers := l.servers
+	if l.balances {
+		servers = servers[turn%int64(len(servers)):][:1]
+	}
+	for _, s := range servers {
+		if server, err := net.DialTimeout("tcp", l.port(s.node), time.Second); err == nil {
 			w.server = server
 			break
 		}
@@ -118,6 +139,9 @@ func (l *Link) carry(client net.Conn) {
 	}()
 	if l.state.Load().refuses { // it was not among those that were broken
 		return
+	}
+	if l.lost != nil && l.lost(client) {
+		w.lost.Store(true)
 	}
 	go l.copy(w, w.server, w.client)
 	l.copy(w, w.client, w.server)

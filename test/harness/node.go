@@ -21,6 +21,7 @@ type node struct {
 	pluginDir string
 	auditFile string
 	ports     ports
+	peerPort  string // at which its peers reach it
 	options   Options
 	arguments []string // of the vault command
 	client    *http.Client
