@@ -12,17 +12,20 @@ import (
 type versus struct{ listing }
 
 func newVersus(title string) versus {
-	return versus{newListing(title, "A / B", "min .. max", "A", "B", "core-µs A: nginx, decider, load", "core-µs B", "callers", "A / B")}
+	return versus{newListing(title, "A / B", "min .. max", "by cores", "A", "B", "core-µs A: nginx, decider, load", "core-µs B", "callers", "A / B")}
 }
 
 func (l versus) row(callers int, a, b *rival) {
 	rates := func(r *rival) []float64 { return each(r.turns, func(t turn) float64 { return t.rate }) }
+	cores := func(r *rival) []float64 {
+		return each(r.turns, func(t turn) float64 { return t.front + t.decides + t.load })
+	}
 	of := ratios(rates(a), rates(b))
 	refused := ""
 	if a.busy+b.busy > 0 {
 		refused = fmt.Sprintf(" (refused as busy: %d, %d)", a.busy, b.busy)
 	}
-	l.line(short(median(of)), short(slices.Min(of))+" .. "+short(slices.Max(of)), short(median(rates(a))), short(median(rates(b))),
+	l.line(short(median(of)), short(slices.Min(of))+" .. "+short(slices.Max(of)), short(median(ratios(cores(b), cores(a)))), short(median(rates(a))), short(median(rates(b))),
 		a.cores(), b.cores(), fmt.Sprint(callers), a.name+" / "+b.name+refused)
 }
 
