@@ -13,6 +13,7 @@ declare -A packages=(
   [haproxy]=haproxy
   [nginx]=nginx-light
   [prometheus]=prometheus
+  [systemd-analyze]=systemd
 )
 
 missing=()

@@ -12,7 +12,7 @@ import (
 )
 
 // ofRecipes are the languages of what is shown of recipes.
-var ofRecipes = []string{"hcl", "nginx", "caddyfile", "haproxy", "lua", "yaml"}
+var ofRecipes = []string{"hcl", "nginx", "caddyfile", "haproxy", "lua", "yaml", "ini"}
 
 // TestConfigurationShownIsThatOfTheRecipes wants each block to be one of the files, or a part of one of several for
 // Terraform, and each file to be shown or, of those for Terraform and for gateways, named.

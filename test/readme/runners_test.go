@@ -31,7 +31,7 @@ func (r runner) blocks(all []*block) []*block {
 }
 
 // shownOnly are the languages of what nobody pastes into a shell.
-var shownOnly = []string{"text", "http", "json", "hcl", "nginx", "caddyfile", "haproxy", "lua", "yaml"}
+var shownOnly = []string{"text", "http", "json", "hcl", "nginx", "caddyfile", "haproxy", "lua", "yaml", "ini"}
 
 var looksLikeACommand = regexp.MustCompile(`(?m)^\s*(\$ |#!|(sudo|vault|make|go|git|curl|bash|sh|export|install|docker|echo|printf) )`)
 

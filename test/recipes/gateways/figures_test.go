@@ -1,6 +1,7 @@
 package gateways
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"regexp"
@@ -24,23 +25,8 @@ func TestTheFiguresOfAGateAreThoseTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Body.Close()
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := map[string]string{}
-	for name, family := range families {
-		if !strings.HasPrefix(name, "apikeys_gate_") {
-			continue
-		}
-		var labels []string
-		for _, pair := range family.Metric[0].Label {
-			labels = append(labels, pair.GetName())
-		}
-		slices.Sort(labels)
-		shown[name] = strings.Join(labels, " ")
-	}
+	shown := figuresIn(t, r.Body)
+	maps.DeleteFunc(shown, func(name, _ string) bool { return !strings.HasPrefix(name, "apikeys_gate_") })
 	told := map[string]string{"apikeys_gate_undecided_total": "door reason"} // is there once something was undecided
 	maps.Copy(shown, told)
 	word := regexp.MustCompile(`\w+`)
@@ -54,4 +40,24 @@ func TestTheFiguresOfAGateAreThoseTold(t *testing.T) {
 	if !maps.Equal(told, shown) {
 		t.Errorf("the manual tells of\n%v\nand the gate shows\n%v", told, shown)
 	}
+}
+
+// figuresIn are the labels of each figure in what is scraped.
+func figuresIn(t testing.TB, scraped io.Reader) map[string]string {
+	t.Helper()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(scraped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{}
+	for name, family := range families {
+		var labels []string
+		for _, pair := range family.Metric[0].Label {
+			labels = append(labels, pair.GetName())
+		}
+		slices.Sort(labels)
+		shown[name] = strings.Join(labels, " ")
+	}
+	return shown
 }

@@ -15,8 +15,8 @@ import (
 	"vault-plugin-secrets-apikeys/test/harness"
 )
 
-// gate runs a gate with the recipe, which answers at the socket.
-func (s *site) gate(t *testing.T) *site {
+// gateFiles are the recipe's configuration of a gate that answers at the socket, and what it logs in with.
+func (s *site) gateFiles(t *testing.T) (config string) {
 	t.Helper()
 	policy := recipe(t, "../policies/gate.hcl", "apikeys/", s.Mount+"/")
 	roleID, secretID := s.AppRole(t, policy)
@@ -26,9 +26,15 @@ func (s *site) gate(t *testing.T) *site {
 		"https://vault.example.com:8200", s.Address(),
 		"/etc/apikeys-gate", s.dir,
 		"/run/apikeys-gate/gate.sock", s.socket())
-	config := write(t, s.path("gate.hcl"), text+fmt.Sprintf("telemetry {\n  address = %q\n}\n", s.telemetry))
 	write(t, s.path("role-id"), roleID)
 	write(t, s.path("secret-id"), secretID)
+	return write(t, s.path("gate.hcl"), text+fmt.Sprintf("telemetry {\n  address = %q\n}\n", s.telemetry))
+}
+
+// gate runs a gate with the recipe.
+func (s *site) gate(t *testing.T) *site {
+	t.Helper()
+	config := s.gateFiles(t)
 	binary, err := harness.GateBinary()
 	if err != nil {
 		t.Fatal(err)
