@@ -50,6 +50,9 @@ func TestKnowledgeIsNoOlderThanItMayBe(t *testing.T) {
 			if a := w.want(text, "valid"); a.Stale != 0 {
 				t.Errorf("it is stale: %s", a.Stale)
 			}
+			if s := w.Status(); !s.Ready || s.Reason == "" {
+				t.Errorf("while it is fresh enough, nobody hears why it will not be: %+v", s)
+			}
 			time.Sleep(time.Until(last.Add(maxStaleness + time.Millisecond)))
 			if grace > 0 {
 				if a := w.want(text, "valid"); a.Stale <= maxStaleness || !w.Status().Degraded || !w.Status().Ready {
@@ -66,8 +69,8 @@ func TestKnowledgeIsNoOlderThanItMayBe(t *testing.T) {
 			}
 			w.silence(nil)
 			time.Sleep(maxPause)
-			if a := w.want(text, "valid"); a.Stale != 0 {
-				t.Errorf("it is stale: %s", a.Stale)
+			if a := w.want(text, "valid"); a.Stale != 0 || w.Status().Reason != "" {
+				t.Errorf("it is stale: %s, %+v", a.Stale, w.Status())
 			}
 		})
 	}

@@ -39,7 +39,7 @@ func (m *Mirror) reason(s Status) string {
 	switch {
 	case m.closed.Load():
 		return "the gate ends"
-	case s.Ready && !s.Degraded && len(s.Denied) == 0:
+	case s.Ready && !s.Degraded && len(s.Denied) == 0 && said == nil:
 		return ""
 	case len(s.Denied) > 0:
 		return "vault denies " + strings.Join(s.Denied, ", ")

@@ -26,7 +26,8 @@ type condition string
 
 const (
 	fresh  condition = "fresh"
-	cutOff condition = "cut off" // and answering as usual, for now
+	denied condition = "denied"  // some of what it asks, and answering as usual, for now
+	cutOff condition = "cut off" // likewise
 	stale  condition = "stale"   // and answering in the grace
 	closed condition = "closed"
 )
@@ -37,7 +38,9 @@ func conditionOf(s *edge.Status, maxStaleness time.Duration) condition {
 		return closed
 	case s.Degraded:
 		return stale
-	case s.Age > min(silent, maxStaleness/2) || len(s.Denied) > 0:
+	case len(s.Denied) > 0: // it says why, also where nothing else is heard of
+		return denied
+	case s.Age > min(silent, maxStaleness/2):
 		return cutOff
 	default:
 		return fresh
@@ -82,13 +85,21 @@ func (g *gate) say(now, before condition, s *edge.Status, since time.Duration) {
 		} else {
 			g.log.Info("fresh again: vault answers", "before", string(before), "for", since.Round(time.Millisecond).String(), "cursor", s.Cursor)
 		}
+	case denied:
+		g.log.Error("denied: vault does not let the gate ask at each path that it needs; -check prints the policy", append(of, "paths", s.Denied)...)
 	case cutOff:
-		g.log.Warn("cut off: vault is silent, and what is held is still fresh enough", of...)
+		g.log.Warn("cut off: vault is silent, and what is held is still fresh enough", append(of, "closes_in", g.closesIn(s))...)
 	case stale:
-		g.log.Error("stale: keys that are held are answered in the grace, and no change is heard of", of...)
+		g.log.Error("stale: keys that are held are answered in the grace, and no change is heard of", append(of, "closes_in", g.closesIn(s))...)
 	case closed:
 		g.log.Error("closed: every key is answered 503", of...)
 	}
+}
+
+// closesIn is how long keys that are held are answered still, if nothing is heard.
+func (g *gate) closesIn(s *edge.Status) string {
+	c := g.config.Load()
+	return max(0, c.MaxStaleness+c.StaleGrace-s.Age).Round(time.Millisecond).String()
 }
 
 // quiet takes what net/http has to say, like a handshake that some client broke off.

@@ -59,7 +59,7 @@ func TestARevokedTokenRaisesTheAlarmInTime(t *testing.T) {
 	e.Expect(t, 204, "POST", "auth/token/revoke", fields{"token": string(token)})
 	revoked := time.Now()
 	names(t, g, e.Mount, "gate/changes")
-	says(t, g, "cut off: vault is silent")
+	says(t, g, `"denied: vault does not let the gate ask`)
 	if r := ask(t, g, key); r.Status != 200 || time.Since(revoked) > 5*time.Second {
 		t.Errorf("%v after the revocation the alarm is raised, and a key is %d", time.Since(revoked), r.Status)
 	}
