@@ -1,6 +1,6 @@
 # Needs Go, make, git and bash; a C compiler only for the race detector. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build dev gate test check fuzz bench bench-gate profile vault terraform terraform-provider-vault caddy clean
+.PHONY: help build dev gate test check fuzz bench bench-gate profile vault terraform terraform-provider-vault caddy traefik clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 36
@@ -43,6 +43,9 @@ terraform-provider-vault: ## the Terraform provider that tests use, built from s
 
 caddy: ## the Caddy that tests use, built from source once
 	@scripts/caddy.sh
+
+traefik: ## the Traefik that tests use: TRAEFIK_BIN, else the one on PATH, else built from source once
+	@scripts/traefik.sh
 
 clean: ## remove what the targets above made
 	rm -rf bin test/.bin

@@ -41,6 +41,9 @@ func GateBinary() (string, error) { return built("make build", "bin", "apikeys-g
 // Caddy is the gateway, built from source.
 func Caddy() (string, error) { return built("make caddy", "test", ".bin", "caddy") }
 
+// Traefik is the gateway, found as scripts/traefik.sh does.
+func Traefik() (string, error) { return program("TRAEFIK_BIN", "traefik") }
+
 // TerraformProvider is the directory of the provider for Vault, as dev_overrides of a Terraform configuration take it.
 func TerraformProvider() (string, error) {
 	path, err := built("make terraform-provider-vault", "test", ".bin", "terraform-provider-vault")

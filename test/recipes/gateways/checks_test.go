@@ -20,6 +20,7 @@ var checks = []struct {
 	{"a limit that is spent", spent},
 	{"what a client says in the gateway's name", forged},
 	{"headers that a client calls hop-by-hop", hopByHop},
+	{"what a client says after its body", trailers},
 	{"a network that the key is bound to", boundNetwork},
 	{"more scopes than fit into a header", manyScopes},
 	{"paths that nobody expects", oddPaths},
@@ -114,14 +115,16 @@ func missingScope(t *testing.T, s *site) {
 }
 
 func spent(t *testing.T, s *site) {
-	k := s.minted(t, fields{"rate_limit": 2, "rate_limit_period": "1h"})
-	for range 2 {
-		s.ask(t, "GET /orders", key(k.Text)).want(t, "within the limit", http.StatusOK)
-	}
-	a := s.ask(t, "GET /orders", key(k.Text))
-	a.want(t, "beyond the limit", http.StatusTooManyRequests)
-	if after, _ := strconv.Atoi(a.Header.Get("Retry-After")); after < 60 || after > 3600 {
-		t.Errorf("the client is told to come again after %q seconds", a.Header.Get("Retry-After"))
+	for _, limit := range []string{"rate_limit", "quota"} {
+		k := s.minted(t, fields{limit: 2, limit + "_period": "1h"})
+		for range 2 {
+			s.ask(t, "GET /orders", key(k.Text)).want(t, "within the "+limit, http.StatusOK)
+		}
+		a := s.ask(t, "GET /orders", key(k.Text))
+		a.want(t, "beyond the "+limit, http.StatusTooManyRequests)
+		if after, _ := strconv.Atoi(a.Header.Get("Retry-After")); after < 60 || after > 3600 {
+			t.Errorf("beyond the %s the client is told to come again after %q seconds", limit, a.Header.Get("Retry-After"))
+		}
 	}
 }
 
@@ -153,22 +156,42 @@ func hopByHop(t *testing.T, s *site) {
 	k = s.minted(t)
 	s.ask(t, "POST /orders\n{}", key(k.Text), "Connection: close, X-Required-Scopes").want(t, "Connection: X-Required-Scopes", http.StatusForbidden)
 	for _, name := range []string{"X-Apikey-Id", "X-Apikey-Owner", "X-API-Key"} {
-		a := s.ask(t, "GET /orders", key(k.Text), "Connection: close, "+name)
-		if a.came == nil { // refused is right as well
-			if a.StatusCode >= 500 {
-				t.Errorf("Connection: %s: the client got %s", name, a.Status)
+		for _, option := range []string{"close", "Upgrade"} {
+			a := s.ask(t, "GET /orders", key(k.Text), "Upgrade: websocket", "Connection: "+option+", "+name)
+			if a.came == nil { // refused is right as well
+				if a.StatusCode >= 500 {
+					t.Errorf("Connection: %s, %s: the client got %s", option, name, a.Status)
+				}
+				continue
 			}
-			continue
-		}
-		wantNowhere(t, a, k.Text)
-		if id, owner := a.came.Header.Get("X-Apikey-Id"), a.came.Header.Get("X-Apikey-Owner"); id != k.ID || owner != "acme" {
-			t.Errorf("Connection: %s: the API got the id %q and the owner %q", name, id, owner)
+			wantNowhere(t, a, k.Text)
+			wantWhose(t, a, k.ID)
 		}
 	}
 }
 
+// trailers come after a body. Some gateways pass them on, as such and not as headers.
+func trailers(t *testing.T, s *site) {
+	k := s.minted(t, fields{"scopes": []string{"write:orders"}})
+	a := s.ask(t, "POST /orders", key(k.Text), "Trailer: X-Apikey-Owner, X-Apikey-Id",
+		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Apikey-Owner: evil\r\nX-Apikey-Id: evil")
+	a.want(t, "trailers", http.StatusOK)
+	if a.came != nil {
+		wantNowhere(t, a, "evil")
+		wantWhose(t, a, k.ID)
+	}
+}
+
+// wantWhose wants the API to hear of this key of acme's.
+func wantWhose(t testing.TB, a answer, key string) {
+	t.Helper()
+	if id, owner := a.came.Header.Values("X-Apikey-Id"), a.came.Header.Values("X-Apikey-Owner"); !slices.Equal(id, []string{key}) || !slices.Equal(owner, []string{"acme"}) {
+		t.Errorf("the API got the id %q and the owner %q, wanted %s and acme", id, owner, key)
+	}
+}
+
 func boundNetwork(t *testing.T, s *site) {
-	near, far := s.minted(t, fields{"bound_cidrs": "127.0.0.0/8"}), s.minted(t, fields{"bound_cidrs": "192.0.2.0/24"})
+	near, far := s.minted(t, fields{"bound_cidrs": "127.0.0.2"}), s.minted(t, fields{"bound_cidrs": "192.0.2.0/24"})
 	s.ask(t, "GET /orders", key(near.Text), "X-Forwarded-For: 192.0.2.7").want(t, "from within", http.StatusOK)
 	for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "X-Client-Ip", "X_Client_Ip", "True-Client-Ip", "CF-Connecting-IP"} {
 		s.ask(t, "GET /orders", key(far.Text), name+": 192.0.2.7").want(t, "from outside, with "+name, http.StatusForbidden)

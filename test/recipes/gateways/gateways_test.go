@@ -23,6 +23,7 @@ var gateways = []struct {
 	{"Caddy", func(t *testing.T, s *site) {
 		s.gate(t).caddy(t, newestCaddy(t), "Caddyfile", "/run/apikeys-gate/gate.sock", s.socket())
 	}},
+	{"Traefik", func(t *testing.T, s *site) { s.traefik(t) }},
 	{"HAProxy", func(t *testing.T, s *site) { s.gate(t).haproxy(t) }},
 	{"Caddy before Vault Proxy", func(t *testing.T, s *site) {
 		s.vaultProxy(t).caddy(t, newestCaddy(t), "Caddyfile-vault", "/run/vault-proxy/proxy.sock", s.socket(), "/v1/apikeys/", "/v1/"+s.Mount+"/")
@@ -45,7 +46,13 @@ func TestGateways(t *testing.T) {
 
 func newestCaddy(t *testing.T) string {
 	t.Helper()
-	program, err := harness.Caddy()
+	return found(t, harness.Caddy)
+}
+
+// found is a program that make builds.
+func found(t *testing.T, find func() (string, error)) string {
+	t.Helper()
+	program, err := find()
 	if err != nil {
 		t.Fatal(err)
 	}

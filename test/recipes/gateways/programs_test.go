@@ -15,8 +15,9 @@ import (
 	"vault-plugin-secrets-apikeys/test/harness"
 )
 
-// gateFiles are the recipe's configuration of a gate that answers at the socket, and what it logs in with.
-func (s *site) gateFiles(t *testing.T) (config string) {
+// gateFiles are the recipe's configuration of a gate that answers at the socket, and at what else is to be in its file,
+// and what it logs in with.
+func (s *site) gateFiles(t *testing.T, more ...string) (config string) {
 	t.Helper()
 	policy := recipe(t, "../policies/gate.hcl", "apikeys/", s.Mount+"/")
 	roleID, secretID := s.AppRole(t, policy)
@@ -28,13 +29,13 @@ func (s *site) gateFiles(t *testing.T) (config string) {
 		"/run/apikeys-gate/gate.sock", s.socket())
 	write(t, s.path("role-id"), roleID)
 	write(t, s.path("secret-id"), secretID)
-	return write(t, s.path("gate.hcl"), text+fmt.Sprintf("telemetry {\n  address = %q\n}\n", s.telemetry))
+	return write(t, s.path("gate.hcl"), text+strings.Join(more, "")+fmt.Sprintf("telemetry {\n  address = %q\n}\n", s.telemetry))
 }
 
 // gate runs a gate with the recipe.
-func (s *site) gate(t *testing.T) *site {
+func (s *site) gate(t *testing.T, more ...string) *site {
 	t.Helper()
-	config := s.gateFiles(t)
+	config := s.gateFiles(t, more...)
 	binary, err := harness.GateBinary()
 	if err != nil {
 		t.Fatal(err)
@@ -123,6 +124,23 @@ func (s *site) haproxy(t *testing.T) {
 	script := write(t, s.path("apikeys.lua"), recipe(t, "apikeys.lua", "/run/apikeys-gate/gate.sock", s.socket()))
 	config := write(t, s.path("haproxy.cfg"), recipe(t, "haproxy.cfg", "/etc/haproxy/apikeys.lua", script, "bind :80", "bind "+s.gateway, "127.0.0.1:8080", s.api.address()))
 	s.run(t, installed(t, "haproxy"), "-db", "-f", config)
+}
+
+// traefik runs Traefik with its recipes, and a gate that listens at a port, too.
+func (s *site) traefik(t *testing.T) {
+	t.Helper()
+	question, gate := freeAddress(t), freeAddress(t)
+	s.gate(t, recipe(t, "traefik.hcl", "127.0.0.1:8280", gate))
+	routes := write(t, s.path("apikeys.yml"), recipe(t, "traefik-apikeys.yml", "127.0.0.1:8281", question, "127.0.0.1:8280", gate, "127.0.0.1:8080", s.api.address()))
+	config := write(t, s.path("traefik.yml"), recipe(t, "traefik.yml", `":80"`, fmt.Sprintf("%q", s.gateway), "127.0.0.1:8281", question, "/etc/traefik/apikeys.yml", routes))
+	s.run(t, found(t, harness.Traefik), "--configFile="+config)
+	harness.Eventually(t, 20*time.Second, "wait for Traefik to have read its routes", func() error {
+		a, err := s.try("GET /orders")
+		if err == nil && a.StatusCode != http.StatusUnauthorized {
+			err = fmt.Errorf("it answers %s", a.Status)
+		}
+		return err
+	})
 }
 
 // vaultProxy runs a Vault Proxy with the recipe, which answers at the socket.
