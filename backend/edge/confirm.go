@@ -17,7 +17,7 @@ const (
 	confirmWithin = 10 * time.Minute
 	// fewKnown is how many keys are confirmed at a time at least.
 	fewKnown = 64
-	// rounds are in how many parts, with one to spare.
+	// rounds are how often in that time it is looked what to confirm.
 	rounds = 16
 )
 
@@ -54,14 +54,14 @@ func (m *Mirror) confirmAll(ctx context.Context) bool {
 	return m.confirmEach(ctx, keys) && ok
 }
 
-// confirmSome confirms the part of everything that was not confirmed for longest.
+// confirmSome confirms a part of what was not confirmed for half of the time.
 func (m *Mirror) confirmSome(ctx context.Context) {
 	before := int64(m.now() - confirmWithin/2)
 	old := func(s *state) bool { return s.confirmed.Load() < before }
 	m.drift.begin()
-	refresh(ctx, m, wire.RoleKind, part(m.held.roles, old))
-	refresh(ctx, m, wire.OwnerKind, part(m.held.owners, old))
-	m.confirmEach(ctx, part(m.held.keys, old))
+	refresh(ctx, m, wire.RoleKind, part(m.held.roles, old, wire.MaxNames))
+	refresh(ctx, m, wire.OwnerKind, part(m.held.owners, old, wire.MaxNames))
+	m.confirmEach(ctx, part(m.held.keys, old, wire.MaxKnown))
 }
 
 // known is what is held of a name, as it was when it was looked for.
@@ -82,11 +82,15 @@ func collect[T any](of *cache.Cache[string, *entry[T]], which func(*state) bool)
 	return all
 }
 
-// part is what one round confirms.
-func part[T any](of *cache.Cache[string, *entry[T]], which func(*state) bool) []known[T] {
+// part is what one round confirms, that of which this is longest ago first: as much that
+// all is confirmed by the end of the other half of the time, with a round to spare, though
+// it became due at once; and whole calls, so that there are few.
+func part[T any](of *cache.Cache[string, *entry[T]], which func(*state) bool, call int) []known[T] {
 	all := collect(of, which)
 	slices.SortFunc(all, func(a, b known[T]) int { return cmp.Compare(a.confirmed, b.confirmed) })
-	return all[:min(len(all), (of.Len()+rounds-2)/(rounds-1))]
+	const left = rounds/2 - 1
+	calls := (of.Len() + left*call - 1) / (left * call)
+	return all[:min(len(all), calls*call)]
 }
 
 // refresh asks for roles or owners anew, each at the door at which it was asked for.
