@@ -16,7 +16,8 @@ type held struct {
 	owners *cache.Cache[string, *entry[record.Owner]]
 	// gone are the keys that are none, or none for those who asked at that door. It is a
 	// refusal and no more, so it may be some seconds old; and it is told by the door.
-	gone *cache.Cache[name, time.Duration]
+	gone   *cache.Cache[name, time.Duration]
+	shares shares
 }
 
 // name is what is asked for, and at which door.
@@ -29,7 +30,6 @@ type name struct {
 // entry is a record, role or owner.
 type entry[T any] struct {
 	value       T
-	found       bool // an owner or a role that is none is held, too: its first stop is told
 	fingerprint string
 	door        string        // at which it was asked for
 	active      record.Time   // of a key: from when on idleness counts
@@ -43,6 +43,10 @@ type state struct {
 	confirmed atomic.Int64  // when that was asked
 	asked     atomic.Int64  // when it was asked whether the key was renewed
 	uses      atomic.Uint32 // the hottest are confirmed first
+	// found: an owner or a role that is none is held, too, as its first stop is told. It
+	// stands here because behind the value it would take each key into the next size that
+	// is allocated.
+	found bool
 }
 
 // confirm takes down that an entry is still what the engine has, as was asked at a mark.
@@ -60,6 +64,7 @@ func newHeld(size int) held {
 		roles:  cache.NewWeighed[string](size, func(e *entry[record.Role]) int { return e.value.Weight() }),
 		owners: cache.New[string, *entry[record.Owner]](size),
 		gone:   cache.New[name, time.Duration](size),
+		shares: newShares(),
 	}
 }
 
@@ -99,7 +104,8 @@ func (m *Mirror) mark() (k marks) {
 
 // hold makes an entry of what was asked for at a mark.
 func hold[T any](value T, found bool, fingerprint, door string, k *marks) *entry[T] {
-	e := &entry[T]{value: value, found: found, fingerprint: fingerprint, door: door, at: k.at}
+	e := &entry[T]{value: value, fingerprint: fingerprint, door: door, at: k.at}
+	e.found = found
 	e.confirm(k)
 	return e
 }
@@ -119,6 +125,7 @@ func (h *held) take(told *wire.Told, door string, k *marks) {
 			delete(told.Records, id)
 			continue
 		}
+		h.shares.key(&r)
 		e := hold(r, true, w.Fingerprint, door, k)
 		e.active = w.ActiveAt
 		h.keys.FillSince(id, e, k.keys)

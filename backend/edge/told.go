@@ -142,7 +142,11 @@ func (m *Mirror) judged(q *question, r *wire.Result, told *wire.Told, k *marks) 
 	if w := told.Records[r.KeyID]; w != nil {
 		for i := range w.Versions {
 			if v := &w.Versions[i]; v.Number == r.Version {
-				m.texts.proofs.Put(q.mac, proven{r.KeyID, r.Version, v.CreatedAt})
+				id := r.KeyID
+				if e, ok := m.held.keys.Peek(id); ok {
+					id = e.value.ID // which is in memory in any case
+				}
+				m.texts.proofs.Put(q.mac, proven{id, r.Version, v.CreatedAt})
 				return true
 			}
 		}

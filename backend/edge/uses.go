@@ -218,6 +218,9 @@ func (u *Uses) next(role string) *wire.Report {
 		g.told.Uses = append(g.told.Uses, *counted)
 		delete(g.uses, of)
 	}
+	if len(g.uses) == 0 {
+		g.uses = make(map[use]*wire.Use) // a map keeps the room of all that it ever had
+	}
 	return g.told
 }
 
