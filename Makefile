@@ -26,7 +26,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 bench: ## measure beside a plugin that does nothing, in a real Vault (BENCH_QUICK=1 for two minutes, BENCH_KEYS=n)
 	@scripts/bench.sh
 
-bench-gate: ## measure what gates cost Vault, and how fast they answer (BENCH_GATE=reach,memory,confirm,drain,doors for some, BENCH_QUICK=1)
+bench-gate: ## measure what gates cost Vault, and what they do and how fast (BENCH_GATE=reach,memory,confirm,drain,doors,revoked,cold,held,flood,idle for some, BENCH_QUICK=1)
 	@BENCH_GATE="$${BENCH_GATE:-all}" scripts/bench.sh
 
 profile: ## processor profiles of the plugin and of Vault under load, into PROFILES (bin/profiles)

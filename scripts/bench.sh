@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the engine in a real Vault beside a plugin that does nothing; test/bench/doc.go says how.
 # BENCH_QUICK=1 for about two minutes, BENCH_KEYS=n for another number of keys, BENCH_PROFILE=DIR for profiles instead.
-# BENCH_GATE=all, or the names of some of reach, memory, confirm, drain, doors, for what gates cost and do instead.
+# BENCH_GATE=all, or the names of some of reach, memory, confirm, drain, doors, revoked, cold, held, flood, idle, for what gates cost and do instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -30,4 +30,7 @@
 // program that answers the same bytes from a map: what asking anything at a socket
 // costs. These rows have the processor time of one request by process, nginx, what
 // decides and this program, because all of them share the cores.
+//
+// The parts revoked, cold, held, flood and idle measure gates beside Vault, by figures
+// that are no ratios either: README.md tells of each.
 package main

@@ -22,12 +22,22 @@ type gatePlan struct {
 	held    int           // records that a gate has confirmed
 	drains  int           // rounds of step-downs and seals
 	doors   doorsPlan
+
+	// Of gates that are processes of their own.
+	beside []besidePlan  // of revocations
+	fresh  int           // keys that a new gate is asked about at once, of which the engine knows the proofs
+	hashed int           // likewise, that the engine has to hash
+	keys   []int         // numbers of keys whose memory is measured
+	flood  time.Duration // of forged keys
+	alone  time.Duration // for which an idle gate is watched
 }
 
 var (
 	fullGates = gatePlan{crowds: []int{10, 100, 1000}, revoked: 30, idle: 15 * time.Second, parked: 1000, held: 16 * 4096, drains: 3,
+		beside: []besidePlan{{1, 1000, 4}, {10, 1000, 4}, {100, 300, 1}}, fresh: 10_000, hashed: 1000, keys: []int{10_000, 16 * 4096}, flood: 20 * time.Second, alone: 90 * time.Second,
 		doors: doorsPlan{keys: 100_000, fit: 50_000, callers: []int{1, 32, 128}, rounds: 5, slice: time.Second, steady: 4 * time.Second}}
 	quickGates = gatePlan{crowds: []int{10, 100, 1000}, revoked: 10, idle: 5 * time.Second, parked: 1000, held: 2 * 4096, drains: 1,
+		beside: []besidePlan{{1, 50, 4}, {10, 50, 4}, {100, 15, 1}}, fresh: 2000, hashed: 100, keys: []int{2000, 10_000}, flood: 5 * time.Second, alone: 15 * time.Second,
 		doors: doorsPlan{keys: 10_000, fit: 10_000, callers: []int{1, 32, 128}, rounds: 3, slice: 300 * time.Millisecond, steady: 2 * time.Second}}
 )
 
@@ -37,7 +47,10 @@ type gatePart struct {
 	measure func(t *runner, p gatePlan)
 }
 
-var gateParts = []gatePart{{"reach", reach}, {"memory", parkedMemory}, {"confirm", confirms}, {"drain", drain}, {"doors", doors}}
+var gateParts = []gatePart{
+	{"reach", reach}, {"memory", parkedMemory}, {"confirm", confirms}, {"drain", drain}, {"doors", doors},
+	{"revoked", revoked}, {"cold", cold}, {"held", heldMemory}, {"flood", flood}, {"idle", alone},
+}
 
 // gates measures the parts whose names stand in only, or all.
 func gates(t *runner, only string, quickly bool) {
