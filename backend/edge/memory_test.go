@@ -1,3 +1,5 @@
+//go:build !race
+
 package edge
 
 import (
@@ -32,7 +34,7 @@ func (o overWire) Resolve(ctx context.Context, role string, ask wire.Ask) (told 
 }
 
 // TestAKeyThatIsHeldTakesLittleMemory counts the heap, which is no matter of time. It runs
-// alone, so that nobody else's counts.
+// alone, so that nobody else's counts, and without the race detector, which takes its part.
 func TestAKeyThatIsHeldTakesLittleMemory(t *testing.T) {
 	const keys, most = 8192, 1331 // 1.3 KiB
 	for name, change := range map[string]func(i int, k *record.Key){
