@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -95,13 +96,12 @@ func (s *street) latencies(of crowded) {
 // changing holds the gate, while keys that it holds change, against itself while
 // none does. It reports to Vault, and confirms what it holds, in both.
 func (s *street) changing(of crowded) {
-	out := newVersus("The gate's doors: " + of.name + ", with 10 changes a second and without, requests/s with 32 callers")
+	out := newVersus("The gate's doors: " + of.name + ", with changes and without, requests/s with 32 callers")
 	defer out.Flush()
 	for _, r := range []*rival{s.behind[0], s.alone[0]} {
 		changing, still := *r, *r
-		changing.name, still.name = r.name+" with changes", "without"
 		changing.turns, still.turns, changing.busy, still.busy = nil, nil, 0, 0
-		asking := r.dial(32)
+		asking, changes := r.dial(32), 0
 		for round := range s.plan.doors.rounds {
 			for turn := range 2 {
 				if (round+turn)%2 == 0 {
@@ -110,35 +110,41 @@ func (s *street) changing(of crowded) {
 				}
 				stop := s.change(of.holders)
 				changing.turns = append(changing.turns, s.turn(&changing, asking, of, s.plan.doors.steady))
-				stop()
+				changes += stop()
 			}
 		}
 		s.leave(asking)
+		lasted := time.Duration(s.plan.doors.rounds) * s.plan.doors.steady
+		changing.name, still.name = fmt.Sprintf("%s with %s changes a second", r.name, short(float64(changes)/lasted.Seconds())), "without"
 		out.row(32, &changing, &still)
 	}
 }
 
-// change changes ten keys a second, until stop.
-func (s *street) change(holders []holder) (stop func()) {
-	ended, failed := make(chan struct{}), make(chan any)
+// changesEach second are made, where Vault has the time for as many.
+const changesEach = 10
+
+// change changes keys, one after the other, until stop, which answers how many.
+func (s *street) change(holders []holder) (stop func() int) {
+	ended, failed, n := make(chan struct{}), make(chan any), 0
 	go func() {
 		defer func() { failed <- recover() }()
-		tick := time.NewTicker(100 * time.Millisecond)
+		tick := time.NewTicker(time.Second / changesEach)
 		defer tick.Stop()
-		for i := 0; ; i++ {
+		for ; ; n++ {
 			select {
 			case <-ended:
 				return
 			case at := <-tick.C:
-				h := holders[(i*7919)%len(holders)]
+				h := holders[rand.IntN(len(holders))]
 				s.server.Expect(s.t, http.StatusOK, http.MethodPost, gateMount+"/keys/"+h.ID, map[string]any{"name": fmt.Sprint("changed at ", at.UnixNano())})
 			}
 		}
 	}()
-	return func() {
+	return func() int {
 		close(ended)
 		if failure := <-failed; failure != nil {
 			panic(failure)
 		}
+		return n
 	}
 }
