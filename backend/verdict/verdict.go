@@ -138,25 +138,33 @@ func Headers(d *verify.Decision) map[string][]string {
 // which alone can be long, are whole or not there at all: part of a list would read as
 // all of it.
 func SetHeaders(headers map[string][]string, d *verify.Decision) {
-	headers["X-Apikey-Code"] = []string{string(d.Code)}
+	values := make([]string, 0, most) // of all, which is one piece of memory where each had its own
+	set := func(name, value string) {
+		values = append(values, value)
+		headers[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set("X-Apikey-Code", string(d.Code))
 	if later(d) {
-		headers["Retry-After"] = []string{strconv.FormatInt(int64(d.RetryAfter), 10)}
+		set("Retry-After", strconv.FormatInt(int64(d.RetryAfter), 10))
 	}
 	if !d.Proven() {
 		return
 	}
 	if d.Version.SupersededAt != 0 {
-		headers["Deprecation"] = []string{"@" + strconv.FormatInt(int64(d.Version.SupersededAt), 10)} // RFC 9745
-		headers["Sunset"] = []string{d.Version.ValidUntil.Std().Format(http.TimeFormat)}              // RFC 8594
+		set("Deprecation", "@"+strconv.FormatInt(int64(d.Version.SupersededAt), 10)) // RFC 9745
+		set("Sunset", d.Version.ValidUntil.Std().Format(http.TimeFormat))            // RFC 8594
 	}
-	headers["X-Apikey-Id"] = []string{d.Key.ID}
-	headers["X-Apikey-Owner"] = []string{d.Key.Owner}
-	headers["X-Apikey-Scopes"] = []string{strings.Join(d.Scopes, ",")}
+	set("X-Apikey-Id", d.Key.ID)
+	set("X-Apikey-Owner", d.Key.Owner)
+	set("X-Apikey-Scopes", strings.Join(d.Scopes, ","))
 	if headLength(headers) > maxHeaders {
-		headers["X-Apikey-Scopes"] = []string{""}
-		headers["X-Apikey-Scopes-Omitted"] = []string{"true"}
+		set("X-Apikey-Scopes", "")
+		set("X-Apikey-Scopes-Omitted", "true")
 	}
 }
+
+// most is how many headers are set at the most.
+const most = 9
 
 // headLength is how long the headers are on the wire.
 func headLength(headers map[string][]string) (n int) {

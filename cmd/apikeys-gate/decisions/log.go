@@ -94,24 +94,20 @@ type line struct {
 	Microseconds int64    `json:"microseconds"`
 }
 
-// Decided notes a decision. Of what is not proven nothing is known: not even the role
-// that was asked for, which a client may have written.
+// Decided notes a decision.
 func (l *Log) Decided(d doors.Decided) {
 	if !l.open.Load() {
 		return
 	}
 	out := line{
-		Time: time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), Door: d.Door, Code: string(d.Decision.Code), Status: d.Status,
-		Scopes: d.Scopes, Microseconds: d.Took.Microseconds(),
+		Time: time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), Door: d.Door, Code: string(d.Code), Status: d.Code.HTTPStatus(),
+		KeyID: d.KeyID, Version: d.Version, Role: d.Role, Owner: d.Owner, Scopes: d.Scopes, Microseconds: d.Took.Microseconds(),
 	}
 	if out.Scopes == nil {
 		out.Scopes = []string{}
 	}
 	if d.ClientIP.IsValid() {
 		out.ClientIP = d.ClientIP.String()
-	}
-	if d.Decision.Proven() {
-		out.KeyID, out.Version, out.Role, out.Owner = d.Decision.Key.ID, d.Decision.Version.Number, d.Decision.Key.Role, d.Decision.Key.Owner
 	}
 	text, _ := json.Marshal(out) // texts and numbers
 	select {

@@ -12,15 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
 	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/doors"
 )
 
-var (
-	good    = verify.Decision{Code: verify.Valid, Description: verify.Description{Key: record.Key{ID: "X7pzDtTZaKwFMUsv", Role: "web", Owner: "acme"}, Version: record.Version{Number: 2}}}
-	invalid = verify.Decision{Code: verify.Invalid}
-)
+var good = doors.Decided{Door: "forward", Code: verify.Valid, KeyID: "X7pzDtTZaKwFMUsv", Version: 2, Role: "web", Owner: "acme", Scopes: []string{"a"}, ClientIP: netip.MustParseAddr("::1"), Took: 7 * time.Microsecond}
 
 func lines(t *testing.T, path string) (all []map[string]any) {
 	t.Helper()
@@ -52,8 +48,8 @@ func TestEachDecisionIsALineOfIDs(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "decisions.json")
 	l := begin(t, path)
-	l.Decided(doors.Decided{Door: "forward", Status: 200, Role: "web", Scopes: []string{"a"}, ClientIP: netip.MustParseAddr("::1"), Decision: &good, Took: 7 * time.Microsecond})
-	l.Decided(doors.Decided{Door: "verify", Status: 401, Role: "vak_CANARY7", Decision: &invalid})
+	l.Decided(good)
+	l.Decided(doors.Decided{Door: "verify", Code: verify.Invalid})
 	l.Close()
 	all := lines(t, path)
 	for i, want := range []map[string]any{
@@ -76,7 +72,7 @@ func TestTheFileMayBeMovedAway(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "decisions.json")
 	l := begin(t, path)
-	l.Decided(doors.Decided{Decision: &good})
+	l.Decided(good)
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
 	}
@@ -87,11 +83,11 @@ func TestTheFileMayBeMovedAway(t *testing.T) {
 	if err := l.Use(file); err != nil {
 		t.Fatal(err)
 	}
-	l.Decided(doors.Decided{Decision: &invalid})
+	l.Decided(doors.Decided{Code: verify.Invalid})
 	if err := l.Use(nil); err != nil {
 		t.Fatal(err)
 	}
-	l.Decided(doors.Decided{Decision: &invalid})
+	l.Decided(doors.Decided{Code: verify.Invalid})
 	l.Close()
 	if before, after := lines(t, path+".1"), lines(t, path); len(before) != 1 || before[0]["code"] != "valid" || len(after) != 1 || after[0]["code"] != "invalid" {
 		t.Errorf("before: %v, after: %v", before, after)
@@ -104,7 +100,7 @@ func TestAFullDiskStopsNoDecisionAndIsCounted(t *testing.T) {
 	const many = 3 * waiting
 	begun := time.Now()
 	for range many {
-		l.Decided(doors.Decided{Decision: &good})
+		l.Decided(good)
 	}
 	took := time.Since(begun)
 	l.Close()
@@ -123,7 +119,7 @@ func TestADiskThatHangsHoldsUpNothing(t *testing.T) {
 	l := New(full)
 	begun := time.Now()
 	for range 3 * waiting {
-		l.Decided(doors.Decided{Decision: &good})
+		l.Decided(good)
 	}
 	if took := time.Since(begun); took > 5*time.Second || l.Lost() == 0 {
 		t.Errorf("it took %v, and %d are lost", took, l.Lost())
@@ -138,7 +134,7 @@ func TestADiskThatHangsHoldsUpNothing(t *testing.T) {
 func TestWithoutALogNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	l := New(nil)
-	l.Decided(doors.Decided{Decision: &good})
+	l.Decided(good)
 	l.Close()
 	if _, err := Open(filepath.Join(t.TempDir(), "no", "such", "directory")); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("a log in no directory: %v", err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-apikeys/backend/verify"
 	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/config"
 )
 
@@ -28,6 +29,13 @@ func TestWhatIsAsked(t *testing.T) {
 	}
 	if len(h.decider.asked) != len(want) || len(h.noted.decided) != len(want) || h.noted.decided[0].ClientIP != netip.MustParseAddr("192.0.2.1") || h.noted.decided[0].Door != "forward" {
 		t.Errorf("%d were asked, and told are %+v", len(h.decider.asked), h.noted.decided)
+	}
+	h.send(t, Caller{}, "GET /forward/web HTTP/1.1", "")
+	if of := h.noted.decided[0]; of.KeyID != good.Key.ID || of.Version != good.Version.Number || of.Role != good.Key.Role || of.Owner != good.Key.Owner || of.Code != verify.Valid {
+		t.Errorf("of a proven key it is told %+v", of)
+	}
+	if of := h.noted.decided[len(want)]; of.KeyID+of.Role+of.Owner != "" || of.Version != 0 || of.Code != verify.Invalid {
+		t.Errorf("of what is not proven it is told %+v", of)
 	}
 }
 

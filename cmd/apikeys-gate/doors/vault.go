@@ -42,8 +42,12 @@ func (v *visit) vault(below string) {
 // reads tells whether the request is what Vault calls a read.
 func (v *visit) reads() bool { return v.r.Method == http.MethodGet || v.r.Method == http.MethodHead }
 
-// parameters are those in the query of a read, or in the body of a write.
+// parameters are those in the query of a read, or in the body of a write; nil for a read
+// without a query, as gateways send it.
 func (v *visit) parameters(role string, full bool) (map[string]any, error) {
+	if v.r.URL.RawQuery == "" && v.reads() {
+		return nil, nil
+	}
 	query, err := url.ParseQuery(v.r.URL.RawQuery)
 	if err != nil {
 		return nil, record.Mistake("the query cannot be read")
@@ -148,7 +152,9 @@ func (v *visit) presented(in map[string]any) (apikey.Presented, error) {
 }
 
 func (v *visit) batch(items []any, role string) {
-	b, err := v.doors.batches.Answer(v.r.Context(), items, role, question.MaxAnswer, v.ask)
+	kept := *v // what is handed on is kept on the heap, which no other visit needs
+	b, err := v.doors.batches.Answer(v.r.Context(), items, role, question.MaxAnswer, kept.ask)
+	v.stale = kept.stale
 	if err != nil {
 		v.failed(err)
 		return
@@ -185,6 +191,9 @@ func requestID() string {
 // authorize answers by the status. The limits are a 403, as at the engine: nginx knows
 // only 401 and 403.
 func (v *visit) authorize(in map[string]any, role string) {
+	if in == nil {
+		in = make(map[string]any, 3)
+	}
 	d, err := v.decide(in, role)
 	if err != nil {
 		v.failed(err)

@@ -59,7 +59,7 @@ func TestWhetherItIsReady(t *testing.T) {
 func TestFigures(t *testing.T) {
 	t.Parallel()
 	telemetry := New(mirror{}, "v1.2.3", "abc", func() uint64 { return 9 })
-	telemetry.Decided(doors.Decided{Door: "forward", Decision: &verify.Decision{Code: verify.Valid}, Took: time.Microsecond})
+	telemetry.Decided(doors.Decided{Door: "forward", Code: verify.Valid, Took: time.Microsecond})
 	telemetry.Failed("grpc", "stale")
 	body := get(t, telemetry.Handler(), "/metrics").Body.String()
 	for _, want := range []string{
