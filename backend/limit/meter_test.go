@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+	"testing/synctest"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -143,6 +143,38 @@ func TestALookThatMustNotWaitDoesNot(t *testing.T) {
 	m.release("a", c)
 	if c.users != 0 {
 		t.Errorf("%d users are left", c.users)
+	}
+}
+
+func TestWhoMayHaveWaitedIsTold(t *testing.T) {
+	t.Parallel()
+	m, rate, quota := NewMeter(newDisk()), lineOf("a", rated(5, 1)), lineOf("b", both(5, 1, 10, 0))
+	waited := func(chain ...Line) bool {
+		v, err := m.Take(t.Context(), chain, 1, created)
+		if err != nil || v.Outcome != Allowed {
+			t.Errorf("it is %+v, %v", v, err)
+		}
+		return v.Waited
+	}
+	if waited(rate) || !waited(quota) || !waited(quota, rate) {
+		t.Error("it is not the quota alone that is waited for")
+	}
+	c, err := m.hold("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan bool)
+	go func() { told <- waited(rate) }()
+	for users := 0; users < 2; { // the other has found it
+		s := m.shard("a")
+		s.mu.Lock()
+		users = c.users
+		s.mu.Unlock()
+	}
+	time.Sleep(10 * time.Millisecond)
+	m.release("a", c)
+	if !<-told {
+		t.Error("who waited for another is told that nothing was waited for")
 	}
 }
 

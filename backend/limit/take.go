@@ -2,6 +2,7 @@ package limit
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"vault-plugin-secrets-apikeys/backend/record"
@@ -22,6 +23,10 @@ type Verdict struct {
 	Outcome    Outcome
 	RetryAfter record.Seconds // of a refusal: until this cost fits; 0 if it never does
 	Remaining  Remaining      // of the last line: the presented key
+	// Waited tells that Take may have taken its time: for others that take from the same,
+	// or for whoever keeps a quota. Else nothing was waited for, and what was so before
+	// Take is so after it.
+	Waited bool
 }
 
 // Remaining is what is left of a key's limits.
@@ -38,9 +43,11 @@ type Remaining struct {
 //
 // Rates are asked first: a request that a rate refuses reserves nothing.
 func (m *Meter) Take(ctx context.Context, chain []Line, cost int64, now record.Time) (Verdict, error) {
-	for until := (time.Time{}); ; {
+	waited := slices.ContainsFunc(chain, func(l Line) bool { return l.Limits.Quota > 0 })
+	for until := (time.Time{}); ; waited = true {
 		verdict, err := m.take(ctx, chain, cost, now)
 		if err == nil {
+			verdict.Waited = verdict.Waited || waited
 			return verdict, nil
 		}
 		if now, err = m.wait(ctx, err, &until, now); err != nil {
@@ -50,7 +57,7 @@ func (m *Meter) Take(ctx context.Context, chain []Line, cost int64, now record.T
 }
 
 func (m *Meter) take(ctx context.Context, chain []Line, cost int64, now record.Time) (Verdict, error) {
-	held, err := m.holdAll(chain)
+	held, waited, err := m.holdAll(chain)
 	defer m.releaseAll(chain, held)
 	if err != nil {
 		return Verdict{}, err
@@ -70,6 +77,7 @@ func (m *Meter) take(ctx context.Context, chain []Line, cost int64, now record.T
 	}
 	last := len(chain) - 1
 	verdict.Remaining, err = m.remaining(ctx, chain[last], held[last], at, now)
+	verdict.Waited = waited
 	return verdict, err
 }
 
@@ -93,16 +101,21 @@ func (m *Meter) TryPeek(ctx context.Context, line Line, now record.Time) (Remain
 	return m.remaining(ctx, line, c, m.now(), now)
 }
 
-func (m *Meter) holdAll(chain []Line) ([]*counter, error) {
-	held := make([]*counter, 0, len(chain))
+// holdAll holds all counters of a chain, and tells whether another had one of them.
+func (m *Meter) holdAll(chain []Line) (held []*counter, waited bool, err error) {
+	held = make([]*counter, 0, len(chain))
 	for _, line := range chain {
-		c, err := m.hold(line.ID)
+		c, err := m.find(line.ID)
 		if err != nil {
-			return held, err
+			return held, waited, err
+		}
+		if !c.mu.TryLock() {
+			waited = true
+			c.mu.Lock()
 		}
 		held = append(held, c)
 	}
-	return held, nil
+	return held, waited, nil
 }
 
 func (m *Meter) releaseAll(chain []Line, held []*counter) {

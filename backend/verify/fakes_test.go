@@ -252,5 +252,7 @@ type slowLimits struct {
 
 func (s slowLimits) Take(ctx context.Context, chain []limit.Line, cost int64, now record.Time) (limit.Verdict, error) {
 	s.during(s.mount)
-	return s.mount.Take(ctx, chain, cost, now)
+	v, err := s.mount.Take(ctx, chain, cost, now)
+	v.Waited = true
+	return v, err
 }

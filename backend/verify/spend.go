@@ -17,10 +17,10 @@ func (v *Verifier) limit(ctx context.Context, good Code, l *lineage.Lineage, cos
 	switch {
 	case good == Valid:
 		var verdict limit.Verdict
-		if verdict, waited, err = v.take(ctx, line, l, cost, now); err != nil {
-			return "", a, waited, err
+		if verdict, err = v.take(ctx, line, l, cost, now); err != nil {
+			return "", a, false, err
 		}
-		code = limitCode(verdict.Outcome)
+		code, waited = limitCode(verdict.Outcome), verdict.Waited
 		a.Remaining, a.RetryAfter = verdict.Remaining, verdict.RetryAfter
 	case l.Key.Ended(l.Standing, now):
 		return code, Allowance{}, false, nil
@@ -33,7 +33,7 @@ func (v *Verifier) limit(ctx context.Context, good Code, l *lineage.Lineage, cos
 	return code, a, waited, err
 }
 
-func (v *Verifier) take(ctx context.Context, line limit.Line, l *lineage.Lineage, cost int64, now record.Time) (verdict limit.Verdict, waited bool, err error) {
+func (v *Verifier) take(ctx context.Context, line limit.Line, l *lineage.Lineage, cost int64, now record.Time) (limit.Verdict, error) {
 	var chain []limit.Line // none is made for a key without ancestors, as most are
 	if len(l.Ancestors) > 0 {
 		chain = make([]limit.Line, 0, len(l.Ancestors)+1)
@@ -46,8 +46,7 @@ func (v *Verifier) take(ctx context.Context, line limit.Line, l *lineage.Lineage
 		}
 	}
 	if len(chain) == 0 && !line.Limited() {
-		return limit.Verdict{Outcome: limit.Allowed}, false, nil
+		return limit.Verdict{Outcome: limit.Allowed}, nil
 	}
-	verdict, err = v.Limiter.Take(ctx, append(chain, line), cost, now)
-	return verdict, true, err
+	return v.Limiter.Take(ctx, append(chain, line), cost, now)
 }
