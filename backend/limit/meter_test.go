@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 	"testing/synctest"
+	"time"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
