@@ -133,9 +133,10 @@ func callerOf(l *config.Listener) *doors.Caller {
 }
 
 const (
-	headerTime = 10 * time.Second
-	// bodyTime is how long a body may take to arrive, and an answer to leave: a batch
-	// waits for half a minute.
+	headerTime = 10 * time.Second // of the telemetry listener
+	// bodyTime is how long a request may take to arrive, and an answer to leave: a batch
+	// waits for half a minute. Its head has no time of its own: each deadline more is set
+	// for each request, and those who may connect here are gateways.
 	bodyTime = time.Minute
 	idleTime = 3 * time.Minute
 	// maxHead is what a request's head may have: gateways pass their clients' on.
@@ -153,7 +154,7 @@ func (g *gate) open(l config.Listener, certificates *tls.Config) error {
 	e.server = &http.Server{
 		Handler:           e.telling(g.doors.Handler(func() doors.Caller { return *e.caller.Load() })),
 		Protocols:         new(http.Protocols),
-		ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, WriteTimeout: bodyTime, IdleTimeout: idleTime,
+		ReadTimeout: bodyTime, WriteTimeout: bodyTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHead, ErrorLog: quiet(g.log),
 	}
 	e.server.Protocols.SetHTTP1(true)

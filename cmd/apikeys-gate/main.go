@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
@@ -79,6 +80,7 @@ func run(path string) (exit int) {
 		return 1
 	}
 	g.serve(signals)
+	runtime.KeepAlive(reserve)
 	return 0
 }
 

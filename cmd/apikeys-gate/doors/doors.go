@@ -73,7 +73,6 @@ func (d *Doors) Handler(caller func() Caller) http.Handler {
 			return
 		}
 		v := &visit{doors: d, settings: d.settings.Load(), w: w, r: r, caller: caller()}
-		w.Header()["Cache-Control"] = noStore
 		v.answer()
 	})
 }
@@ -87,7 +86,16 @@ func (d *Doors) recovered(w http.ResponseWriter) {
 	}
 }
 
-var noStore = []string{"no-store"}
+// json is the head of an answer, each of which is one moment's and JSON.
+func (v *visit) json() {
+	h := v.w.Header()
+	h["Content-Type"], h["Cache-Control"] = applicationJSON, noStore
+}
+
+var (
+	applicationJSON = []string{"application/json"}
+	noStore         = []string{"no-store"}
+)
 
 // answer finds the door and goes through it.
 func (v *visit) answer() {

@@ -26,10 +26,9 @@ func (v *visit) fail(status int, text string) {
 		why = http.StatusText(status) // the texts of mistakes are many
 	}
 	v.doors.observer.Failed(v.door, why)
-	h := v.w.Header()
-	h["Content-Type"] = applicationJSON
+	v.json()
 	if status == http.StatusServiceUnavailable {
-		h["Retry-After"] = retryAfter
+		v.w.Header()["Retry-After"] = retryAfter
 	}
 	var body any = map[string]string{"error": text}
 	if v.door == "" || v.door == "verify" || v.door == "authorize" {

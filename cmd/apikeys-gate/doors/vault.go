@@ -165,7 +165,7 @@ func (v *visit) batch(items []any, role string) {
 
 // envelope sends data as Vault does, which ends a line that it encodes itself.
 func (v *visit) envelope(end string, data ...[]byte) {
-	v.w.Header()["Content-Type"] = applicationJSON
+	v.json()
 	setStale(v.w.Header(), v.stale)
 	body := []byte(`{"request_id":"` + requestID() + `","lease_id":"","renewable":false,"lease_duration":0,"data":`)
 	for _, piece := range data {
@@ -177,8 +177,6 @@ func (v *visit) envelope(end string, data ...[]byte) {
 
 // mountType is what Vault says of the engine under the name that its binary has.
 const mountType = "vault-plugin-secrets-apikeys"
-
-var applicationJSON = []string{"application/json"}
 
 // requestID is a random UUID.
 func requestID() string {
@@ -209,7 +207,7 @@ func (v *visit) authorize(in map[string]any, role string) {
 
 // status sends a decision's status, and one line of JSON.
 func (v *visit) status(status int, d *verify.Decision) {
-	v.w.Header()["Content-Type"] = applicationJSON
+	v.json()
 	v.w.WriteHeader(status)
 	_, _ = v.w.Write([]byte(`{"code":"` + string(d.Code) + `"}` + "\n"))
 }

@@ -174,10 +174,7 @@ func (v *visit) refuseWrapping() error {
 // setHeaders tells of a decision what its status does not. They are set always: a header
 // of that name that a client sent must not be taken for an answer's.
 func (v *visit) setHeaders(d *verify.Decision) {
-	h := v.w.Header()
-	delete(h, "Cache-Control") // it has no part of the room
-	setHeaders(h, d, v.stale)
-	h["Cache-Control"] = noStore
+	setHeaders(v.w.Header(), d, v.stale)
 }
 
 func setHeaders(h map[string][]string, d *verify.Decision, stale time.Duration) {
