@@ -152,8 +152,8 @@ func (g *gate) open(l config.Listener, certificates *tls.Config) error {
 	e := &entry{listener: listener, ended: make(chan struct{})}
 	e.caller.Store(callerOf(&l))
 	e.server = &http.Server{
-		Handler:           e.telling(g.doors.Handler(func() doors.Caller { return *e.caller.Load() })),
-		Protocols:         new(http.Protocols),
+		Handler:     e.telling(g.doors.Handler(func() doors.Caller { return *e.caller.Load() })),
+		Protocols:   new(http.Protocols),
 		ReadTimeout: bodyTime, WriteTimeout: bodyTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHead, ErrorLog: quiet(g.log),
 	}
