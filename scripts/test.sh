@@ -49,6 +49,7 @@ timed "find or build Terraform" scripts/terraform.sh || failed=1
 timed "find or build its provider for Vault" scripts/provider.sh || failed=1
 timed "find or build Caddy" scripts/caddy.sh || failed=1
 timed "find or build Traefik" scripts/traefik.sh || failed=1
+timed "find or build Vault's auth method for Kubernetes" scripts/kubernetes.sh || failed=1
 vault_tests || failed=1
 "$work/proven" show -took $SECONDS -race "${race:+race detector: on, for the unit tests but the matrices of faults}$(<"$work/race")" "$work/unit" "$work/vault" || failed=1
 exit $failed

@@ -99,12 +99,7 @@ func TestAnAppRoleLogsInAgain(t *testing.T) {
 	for n := 1; n <= 3; n++ {
 		s.Expect(t, 204, "POST", "sys/leases/revoke-prefix/auth/"+auth+"/login", fields{"sync": true})
 		begun := time.Now()
-		harness.Eventually(t, 20*time.Second, "it logs in again", func() error {
-			if strings.Count(g.Log(), `"logged in"`) <= n {
-				return os.ErrNotExist
-			}
-			return nil
-		})
+		loggedIn(t, g, n+1)
 		in := time.Since(begun)
 		t.Logf("it has logged in after %v and answers a new key after another %v", in, becomes(t, g, 200, e.Issue(t, "web", "acme").Text))
 	}

@@ -15,7 +15,7 @@ import (
 func TestADeposedLeaderIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	const bound = 3*time.Second + 3500*time.Millisecond
-	c := harness.StartCluster(t, harness.Options{Plugin: true})
+	c := harness.StartCluster(t, harness.Options{Plugin: true, Breakable: true})
 	c.Active(t).Mount(t, "apikeys", harness.Mount{})
 	e := surface.Roles(t, surface.Engine{Server: c.Active(t), Mount: "apikeys"})
 	for _, harm := range []struct {

@@ -44,6 +44,11 @@ func Caddy() (string, error) { return built("make caddy", "test", ".bin", "caddy
 // Traefik is the gateway, found as scripts/traefik.sh does.
 func Traefik() (string, error) { return program("TRAEFIK_BIN", "traefik") }
 
+// KubernetesAuth is Vault's auth method for Kubernetes as a plugin of its own, built from source: it is not in each Vault.
+func KubernetesAuth() (string, error) {
+	return built("scripts/kubernetes.sh", "test", ".bin", "vault-plugin-auth-kubernetes")
+}
+
 // TerraformProvider is the directory of the provider for Vault, as dev_overrides of a Terraform configuration take it.
 func TerraformProvider() (string, error) {
 	path, err := built("make terraform-provider-vault", "test", ".bin", "terraform-provider-vault")

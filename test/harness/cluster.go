@@ -28,7 +28,9 @@ func StartCluster(t testing.TB, options Options) *Cluster {
 		nodes = append(nodes, n)
 		c.Nodes = append(c.Nodes, s)
 	}
-	c.connect(t)
+	if options.Breakable {
+		c.connect(t)
+	}
 	first := c.Nodes[0]
 	for i, s := range c.Nodes {
 		s.check(t, s.node.configure(nodes))

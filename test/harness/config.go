@@ -16,6 +16,8 @@ type Options struct {
 	HCL string
 	// Listener is added to the listener's block, as its limits on requests.
 	Listener string
+	// Breakable has the nodes of a cluster reach each other through links: see Cluster.CutOff.
+	Breakable bool
 	// LogLevel is "trace" if empty: tests look in logs for what must not be there.
 	LogLevel string
 }

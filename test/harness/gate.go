@@ -25,6 +25,7 @@ type GateOptions struct {
 	// Config is more of its configuration: settings and blocks beside name, mount, vault, the listeners and telemetry.
 	Config string
 	Vault  string // another address than the server's
+	Binary string // another program than the one that was built
 }
 
 // Gate is a running gate, with a listener over TCP and one at a socket.
@@ -39,7 +40,10 @@ type Gate struct {
 // StartGate starts a gate beside a server. It need not be ready yet.
 func StartGate(t testing.TB, s *Server, o GateOptions) *Gate {
 	t.Helper()
-	binary, err := GateBinary()
+	binary, err := o.Binary, error(nil)
+	if binary == "" {
+		binary, err = GateBinary()
+	}
 	s.check(t, err)
 	doors, err := reservePorts()
 	s.check(t, err)

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 // Plugin says which binary is registered under which name. The zero value is the built plugin under PluginName.
 type Plugin struct {
 	Name    string // PluginName if empty
+	Kind    string // as in the catalog's paths; "secret" if empty
 	Version string // as `vault plugin register -version`; if empty, what the binary reports
 	Binary  string // the built plugin if empty
 }
@@ -52,7 +54,7 @@ func (s *Server) register(plugin Plugin) error {
 		return err
 	}
 	body := map[string]any{"sha256": sum, "command": plugin.Name + plugin.Version, "version": plugin.Version}
-	return s.put("sys/plugins/catalog/secret/"+plugin.Name, body)
+	return s.put("sys/plugins/catalog/"+cmp.Or(plugin.Kind, "secret")+"/"+plugin.Name, body)
 }
 
 // install puts the built plugin where a dev server looks for it.

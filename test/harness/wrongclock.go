@@ -2,7 +2,6 @@ package harness
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -26,7 +25,7 @@ type WrongClock struct {
 func (s *Server) RegisterWrongClock(t testing.TB) WrongClock {
 	t.Helper()
 	folder := t.TempDir()
-	program, err := buildWrongClock(folder)
+	program, err := buildWrongClock(folder, ".", PluginName)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,8 +38,34 @@ func (s *Server) RegisterWrongClock(t testing.TB) WrongClock {
 // Set puts the wall clock ahead of what is right, or behind where by is negative. By whole seconds.
 func (w WrongClock) Set(t testing.TB, by time.Duration) {
 	t.Helper()
-	// In place: a running plugin has the file in its memory.
-	file, err := os.OpenFile(filepath.Join(w.server.node.pluginDir, w.Plugin.Name)+wrongClockSuffix, os.O_WRONLY|os.O_CREATE, 0o600)
+	setWrongClock(t, filepath.Join(w.server.node.pluginDir, w.Plugin.Name), by)
+}
+
+// WrongGate is a gate's program whose wall clock can be set in the same way.
+type WrongGate struct{ Program string }
+
+// BuildWrongGate builds it.
+func BuildWrongGate(t testing.TB) WrongGate {
+	t.Helper()
+	program, err := buildWrongClock(t.TempDir(), "cmd/apikeys-gate", "apikeys-gate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := WrongGate{program}
+	w.Set(t, 0)
+	return w
+}
+
+// Set is that of WrongClock.
+func (w WrongGate) Set(t testing.TB, by time.Duration) {
+	t.Helper()
+	setWrongClock(t, w.Program, by)
+}
+
+func setWrongClock(t testing.TB, program string, by time.Duration) {
+	t.Helper()
+	// In place: a running program has the file in its memory.
+	file, err := os.OpenFile(program+wrongClockSuffix, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +77,8 @@ func (w WrongClock) Set(t testing.TB, by time.Duration) {
 
 const wrongClockSuffix = ".wrong-by"
 
-// buildWrongClock lays a `time` package over Go's own and builds the plugin with it.
-func buildWrongClock(folder string) (program string, err error) {
+// buildWrongClock lays a `time` package over Go's own, and builds a program of a module of this repository with it.
+func buildWrongClock(folder, module, name string) (program string, err error) {
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		return "", fmt.Errorf("find Go's source: %w", err)
@@ -69,24 +94,7 @@ func buildWrongClock(folder string) (program string, err error) {
 	}
 	laid := strings.Replace(string(source), reading, "sec, nsec, mono := runtimeNow()\n\tsec += wrongBy()\n\tif mono == 0 {", 1)
 	laid = strings.Replace(laid, "_ \"unsafe\"", "\"syscall\"\n\t\"unsafe\"", 1) + wrongBy
-	over, list := filepath.Join(folder, "time.go"), filepath.Join(folder, "overlay.json")
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{original: over}})
-	if err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(over, []byte(laid), 0o600); err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(list, replace, 0o600); err != nil {
-		return "", err
-	}
-	program = filepath.Join(folder, PluginName)
-	build := exec.Command("go", "build", "-overlay", list, "-trimpath", "-buildvcs=false", "-o", program, "./cmd/"+PluginName)
-	build.Dir, build.Env = repository(), append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the plugin with a wrong clock: %w: %s", err, out)
-	}
-	return program, nil
+	return buildOver(folder, module, name, map[string]string{original: laid})
 }
 
 // wrongBy is what is added to `time`: eight bytes of a file that is named as the program. They are mapped, because the

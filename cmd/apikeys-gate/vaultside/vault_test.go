@@ -148,10 +148,32 @@ func TestAReportThatIsRefusedIsNotToldForEver(t *testing.T) {
 
 func TestWhyVaultDoesNotAnswerAPollIsSaid(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, status(503, "Vault is sealed"))
+	for code, text := range map[int]string{503: "Vault is sealed", 400: "unknown parameter of_a_newer_gate"} {
+		s := newServer(t, status(code, text))
+		v, _ := loggedIn(t, config.Vault{Address: s.URL})
+		if _, err := v.Changes(t.Context(), wire.Poll{}); err == nil || err.Error() != fmt.Sprintf("status %d at gate/changes: %s", code, text) {
+			t.Errorf("it says %v", err)
+		}
+	}
+}
+
+// What a newer engine says beside what this gate knows changes nothing.
+func TestFieldsOfANewerEngineAreIgnored(t *testing.T) {
+	t.Parallel()
+	const later = `"later":{"a":[1]}`
+	s := newServer(t, data(`{"cursor":"c","nonce":"n","changes":["key:i","later:x"],"changed":["i"],"grants":[{"granted":3,`+later+`}],"results":[{"key_id":"i","version":2,`+later+`}],"records":{"i":{"role":"web",`+later+`}},`+later+`}`))
 	v, _ := loggedIn(t, config.Vault{Address: s.URL})
-	if _, err := v.Changes(t.Context(), wire.Poll{}); err == nil || err.Error() != "status 503 at gate/changes: Vault is sealed" {
-		t.Errorf("it says %v", err)
+	if changes, err := v.Changes(t.Context(), wire.Poll{}); err != nil || changes.Cursor != "c" || !slices.Equal(changes.Changes, []string{"key:i", "later:x"}) {
+		t.Errorf("%+v, %v", changes, err)
+	}
+	if told, err := v.Resolve(t.Context(), "web", wire.Ask{}); err != nil || told.Results[0].Version != 2 || told.Records["i"].Role != "web" {
+		t.Errorf("%+v, %v", told, err)
+	}
+	if confirmed, err := v.Confirm(t.Context(), wire.Confirm{}); err != nil || !slices.Equal(confirmed.Changed, []string{"i"}) {
+		t.Errorf("%+v, %v", confirmed, err)
+	}
+	if grants, err := v.Reserve(t.Context(), "web", wire.Reserve{}); err != nil || grants.Grants[0].Granted != 3 {
+		t.Errorf("%+v, %v", grants, err)
 	}
 }
 
