@@ -155,7 +155,7 @@ func (v *vault) Changes(ctx context.Context, p wire.Poll) (wire.Changes, error) 
 	v.mu.Lock()
 	a := wire.Changes{Nonce: p.Nonce, Cursor: v.cursor.String(), Now: time.Now().Add(v.ahead).UnixMilli(), Gates: max(1, v.gates), Wait: v.wait}
 	cursor, ok := wire.ParseCursor(p.Cursor)
-	if a.Reset = !ok || cursor.Term != v.cursor.Term; !a.Reset {
+	if a.Reset = !ok || cursor.Term != v.cursor.Term || cursor.Sequence > uint64(len(v.log)); !a.Reset {
 		a.Changes = slices.Clone(v.log[cursor.Sequence:])
 	}
 	a.Waited = time.Since(begun).Milliseconds()
