@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -15,6 +16,9 @@ import (
 
 // timeout bounds a call whose caller does not bound it, like a login.
 const timeout = 10 * time.Second
+
+// maxTrouble bounds what is read of an answer that is none of success: a few words.
+const maxTrouble = 64 << 10
 
 // newClient is a client as the environment and the file want it.
 func newClient(c *config.Vault) (*api.Client, error) {
@@ -39,7 +43,8 @@ func newClient(c *config.Vault) (*api.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a client for Vault: %w", err)
 	}
-	client.ClearToken() // the environment's is a setting like others
+	a.HttpClient.Transport = bounded{a.HttpClient.Transport} // last: what stands above wants the one below
+	client.ClearToken()                                      // the environment's is a setting like others
 	client.ClearNamespace()
 	if c.Namespace != "" {
 		client.SetNamespace(c.Namespace)
@@ -79,3 +84,24 @@ func keepPrivate(t *http.Transport, c *config.Vault) {
 
 // errInClear is returned for a request that would cross the network in clear.
 var errInClear = errors.New("vault's answer leads to http:// of another machine; write allow_http = true in vault { … } if something else encrypts the way")
+
+// bounded reads no more of an answer than there can be: whoever answers for Vault must not
+// fill the gate's memory. The client itself keeps all of an answer that is none of success.
+type bounded struct{ http.RoundTripper }
+
+// RoundTrip is that of http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := b.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return response, err
+	}
+	most := int64(maxAnswer)
+	if response.StatusCode >= http.StatusMultipleChoices {
+		most = maxTrouble
+	}
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(response.Body, most), response.Body}
+	return response, nil
+}

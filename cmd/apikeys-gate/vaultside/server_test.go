@@ -32,7 +32,7 @@ type server struct {
 	answer http.HandlerFunc
 }
 
-func newServer(t *testing.T, answer http.HandlerFunc) *server {
+func newServer(t testing.TB, answer http.HandlerFunc) *server {
 	t.Helper()
 	s := &server{answer: answer}
 	s.Server = httptest.NewServer(s)
@@ -78,7 +78,7 @@ func status(code int, says string) http.HandlerFunc {
 }
 
 // loggedIn is a Vault to ask, with the token t.
-func loggedIn(t *testing.T, c config.Vault) (*Vault, *bytes.Buffer) {
+func loggedIn(t testing.TB, c config.Vault) (*Vault, *bytes.Buffer) {
 	t.Helper()
 	log := new(bytes.Buffer)
 	c.Token = "t"
@@ -91,7 +91,7 @@ func loggedIn(t *testing.T, c config.Vault) (*Vault, *bytes.Buffer) {
 	return v, log
 }
 
-func run(t *testing.T, v *Vault) {
+func run(t testing.TB, v *Vault) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var ended sync.WaitGroup
@@ -99,7 +99,7 @@ func run(t *testing.T, v *Vault) {
 	t.Cleanup(func() { cancel(); ended.Wait() })
 }
 
-func await(t *testing.T, what string, is func() bool) {
+func await(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for begun := time.Now(); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Since(begun) > 20*time.Second {

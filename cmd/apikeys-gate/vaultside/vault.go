@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -126,7 +125,7 @@ func post[T any](ctx context.Context, v *Vault, path string, body any) (answer T
 	var envelope struct {
 		Data *T `json:"data"`
 	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&envelope); err != nil || envelope.Data == nil {
+	if err := json.NewDecoder(response.Body).Decode(&envelope); err != nil || envelope.Data == nil {
 		err = fmt.Errorf("the answer at %s is none of this engine, or of another version", path)
 		v.silent.tell(v.log, path, err)
 		return answer, err

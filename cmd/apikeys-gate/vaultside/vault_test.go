@@ -1,11 +1,13 @@
 package vaultside
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -207,6 +210,31 @@ func TestAHalfOpenConnectionIsGivenUpWithItsCall(t *testing.T) {
 	for _, a := range s.all() {
 		if a.proto != "HTTP/1.1" {
 			t.Errorf("it asks by %s, which shares one connection among all", a.proto)
+		}
+	}
+}
+
+// TestAnAnswerWithoutEndIsNotKept has a server say without end what the gate asks for, or that it is in trouble. It is
+// read as far as an answer may go, and no further, be it ever so fast.
+func TestAnAnswerWithoutEndIsNotKept(t *testing.T) {
+	t.Parallel()
+	for code, most := range map[int]int64{http.StatusOK: maxAnswer, http.StatusServiceUnavailable: maxTrouble, http.StatusForbidden: maxTrouble} {
+		var sent atomic.Int64
+		s := newServer(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, err := io.WriteString(w, `{"errors":["`)
+			for line := bytes.Repeat([]byte("x"), 64<<10); err == nil; sent.Add(int64(len(line))) {
+				_, err = w.Write(line)
+			}
+		})
+		v, _ := loggedIn(t, config.Vault{Address: s.URL})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if _, err := v.Changes(ctx, wire.Poll{}); err == nil || ctx.Err() != nil || len(err.Error()) > 1000 {
+			t.Errorf("%d without end is %.100v", code, err)
+		}
+		if n := sent.Load(); n > most+16<<20 { // what lies in the buffers of a connection
+			t.Errorf("of %d without end %d bytes were read", code, n)
 		}
 	}
 }
