@@ -60,7 +60,7 @@ func run(socket, file string) error {
 	server := &http.Server{
 		Handler:           handler(all, calls),
 		Protocols:         new(http.Protocols),
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 3 * time.Minute,
+		ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 3 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 	}
 	server.Protocols.SetHTTP1(true)
