@@ -58,8 +58,8 @@ func run(socket, file string) error {
 		return err
 	}
 	server := &http.Server{
-		Handler:           handler(all, calls),
-		Protocols:         new(http.Protocols),
+		Handler:     handler(all, calls),
+		Protocols:   new(http.Protocols),
 		ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 3 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 	}
