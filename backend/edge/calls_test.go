@@ -24,7 +24,7 @@ func TestWhereQuotasAndUsesAreDeniedIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(unlent{newVault(t)}, Settings{Gate: "edge-1"}, System())
 		m.quotas.Ask("web", "X7pzDtTZaKwFMUsv", 1, 1)
-		m.reports.Observe(verify.Observation{Role: "ops"})
+		m.reports.Observe(&verify.Observation{Role: "ops"})
 		if err := m.reports.Flush(t.Context()); err == nil {
 			t.Error("a report that was denied is none")
 		}

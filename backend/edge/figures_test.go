@@ -77,7 +77,7 @@ func TestWhatIsLostIsCounted(t *testing.T) {
 		m.quotas.Return("web", "X7pzDtTZaKwFMUsv", 1, 7)
 		_ = m.quotas.Close(t.Context())
 		for i := range 2 * maxRoles {
-			m.reports.Observe(verify.Observation{Role: strings.Repeat("r", i+1)})
+			m.reports.Observe(&verify.Observation{Role: strings.Repeat("r", i+1)})
 		}
 		wantFigures(t, m, map[string]float64{"quota_units_lost_total": 7, "uses_dropped_total": 2*maxRoles - maxRoles/2, "uses_waiting": maxRoles / 2})
 	})

@@ -19,7 +19,7 @@ func (m *Mirror) observe(o *verify.Observation) {
 		}
 		m.uses.observe(o)
 	}
-	m.reports.Observe(*o)
+	m.reports.Observe(o)
 	if also := m.settings.Load().Observer; also != nil {
 		also.Observe(*o)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -55,7 +56,7 @@ type Uses struct {
 type gathered struct {
 	run      string
 	sequence int64
-	uses     map[use]*wire.Use
+	uses     map[use]*tally
 	told     *wire.Report // of which is not known whether it arrived
 }
 
@@ -67,6 +68,12 @@ type use struct {
 	brownout bool
 }
 
+// tally is what was counted. The address is made a text when it is told.
+type tally struct {
+	wire.Use
+	client netip.Addr
+}
+
 // NewUses gathers the uses of a gate.
 func NewUses(up Reporter, gate string, logger *slog.Logger) *Uses {
 	return &Uses{up: up, gate: gate, logger: logger, urgent: make(chan struct{}, 1), roles: make(map[string]*gathered)}
@@ -74,7 +81,7 @@ func NewUses(up Reporter, gate string, logger *slog.Logger) *Uses {
 
 // Observe counts a decision. A text that is no key, at a door of no role, is reported to
 // nobody.
-func (u *Uses) Observe(o verify.Observation) {
+func (u *Uses) Observe(o *verify.Observation) {
 	d := &o.Decision
 	role := d.Key.Role
 	if !d.Proven() {
@@ -91,7 +98,7 @@ func (u *Uses) Observe(o verify.Observation) {
 		counted.At = max(counted.At, o.At)
 		counted.Paid = counted.Paid || o.Cost > 0
 		if o.ClientIP.IsValid() && d.Proven() {
-			counted.ClientIP = o.ClientIP.String()
+			counted.client = o.ClientIP
 		}
 	}
 	u.mu.Unlock()
@@ -105,10 +112,10 @@ func (u *Uses) Observe(o verify.Observation) {
 
 // find is where to count; nil where there is no room, which is counted instead. It needs
 // the lock, as all below does that does not take it.
-func (u *Uses) find(role string, of use) *wire.Use {
+func (u *Uses) find(role string, of use) *tally {
 	g := u.roles[role]
 	if room := maxRoles - len(u.roles); g == nil && (room > maxRoles/2 || room > 0 && of.id != "") {
-		g = &gathered{run: rand.Text(), uses: make(map[use]*wire.Use)}
+		g = &gathered{run: rand.Text(), uses: make(map[use]*tally)}
 		u.roles[role] = g
 	}
 	if g == nil {
@@ -122,7 +129,7 @@ func (u *Uses) find(role string, of use) *wire.Use {
 			return nil
 		}
 		u.uses++
-		counted = &wire.Use{KeyID: of.id, Version: of.version, Code: string(of.code), Brownout: of.brownout}
+		counted = &tally{Use: wire.Use{KeyID: of.id, Version: of.version, Code: string(of.code), Brownout: of.brownout}}
 		g.uses[of] = counted
 	}
 	return counted
@@ -215,11 +222,14 @@ func (u *Uses) next(role string) *wire.Report {
 		if len(g.told.Uses) == wire.MaxNames {
 			break
 		}
-		g.told.Uses = append(g.told.Uses, *counted)
+		if counted.client.IsValid() {
+			counted.ClientIP = counted.client.String()
+		}
+		g.told.Uses = append(g.told.Uses, counted.Use)
 		delete(g.uses, of)
 	}
 	if len(g.uses) == 0 {
-		g.uses = make(map[use]*wire.Use) // a map keeps the room of all that it ever had
+		g.uses = make(map[use]*tally) // a map keeps the room of all that it ever had
 	}
 	return g.told
 }

@@ -51,9 +51,9 @@ func (m *Mirror) Verify(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	q.Role = role
-	w := &walk{m: m, client: q.Client, cursor: q.MinCursor, door: role}
+	w := &walk{m: m, client: q.Client, cursor: q.MinCursor, door: role, cost: q.Cost}
 	w.Verifier = verify.Verifier{Prover: w, Resolver: m.resolver, Limiter: w, Observer: w, Writable: always}
-	w.Resolver.Reader, w.cost = w, q.Cost
+	w.Resolver.Reader = w
 	for {
 		if w.spent {
 			q.Cost = 0 // it is paid for

@@ -155,7 +155,7 @@ func TestWhatAGateReportsIsCounted(t *testing.T) {
 	o.Decision.Key = record.Key{ID: k.ID, Role: e.web}
 	o.Decision.Version = record.Version{Number: 1}
 	for range 7 {
-		uses.Observe(o)
+		uses.Observe(&o)
 	}
 	for range 2 {
 		if err := uses.Flush(t.Context()); err != nil {

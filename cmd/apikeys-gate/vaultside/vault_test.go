@@ -138,7 +138,7 @@ func TestAReportThatIsRefusedIsNotToldForEver(t *testing.T) {
 	s := newServer(t, status(400, "unknown parameter"))
 	v, _ := loggedIn(t, config.Vault{Address: s.URL})
 	uses := edge.NewUses(v, "edge-1", slog.New(slog.DiscardHandler))
-	uses.Observe(verify.Observation{Role: "web"})
+	uses.Observe(&verify.Observation{Role: "web"})
 	for range 2 {
 		if err := uses.Flush(t.Context()); err != nil {
 			t.Errorf("what is hopeless is tried again: %v", err)
