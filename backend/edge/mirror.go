@@ -58,7 +58,7 @@ type Settings struct {
 	// RateShare is the part of a rate limit that counts here; 0 for one part of as many
 	// as there are gates.
 	RateShare float64
-	Size      int // about how many keys it holds
+	Size      int // about how many keys it holds, in a bit more than a KiB each
 	// Observer is told of every decision, beside the mirror's own; nil for none.
 	Observer verify.Observer
 	Logger   *slog.Logger
@@ -68,7 +68,7 @@ type Settings struct {
 const (
 	maxStaleness = 10 * time.Second
 	coldTimeout  = 2 * time.Second
-	size         = 65536
+	size         = 131072
 )
 
 func (s Settings) withDefaults() *Settings {

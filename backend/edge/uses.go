@@ -27,9 +27,9 @@ const (
 	// again.
 	reportAgain = time.Second
 	reportTime  = 5 * time.Second
-	// maxUses bounds how many uses are gathered between reports, in some 20 MiB: each is
+	// maxUses bounds how many uses are gathered between reports, in some 40 MiB: each is
 	// one code of one version of a key.
-	maxUses = 65536
+	maxUses = 131072
 	// maxRoles bounds of how many roles; half of them may be such that no key was seen of
 	// them, as whoever asks may name any.
 	maxRoles = 256
