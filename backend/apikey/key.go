@@ -1,6 +1,10 @@
 package apikey
 
-import "vault-plugin-secrets-apikeys/backend/secret"
+import (
+	"strings"
+
+	"vault-plugin-secrets-apikeys/backend/secret"
+)
 
 // The lengths of a key's parts, in bytes.
 const (
@@ -55,9 +59,11 @@ func newKey(p Presented) Key {
 	text := p.Reveal()
 	id := len(text) - idFromEnd
 	body := len(text) - bodyFromEnd
+	// A copy: caches hold ids for days, and a part of a text keeps all of it in memory.
+	hint := strings.Clone(text[:body-1])
 	return Key{
-		Prefix:  text[:id-1],
-		ID:      text[id : body-1],
+		Prefix:  hint[:id-1],
+		ID:      hint[id:],
 		Version: int(number(text[body : body+VersionLength])),
 		text:    p,
 	}

@@ -9,13 +9,14 @@ import (
 )
 
 // The race detector allocates, too, so this is not held under it. There is no room
-// for an observation on the heap, nor for an allocation for each scope or ancestor.
+// for an observation on the heap, nor for an allocation for each scope or ancestor. One
+// is the copy of the id that was read: see apikey.
 func TestAWarmVerifyAllocatesLittle(t *testing.T) {
 	for name, tc := range map[string]struct {
 		make func(t testing.TB) (*verify.Verifier, verify.Request, *counting)
 		most float64
 	}{
-		"of a key":           {warm, 2},
+		"of a key":           {warm, 3},
 		"of a delegated key": {grown, 21},
 	} {
 		v, r, _ := tc.make(t)
