@@ -70,7 +70,7 @@ type answer struct {
 }
 
 // hammer asks about a key again and again, by so many at once, until the answers are called for.
-func hammer(t *testing.T, g *harness.Gate, key string, every time.Duration, many int) (answers func() []answer) {
+func hammer(t *testing.T, g *harness.Gate, key string, every time.Duration, many int, headers ...string) (answers func() []answer) {
 	t.Helper()
 	var mu sync.Mutex
 	var all []answer
@@ -90,7 +90,7 @@ func hammer(t *testing.T, g *harness.Gate, key string, every time.Duration, many
 				case <-tick.C:
 				}
 				a := answer{sent: time.Now()}
-				a.Response, a.err = g.Try(http.MethodGet, "/forward/web", nil, "X-API-Key: "+key)
+				a.Response, a.err = g.Try(http.MethodGet, "/forward/web", nil, append([]string{"X-API-Key: " + key}, headers...)...)
 				a.got = time.Now()
 				mu.Lock()
 				all = append(all, a)

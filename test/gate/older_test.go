@@ -11,8 +11,8 @@ import (
 // TestAnOlderEngineIsNoneForAGate puts a gate beside a plugin that knows none of the paths that it asks at, upgrades the
 // plugin beneath it, and takes that back.
 func TestAnOlderEngineIsNoneForAGate(t *testing.T) {
+	older := harness.OlderPlugin(t) // while no other test counts seconds
 	t.Parallel()
-	older := harness.OlderPlugin(t)
 	s := harness.Start(t, harness.Options{})
 	s.Register(t, older)
 	s.Mount(t, "apikeys", harness.Mount{})
