@@ -22,9 +22,11 @@ type mistake struct {
 	text string
 }
 
-// wrong notes a mistake.
+// wrong notes a mistake, once.
 func (f *file) wrong(line int, format string, args ...any) {
-	f.mistakes = append(f.mistakes, mistake{line, fmt.Sprintf(format, args...)})
+	if m := (mistake{line, fmt.Sprintf(format, args...)}); !slices.Contains(f.mistakes, m) {
+		f.mistakes = append(f.mistakes, m)
+	}
 }
 
 // err is all mistakes, in the order of their lines.
@@ -56,7 +58,7 @@ func (f *file) parse(text []byte) *block {
 		if at := new(parser.PosError); errors.As(err, &at) {
 			line, says = at.Pos.Line, at.Err.Error()
 		}
-		f.wrong(line, "this is no HCL: %s", says)
+		f.wrong(line, `this is no HCL: %s; write settings as mount = "apikeys" and blocks as vault { … }, each in a line of its own`, says)
 		return f.block(1, "", &ast.ObjectList{})
 	}
 	list, _ := tree.Node.(*ast.ObjectList)

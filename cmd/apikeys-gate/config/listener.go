@@ -15,11 +15,12 @@ import (
 
 func (b *block) listeners(c *Config) {
 	for _, l := range b.blocks("listener", "unix", "tcp") {
-		listener := l.unix
+		var read Listener
 		if l.label == "tcp" {
-			listener = l.tcp
+			read = l.tcp()
+		} else {
+			read = l.unix(c)
 		}
-		read := listener()
 		if slices.ContainsFunc(c.Listeners, func(other Listener) bool {
 			return other.Address == read.Address && other.Network == read.Network && read.Address != ""
 		}) {
@@ -35,14 +36,23 @@ func (b *block) listeners(c *Config) {
 // octal is a mode of a file.
 var octal = regexp.MustCompile(`^0?[0-7]{3}$`)
 
-func (b *block) unix() Listener {
+// maxSocket is how long the path of a socket may be (unix(7)).
+const maxSocket = 107
+
+func (b *block) unix(c *Config) Listener {
 	l := Listener{Network: "unix", Address: b.needed("address", "/run/apikeys-gate/gate.sock"), Mode: 0o600}
+	if _, line := b.setting("address"); len(l.Address) > maxSocket {
+		b.of.wrong(line, `a socket's path has at most %d bytes; write address = "/run/apikeys-gate/gate.sock"`, maxSocket)
+	}
 	if mode, line := b.text("socket_mode", "0660"); mode != "" {
 		n, err := strconv.ParseUint(mode, 8, 32)
 		if err != nil || !octal.MatchString(mode) || n&0o600 != 0o600 {
 			b.of.wrong(line, `socket_mode must be octal, with reading and writing for the gate's own user; write socket_mode = "0660" for its group, too`)
 		}
 		l.Mode = fs.FileMode(n)
+		if n&0o002 != 0 {
+			c.warn("socket_mode lets every user of this machine ask about keys and use up quotas")
+		}
 	}
 	b.caller(&l)
 	b.finish("address, socket_mode, client_ip_from, trusted_hops")
@@ -84,7 +94,7 @@ func (b *block) caller(l *Listener) {
 	from, line := b.text("client_ip_from", "X-Forwarded-For")
 	if from != "" {
 		l.ClientIPFrom = http.CanonicalHeaderKey(from)
-		reserved := []string{"X-Api-Key", "Authorization", "X-Required-Scopes", "X-Client-Ip"}
+		reserved := []string{"X-Api-Key", "Authorization", "X-Required-Scopes", "X-Client-Ip", "X-Apikey-Min-Cursor", "Forwarded"} // whose form is another
 		if !headerName.MatchString(from) || slices.Contains(reserved, l.ClientIPFrom) {
 			b.of.wrong(line, `client_ip_from must name a header that the gateway sets, like "X-Forwarded-For"; X-Client-Ip is read without it`)
 		}
@@ -107,7 +117,7 @@ func loopback(address string) (bool, error) {
 	if err != nil {
 		return false, errors.New("must be HOST:PORT")
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+	if !isPort(port) {
 		return false, errors.New("has no port from 0 to 65535")
 	}
 	if host == "localhost" {
@@ -115,4 +125,9 @@ func loopback(address string) (bool, error) {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback(), nil
+}
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && strconv.FormatUint(n, 10) == text
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -40,13 +41,38 @@ func Parse(path string, text []byte, environment func(name string) string) (Conf
 	top.one("vault").vault(&c, environment)
 	top.listeners(&c)
 	top.telemetry(&c)
-	c.DecisionLog, _ = top.text("decision_log", "/var/log/apikeys-gate/decisions.json")
+	top.decisionLog(&c)
+	if level := environment("VAULT_LOG_LEVEL"); level != "" && !slices.Contains(levels, strings.ToLower(level)) {
+		c.warn("VAULT_LOG_LEVEL is none of " + strings.Join(levels, ", ") + ": info is meant")
+	}
 	top.finish("name, mount, roles, max_staleness, stale_grace, key_headers, rate_share, cold_timeout, vault, listener, telemetry, decision_log")
 	return c, f.err()
 }
 
+// levels are how much may be logged.
+var levels = []string{"trace", "debug", "info", "warn", "error", "off"}
+
+// decisionLog reads where decisions are noted. The file is made at the start, by the gate's own user.
+func (b *block) decisionLog(c *Config) {
+	file, line := b.text("decision_log", "/var/log/apikeys-gate/decisions.json")
+	c.DecisionLog = file
+	if file == "" {
+		return
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		b.of.wrong(line, `decision_log is a directory; write decision_log = "/var/log/apikeys-gate/decisions.json"`)
+	} else if _, err := os.Stat(filepath.Dir(file)); err != nil {
+		c.warn("the directory of decision_log is not there: the gate does not make it, and does not start without it")
+	}
+}
+
 // segment is a part of a mount's path.
 var segment = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~@-]*$`)
+
+// isPath tells whether a text is a path in Vault, without slashes at its ends.
+func isPath(text string) bool {
+	return !slices.ContainsFunc(strings.Split(text, "/"), func(s string) bool { return !segment.MatchString(s) })
+}
 
 func (b *block) identity(c *Config) {
 	name, line := b.text("name", "edge-1")
@@ -58,9 +84,9 @@ func (b *block) identity(c *Config) {
 	}
 	mount, line := b.text("mount", "apikeys")
 	switch {
-	case mount == "":
+	case b.items["mount"] == nil:
 		b.of.wrong(line, `mount is missing; write mount = "apikeys", the path at which the engine is mounted`)
-	case slices.ContainsFunc(strings.Split(mount, "/"), func(s string) bool { return !segment.MatchString(s) }):
+	case mount != "" && !isPath(mount):
 		b.of.wrong(line, `mount must be the path at which the engine is mounted, without a slash at its ends; write mount = "apikeys"`)
 	}
 	roles, line := b.texts("roles", "web")
@@ -158,6 +184,9 @@ func (b *block) telemetry(c *Config) {
 	if address, line := t.text("address", c.Telemetry); address != "" {
 		if _, err := loopback(address); err != nil {
 			t.of.wrong(line, `telemetry's address %v; write address = "127.0.0.1:9102"`, err)
+		}
+		if slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Address == address && !strings.HasSuffix(address, ":0") }) {
+			t.of.wrong(line, "telemetry and a listener have one address; write another for one of them")
 		}
 		c.Telemetry = address
 	}

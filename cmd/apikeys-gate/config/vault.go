@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 )
 
 // vault reads where Vault is. The environment goes before the file, as in Vault Agent.
@@ -26,6 +27,9 @@ func (b *block) vault(c *Config, environment func(string) string) {
 	v.ClientKey = text("client_key", "/etc/apikeys-gate/key.pem", "VAULT_CLIENT_KEY")
 	v.ServerName = text("tls_server_name", "vault.example.com", "VAULT_TLS_SERVER_NAME")
 	v.Namespace = text("namespace", "team", "VAULT_NAMESPACE")
+	if _, line := b.setting("namespace"); v.Namespace != "" && !isPath(strings.TrimSuffix(v.Namespace, "/")) {
+		b.of.wrong(line, `namespace must be the path of one, without a slash before it; write namespace = "team", or set VAULT_NAMESPACE`)
+	}
 	v.AllowHTTP = b.flag("allow_http")
 	b.address(c, text("address", "https://vault.example.com:8200", "VAULT_ADDR"))
 	if skip := environment("VAULT_SKIP_VERIFY"); skip != "" {
@@ -49,11 +53,13 @@ func (b *block) address(c *Config, address string) {
 	c.Vault.Address = address
 	const like = `write address = "https://vault.example.com:8200" in vault { … }, or set VAULT_ADDR`
 	if address == "" {
-		b.of.wrong(line, "Vault's address is missing; %s", like)
+		if b.items["address"] == nil {
+			b.of.wrong(line, "Vault's address is missing; %s", like)
+		}
 		return
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil {
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil || u.Port() != "" && !isPort(u.Port()) {
 		b.of.wrong(line, "Vault's address is no URL of http or https with a host and nothing else; %s", like)
 		return
 	}
@@ -90,7 +96,10 @@ func (b *block) login(c *Config, token string) {
 	v.TokenFile, _ = b.text("token_file", "/run/vault-agent/token")
 	ways := b.blocks("auth", "approle", "kubernetes")
 	for _, way := range ways {
-		mountPath, _ := way.text("mount_path", "auth/"+way.label)
+		mountPath, line := way.text("mount_path", "auth/"+way.label)
+		if mountPath != "" && !isPath(mountPath) {
+			b.of.wrong(line, "mount_path must be a path without slashes at its ends; write mount_path = %q, or leave it out", "auth/"+way.label)
+		}
 		if way.label == "approle" {
 			v.AppRole = &AppRole{MountPath: mountPath}
 			v.AppRole.RoleIDFile = way.needed("role_id_file", "/etc/apikeys-gate/role-id")
@@ -112,19 +121,22 @@ func (b *block) login(c *Config, token string) {
 	case token != "":
 		v.Token = token
 		c.warn("VAULT_TOKEN is set and goes before the file: it is for trying out, since nobody renews it")
-	case count == 0:
+	case count == 0 && b.items["token_file"] == nil && b.items["auth"] == nil:
 		b.of.wrong(b.line, `there is no way to log in; write token_file = "/run/vault-agent/token", auth "approle" { … } or auth "kubernetes" { … } in vault { … }`)
 	case v.TokenFile != "":
-		awaited(c, "token_file", v.TokenFile)
+		b.awaited(c, "token_file", v.TokenFile)
 	case v.AppRole != nil:
-		awaited(c, "role_id_file", v.AppRole.RoleIDFile)
-		awaited(c, "secret_id_file", v.AppRole.SecretIDFile)
+		ways[0].awaited(c, "role_id_file", v.AppRole.RoleIDFile)
+		ways[0].awaited(c, "secret_id_file", v.AppRole.SecretIDFile)
 	}
 }
 
 // awaited warns of a file that is needed to log in, and may come later.
-func awaited(c *Config, name, file string) {
-	if _, err := os.Stat(file); err != nil {
+func (b *block) awaited(c *Config, name, file string) {
+	_, line := b.setting(name)
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		b.of.wrong(line, "%s is a directory; write the path of a file", name)
+	} else if err != nil && file != "" {
 		c.warn(name + " is not there yet, or cannot be read: it is awaited")
 	}
 }

@@ -68,7 +68,7 @@ type Certificates struct{ current atomic.Pointer[tls.Config] }
 func Read(l config.Listener) (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(l.CertFile, l.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("the certificate of %s: %w", l.Address, err)
+		return nil, fmt.Errorf("the certificate of %s, from tls_cert_file = %q and tls_key_file = %q: %w", l.Address, l.CertFile, l.KeyFile, err)
 	}
 	c := &tls.Config{
 		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: protocols,
@@ -80,7 +80,7 @@ func Read(l config.Listener) (*tls.Config, error) {
 	}
 	text, err := os.ReadFile(l.ClientCAFile)
 	if err != nil {
-		return nil, fmt.Errorf("the client CA of %s: %w", l.Address, err)
+		return nil, fmt.Errorf("the client CA of %s, from tls_client_ca_file: %w", l.Address, err)
 	}
 	c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
 	if !c.ClientCAs.AppendCertsFromPEM(text) {

@@ -33,7 +33,7 @@ func newClient(c *config.Vault) (*api.Client, error) {
 		TLSServerName: c.ServerName, Insecure: c.SkipVerify,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("certificates for Vault: %w", err)
+		return nil, fmt.Errorf("certificates for Vault, from ca_cert, ca_path, client_cert and client_key: %w", err)
 	}
 	if transport, ok := a.HttpClient.Transport.(*http.Transport); ok {
 		ownConnections(transport)
