@@ -15,7 +15,7 @@ type Link struct {
 	servers  []*Server
 	balances bool                // each connection leads to the next of the servers
 	port     func(*node) string  // of a server to which it leads
-	lost     func(net.Conn) bool // a connection on which all is lost from its beginning; nil for none
+	refused  func(net.Conn) bool // a connection that is to be none; nil for no such
 	state    atomic.Pointer[linkState]
 	opened   atomic.Int64
 	mu       sync.Mutex
@@ -137,11 +137,8 @@ func (l *Link) carry(client net.Conn) {
 		defer l.mu.Unlock()
 		delete(l.open, w)
 	}()
-	if l.state.Load().refuses { // it was not among those that were broken
+	if l.state.Load().refuses || l.refused != nil && l.refused(client) { // it was not among those that were broken
 		return
-	}
-	if l.lost != nil && l.lost(client) {
-		w.lost.Store(true)
 	}
 	go l.copy(w, w.server, w.client)
 	l.copy(w, w.client, w.server)

@@ -23,7 +23,7 @@ func (c *Cluster) connect(t testing.TB) {
 	c.peers.into = make(map[*Server]*Link)
 	for _, s := range c.Nodes {
 		l := &Link{servers: []*Server{s}, port: func(n *node) string { return n.ports.clusterAddress() }}
-		l.lost = func(client net.Conn) bool {
+		l.refused = func(client net.Conn) bool {
 			cut := c.peers.cut.Load()
 			return cut != nil && (cut == s || cut.node.owns(client))
 		}
@@ -32,31 +32,20 @@ func (c *Cluster) connect(t testing.TB) {
 	}
 }
 
-// CutOff loses whatever is sent between a node and the others. Its clients reach it.
+// CutOff breaks all connections between a node and the others, and refuses new ones. Its clients reach it.
 func (c *Cluster) CutOff(s *Server) {
 	c.peers.cut.Store(s)
-	c.peers.each(func(w *wire) {
-		if c.peers.of(w, s) {
-			w.lost.Store(true)
-		}
-	})
+	for _, l := range c.peers.into {
+		l.each(func(w *wire) {
+			if c.peers.of(w, s) {
+				w.close()
+			}
+		})
+	}
 }
 
 // Mend lets the nodes reach each other again.
-func (c *Cluster) Mend() {
-	c.peers.cut.Store(nil)
-	c.peers.each(func(w *wire) {
-		if w.lost.Load() {
-			w.close()
-		}
-	})
-}
-
-func (p *peers) each(do func(*wire)) {
-	for _, l := range p.into {
-		l.each(do)
-	}
-}
+func (c *Cluster) Mend() { c.peers.cut.Store(nil) }
 
 // of tells whether a connection leads to a node, or from it.
 func (p *peers) of(w *wire, s *Server) bool {
