@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/wire"
 )
 
@@ -32,17 +31,12 @@ type proof struct {
 // long as Vault may be held up by a poll.
 const patience = wire.MaxWait * time.Millisecond
 
-// Answers to polls that prove nothing. To a gate they are silence.
-const errCrowd record.Busy = "busy: too many polls wait"
-
 var errUnproven = errors.New("the write of a proof did not end")
 
-// prove waits for a proof that has not begun yet, and answers when it did.
+// prove waits for a proof that has not begun yet, and answers when it did. That is two
+// writes away at most. It takes no place of the polls that wait for changes: those who
+// take all of them keep nobody from beginning.
 func (f *Feed) prove(ctx context.Context) (began time.Time, err error) {
-	if !f.enter() {
-		return began, errCrowd
-	}
-	defer f.leave()
 	p := f.unbegun()
 	select {
 	case f.proving <- struct{}{}:

@@ -137,6 +137,9 @@ func TestOnlySoManyPollsWait(t *testing.T) {
 		if _, took := g.later(time.Second)(); took != 0 {
 			t.Errorf("the next waits for %v", took)
 		}
+		if _, took := w.gate("newcomer").later(0)(); took != 0 {
+			t.Errorf("and keep one who begins from it for %v", took)
+		}
 		time.Sleep(time.Second)
 		polls.Wait()
 		if _, took := g.later(time.Second)(); took != time.Second {
