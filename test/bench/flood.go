@@ -42,7 +42,7 @@ func flood(t *runner, p gatePlan) {
 	known := b.crowd(1000)
 	out := newListing(fmt.Sprintf("Forged keys at one gate, %d a second for %v, beside %d questions a second about known keys", floodRate, p.flood, warmRate),
 		slices.Concat([]string{"forged keys", "a second", "401", "503", "other", "at Vault", "may be", "known keys a second", "refused", "p50 ms", "p99", "max",
-			"sys/health p50 ms", "p99", "max"}, metered)...)
+			"sys/health p50 ms", "p99", "max", "gate's peak MiB"}, metered)...)
 	defer out.Flush()
 	for _, from := range sources {
 		b.flooded(out, from, known)
@@ -64,7 +64,7 @@ func (b *gateBed) flooded(out listing, from source, known []holder) {
 	m := g.meter()
 	var forged func() *tally
 	if from.address != nil {
-		forged = pour(b.t, floodRate, 512, g.addresses(), b.forge(from, known))
+		forged = pour(b.t, floodRate, b.plan.flooders, g.addresses(), b.forge(from, known))
 	}
 	warm := pour(b.t, warmRate, 16, g.addresses(), questions(known))
 	health := pour(b.t, healthRate, 8, []string{b.client.address}, func(int64) []byte { return b.client.request(http.MethodGet, "sys/health", nil) })
@@ -74,11 +74,13 @@ func (b *gateBed) flooded(out listing, from source, known []holder) {
 	if forged != nil {
 		f = forged()
 	}
+	peak, err := process(g.all[0].PID()).peak()
+	b.t.must(err)
 	reached, most := float64(texts.Load()), from.burst+from.rate*f.lasted.Seconds()
 	out.line(slices.Concat(
 		[]string{from.what, short(f.rate()), fmt.Sprint(f.by[http.StatusUnauthorized]), fmt.Sprint(f.by[http.StatusServiceUnavailable]),
 			fmt.Sprint(f.other(http.StatusUnauthorized, http.StatusServiceUnavailable)), fmt.Sprint(reached), fmt.Sprintf("%.0f", most)},
-		[]string{short(w.rate()), fmt.Sprint(w.other(http.StatusOK))}, quantiles(w.took), quantiles(h.took), cores)...)
+		[]string{short(w.rate()), fmt.Sprint(w.other(http.StatusOK))}, quantiles(w.took), quantiles(h.took), []string{short(peak)}, cores)...)
 	if n := h.other(http.StatusOK); n > 0 {
 		b.t.Fatalf("sys/health was answered otherwise %d times", n)
 	}
