@@ -150,7 +150,7 @@ func FuzzDoors(f *testing.F) {
 		wantBounded(t, w.Header())
 		noted := fmt.Sprint(h.noted.failed, h.log)
 		for _, d := range h.noted.decided {
-			noted += fmt.Sprint(d.Door, d.Decision.Code, d.Decision.Key.Role)
+			noted += fmt.Sprint(d.Door, d.Code, d.KeyID, d.Role, d.Owner)
 		}
 		wantNothingShown(t, fmt.Sprint(w.Body, w.Header())+noted, r.Header)
 	})
