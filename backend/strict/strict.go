@@ -155,15 +155,18 @@ func decodeFlag(name string, value any) (bool, error) {
 // decodeList takes a list of strings or, as the CLI sends it, one string with
 // commas. Only a JSON [] says 'none': an unset variable in a script does not.
 func decodeList(name string, value any) ([]string, error) {
-	entries, ok := texts(value)
-	if !ok {
-		return nil, record.Mistakef("%s must be a list of strings", name)
-	}
-	if text, ok := value.(string); ok {
+	var entries []string
+	ok := true
+	if text, one := value.(string); one {
 		entries = strings.Split(text, ",")
 		for i, e := range entries {
 			entries[i] = strings.TrimSpace(e)
 		}
+	} else {
+		entries, ok = texts(value)
+	}
+	if !ok {
+		return nil, record.Mistakef("%s must be a list of strings", name)
 	}
 	for _, e := range entries {
 		if strings.TrimSpace(e) == "" {

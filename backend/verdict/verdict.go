@@ -156,8 +156,9 @@ func SetHeaders(headers map[string][]string, d *verify.Decision) {
 	}
 	set("X-Apikey-Id", d.Key.ID)
 	set("X-Apikey-Owner", d.Key.Owner)
-	set("X-Apikey-Scopes", strings.Join(d.Scopes, ","))
-	if headLength(headers) > maxHeaders {
+	scopes := strings.Join(d.Scopes, ",")
+	set("X-Apikey-Scopes", scopes)
+	if len(scopes) > maxHeaders/4 && headLength(headers) > maxHeaders { // the others have less than half
 		set("X-Apikey-Scopes", "")
 		set("X-Apikey-Scopes-Omitted", "true")
 	}

@@ -24,6 +24,9 @@ import (
 	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/config"
 )
 
+// Names are those of all doors, as an observer is told of them.
+func Names() []string { return []string{"verify", "authorize", "forward", "ext-authz", "grpc"} }
+
 // Decider decides about keys.
 type Decider interface {
 	Verify(ctx context.Context, q edge.Question) (edge.Answer, error)

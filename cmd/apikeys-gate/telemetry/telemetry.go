@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -26,7 +25,7 @@ type Mirror interface {
 // Telemetry counts what doors answer, and shows it.
 type Telemetry struct {
 	mirror   Mirror
-	counters sync.Map // of decisions by kind, as finding one by its labels takes longer than counting
+	counters map[string]map[verify.Code]*counters // by door, as finding one by its labels takes longer than counting
 	registry *prometheus.Registry
 	decided  *prometheus.CounterVec
 	failed   *prometheus.CounterVec
@@ -49,29 +48,30 @@ func New(mirror Mirror, version, commit string, lost func() uint64) *Telemetry {
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version, "commit": commit}}, func() float64 { return 1 })
 	logged := prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: "decision_log_lost_total", Help: "Lines of the decision log that could not be written."}, func() float64 { return float64(lost()) })
 	t.registry.MustRegister(t.decided, t.failed, t.took, build, logged, mirrored{mirror}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	t.count()
 	return t
 }
 
-// kind is a kind of decisions that is counted apart.
-type kind struct {
-	door string
-	code verify.Code
-}
-
-// counters are those of one kind.
+// counters are those of a door's decisions of one code.
 type counters struct {
 	decided prometheus.Counter
 	took    prometheus.Observer
 }
 
+// count makes the counters of all doors, so that a figure is there before it counts.
+func (t *Telemetry) count() {
+	t.counters = make(map[string]map[verify.Code]*counters)
+	for _, door := range doors.Names() {
+		t.counters[door] = make(map[verify.Code]*counters)
+		for _, code := range verify.Codes() {
+			t.counters[door][code] = &counters{t.decided.WithLabelValues(door, string(code)), t.took.WithLabelValues(door)}
+		}
+	}
+}
+
 // Decided counts a decision.
 func (t *Telemetry) Decided(d doors.Decided) {
-	of := kind{d.Door, d.Code}
-	found, ok := t.counters.Load(of)
-	if !ok {
-		found, _ = t.counters.LoadOrStore(of, &counters{t.decided.WithLabelValues(of.door, string(of.code)), t.took.WithLabelValues(of.door)})
-	}
-	c, _ := found.(*counters)
+	c := t.counters[d.Door][d.Code]
 	c.decided.Inc()
 	c.took.Observe(d.Took.Seconds())
 }
