@@ -70,22 +70,24 @@ func (d *Doors) Configure(s Settings) { d.settings.Store(&s) }
 // redirects, and behind Envoy's prefix stands whatever a client asked for.
 func (d *Doors) Handler(caller func() Caller) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer d.recovered(w)
+		v := &visit{doors: d, settings: d.settings.Load(), w: w, r: r, caller: caller()}
+		defer v.recovered()
 		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+			v.door = "grpc"
 			d.envoy.ServeHTTP(w, r)
 			return
 		}
-		v := &visit{doors: d, settings: d.settings.Load(), w: w, r: r, caller: caller()}
 		v.answer()
 	})
 }
 
 // recovered ends a request that met a fault, and nothing else with it. What was panicked
 // with may hold a secret and is not logged.
-func (d *Doors) recovered(w http.ResponseWriter) {
+func (v *visit) recovered() {
 	if recover() != nil {
-		d.log.Error("a fault ended a request")
-		w.WriteHeader(http.StatusInternalServerError)
+		v.doors.log.Error("a fault ended a request", "door", v.door)
+		clear(v.w.Header()) // of a decision that was not told
+		v.fail(http.StatusInternalServerError, "internal error")
 	}
 }
 

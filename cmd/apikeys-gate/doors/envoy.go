@@ -30,18 +30,22 @@ type envoy struct {
 }
 
 func newEnvoy(d *Doors) *grpc.Server {
-	server := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-		// A panic would end the process. What it was with may hold a key.
-		defer func() {
-			if recover() != nil {
-				d.log.Error("a fault ended a request", "door", "grpc")
-				resp, err = nil, status.Error(codes.Internal, "internal error")
-			}
-		}()
-		return handler(ctx, req)
-	}))
+	server := grpc.NewServer(grpc.UnaryInterceptor(d.guarded))
 	auth.RegisterAuthorizationServer(server, &envoy{doors: d})
 	return server
+}
+
+// guarded ends a call that met a fault, and nothing else with it: a panic would end the
+// process. What it was with may hold a key.
+func (d *Doors) guarded(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (response any, err error) {
+	defer func() {
+		if recover() != nil {
+			d.log.Error("a fault ended a request", "door", "grpc")
+			d.observer.Failed("grpc", http.StatusText(http.StatusInternalServerError))
+			response, err = nil, status.Error(codes.Internal, "internal error")
+		}
+	}()
+	return handler(ctx, request)
 }
 
 // Check decides about one request.
@@ -140,16 +144,14 @@ func clientHeaders(of *auth.AttributeContext_HttpRequest) http.Header {
 // failed answers a request that was not decided.
 func (e *envoy) failed(err error) *auth.CheckResponse {
 	text, code := e.doors.tell(err)
-	headers, of, why := map[string][]string{}, codes.InvalidArgument, text
+	headers, of := map[string][]string{}, codes.InvalidArgument
 	switch code {
 	case http.StatusServiceUnavailable:
 		of, headers["Retry-After"] = codes.Unavailable, retryAfter
 	case http.StatusInternalServerError:
-		of, why = codes.Internal, http.StatusText(code)
-	default:
-		why = http.StatusText(code)
+		of = codes.Internal
 	}
-	e.doors.observer.Failed("grpc", why)
+	e.doors.observer.Failed("grpc", reason(err, text, code))
 	return denied(of, code, headers, map[string]string{"error": text})
 }
 

@@ -1,7 +1,9 @@
 package doors
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 )
 
@@ -15,16 +17,28 @@ func (notAllowed) HTTPStatus() int { return http.StatusMethodNotAllowed }
 // failed answers a request that was not decided.
 func (v *visit) failed(err error) {
 	text, status := v.doors.tell(err)
-	v.fail(status, text)
+	v.told(status, text, reason(err, text, status))
 }
 
-// fail says so in the words of Vault at its paths, and else in one line that a gateway
-// may pass on.
-func (v *visit) fail(status int, text string) {
-	why := text
-	if status != http.StatusServiceUnavailable {
-		why = http.StatusText(status) // the texts of mistakes are many
+// reason is what of a request that was not decided is counted: the word of a 503, gone
+// where whoever asked has hung up, and else its status, as the texts of mistakes are many.
+func reason(err error, text string, status int) string {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "gone"
+	case status == http.StatusServiceUnavailable:
+		return text
+	default:
+		return http.StatusText(status)
 	}
+}
+
+// fail answers what is a mistake whatever is asked, or a fault.
+func (v *visit) fail(status int, text string) { v.told(status, text, http.StatusText(status)) }
+
+// told says why nothing was decided in the words of Vault at its paths, and else in one
+// line that a gateway may pass on.
+func (v *visit) told(status int, text, why string) {
 	v.doors.observer.Failed(v.door, why)
 	v.json()
 	if status == http.StatusServiceUnavailable {

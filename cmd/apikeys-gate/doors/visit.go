@@ -150,8 +150,8 @@ func (d *Doors) tell(err error) (text string, status int) {
 		return trouble.Error(), http.StatusServiceUnavailable
 	case errors.As(err, &told):
 		return told.Error(), told.HTTPStatus()
-	case errors.Is(err, context.Canceled): // nobody listens any more
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		// As a rule nobody listens any more. No fault of ours is a client who hangs up.
 		return edge.ErrBusy.Error(), http.StatusServiceUnavailable
 	default:
 		d.log.Error("a request failed", "error", err)

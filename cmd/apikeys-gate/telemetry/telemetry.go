@@ -39,7 +39,7 @@ func New(mirror Mirror, version, commit string, lost func() uint64) *Telemetry {
 	t := &Telemetry{
 		mirror: mirror, registry: prometheus.NewRegistry(),
 		decided: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "decisions_total", Help: "Decisions by door and code."}, []string{"door", "code"}),
-		failed:  prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "undecided_total", Help: "Requests that were not decided, by door and reason: busy, stale, closed, or the text of a status."}, []string{"door", "reason"}),
+		failed:  prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "undecided_total", Help: "Requests that were not decided, by door and reason: busy, stale, closed, gone where who asked has hung up, or the text of a status."}, []string{"door", "reason"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "decision_seconds", Help: "How long decisions took, by door.",
 			Buckets: []float64{1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5, 2},
