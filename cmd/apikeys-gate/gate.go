@@ -156,6 +156,7 @@ func (g *gate) open(l config.Listener, certificates *tls.Config) error {
 		Protocols:   new(http.Protocols),
 		ReadTimeout: bodyTime, WriteTimeout: bodyTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHead, ErrorLog: quiet(g.log),
+		DisableGeneralOptionsHandler: true, // which answers 200 to what nobody has decided
 	}
 	e.server.Protocols.SetHTTP1(true)
 	if certificates == nil {
