@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,7 +44,9 @@ func TestAFloodOfForgedKeysStaysAtTheGate(t *testing.T) {
 		begun := time.Now()
 		asked, by := flood(t, g, warm.ID, of.address)
 		most := of.burst + of.rate*time.Since(begun).Seconds()
-		if reached := float64(texts.Load()); reached > most+1 || reached < min(of.burst, float64(asked)) {
+		// What Vault did not answer in time is no text that turned out invalid, and is sent again.
+		again := 500 * silent(t, g)
+		if reached := float64(texts.Load()); float64(by[401]) > most+1 || reached > most+1+again || reached < min(of.burst, float64(asked)) {
 			t.Errorf("of %d forged keys from %s %.0f reached Vault, and %.0f may", asked, from, reached, most)
 		} else {
 			t.Logf("of %d forged keys from %s %.0f reached Vault, and %.0f may; they were answered %v", asked, from, reached, most, by)
@@ -58,6 +62,23 @@ func TestAFloodOfForgedKeysStaysAtTheGate(t *testing.T) {
 		healthy()
 		g.Kill()
 	}
+}
+
+var silentCalls = regexp.MustCompile(`upstream_calls_total{outcome="silent",path="gate/resolve[^"]*"} (\S+)`)
+
+// silent is how many of a gate's questions about keys were not answered.
+func silent(t *testing.T, g *harness.Gate) float64 {
+	t.Helper()
+	r, err := g.Watch("/metrics")
+	found := silentCalls.FindSubmatch(r.Raw)
+	if err != nil || found == nil {
+		t.Fatalf("the gate does not say how many calls were not answered: %v", err)
+	}
+	n, err := strconv.ParseFloat(string(found[1]), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // counting counts the texts that a gate asks about.
@@ -146,7 +167,10 @@ func awake(t *testing.T, e surface.Engine) (end func()) {
 			}
 		}
 	})
-	return func() { close(done); asking.Wait() }
+	var once sync.Once
+	end = func() { once.Do(func() { close(done) }); asking.Wait() }
+	t.Cleanup(end)
+	return end
 }
 
 // TestAnIdleGateAsksOnceASecond counts on the way to Vault what a gate asks that nobody asks anything.
