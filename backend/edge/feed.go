@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -52,10 +51,10 @@ var (
 )
 
 const (
-	// late is how long an answer to a poll may take beyond what the poll waits.
+	// late is how long an answer to a poll may take beyond what the poll waits, be it for
+	// the write that proves it: after a break, what is half open is to be given up soon.
 	late = time.Second
-	// firstWait is what a poll waits until the engine says what it should, and the time
-	// that the proof takes at most which one is answered by that does not wait.
+	// firstWait is what a poll waits until the engine says what it should.
 	firstWait = time.Second
 	// The pauses after silence: full jitter between none and one that doubles.
 	minPause, maxPause = 50 * time.Millisecond, 2 * time.Second
@@ -124,8 +123,7 @@ func (m *Mirror) poll(ctx context.Context, wait time.Duration) (next time.Durati
 	if cursor.Term != 0 {
 		p.Cursor = cursor.String()
 	}
-	patience := cmp.Or(wait, firstWait) + late
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, wait+late)
 	defer cancel()
 	go m.hasten(ctx, cancel)
 	sent := m.now()
@@ -138,7 +136,7 @@ func (m *Mirror) poll(ctx context.Context, wait time.Duration) (next time.Durati
 		return 0, false, err
 	case a.Nonce != nonce:
 		return 0, false, errForeign
-	case took > patience:
+	case took > wait+late:
 		return 0, false, errLate
 	case a.Waited < 0, waited > took+nap:
 		return 0, false, errOdd

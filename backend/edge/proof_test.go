@@ -115,20 +115,20 @@ func TestAMachineThatSleptIsFreshAgainByAProof(t *testing.T) {
 	})
 }
 
-// The proof takes as long as a write, for which there is the time of a poll that waits.
-// What is proven is proven for when the write began, and no later.
+// A proof takes as long as a write, and what it proves is so when the write began, and no
+// later.
 func TestAProofMayTakeItsTimeAndIsOfItsBeginning(t *testing.T) {
 	in(t, Settings{MaxStaleness: 3 * second}, func(w *world) {
-		w.set(func() { w.onProof = func() error { time.Sleep(firstWait + late/2); return nil } })
+		w.set(func() { w.onProof = func() error { time.Sleep(late - late/10); return nil } })
 		w.set(func() { w.onPoll = func(_ context.Context, a *wire.Changes) error { a.Waited = 0; return nil } })
 		w.silence(errAway)
 		time.Sleep(4 * second)
 		w.silence(nil)
-		time.Sleep(maxPause + firstWait + late/2)
+		time.Sleep(maxPause + late - late/10)
 		w.set(func() {
 			w.onProof, w.onPoll = func() error { return errAway }, func(context.Context, *wire.Changes) error { return errAway }
 		})
-		if s := w.Status(); !s.Ready || s.Age < firstWait {
+		if s := w.Status(); !s.Ready || s.Age < late/2 {
 			t.Errorf("it is %+v", s)
 		}
 	})

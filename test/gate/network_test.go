@@ -47,7 +47,7 @@ func TestAGateThatIsCutOffClosesInTime(t *testing.T) {
 			} else {
 				t.Logf("the last 200 came %v after the revocation; %v after the network was back it was revoked", last.Round(time.Millisecond), again.Round(time.Millisecond))
 			}
-			if again > 4500*time.Millisecond { // a poll that was lost, and a pause
+			if again > 3500*time.Millisecond { // a call that was lost, and a pause
 				t.Errorf("it took %v", again)
 			}
 			before := ofOther()
