@@ -90,15 +90,22 @@ func newGate(path string, c config.Config, log hclog.Logger) (*gate, error) {
 	g.decisions = decisions.New(s.log)
 	watch := telemetry.New(g.mirror, version.Number(), version.Commit(), g.decisions.Lost)
 	g.doors = doors.New(c.Mount, g.mirror, told{watch, g.decisions}, doorSettings(&c), log.Named("doors"))
+	most, err := listen.Most(len(c.Listeners) + 1)
+	if err != nil {
+		return nil, err
+	}
 	for i := range c.Listeners {
-		if err := g.open(c.Listeners[i], s.certificates[i]); err != nil {
+		if err := g.open(c.Listeners[i], s.certificates[i], most); err != nil {
 			return nil, fmt.Errorf("open a listener: %w", err)
 		}
 	}
 	if g.watched, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", c.Telemetry); err != nil {
 		return nil, fmt.Errorf("open the telemetry listener: %w", err)
 	}
-	g.telemetry = &http.Server{Handler: watch.Handler(), ReadHeaderTimeout: headerTime, ErrorLog: quiet(log)}
+	g.watched = listen.Bounded(g.watched, most)
+	g.telemetry = &http.Server{
+		Handler: watch.Handler(), ReadTimeout: headerTime, WriteTimeout: bodyTime, IdleTimeout: idleTime, ErrorLog: quiet(log),
+	}
 	return g, nil
 }
 
@@ -143,13 +150,13 @@ const (
 	maxHead = 64 << 10
 )
 
-// open opens one listener and its server.
-func (g *gate) open(l config.Listener, certificates *tls.Config) error {
+// open opens one listener, for so many connections, and its server.
+func (g *gate) open(l config.Listener, certificates *tls.Config, most int) error {
 	listener, err := listen.Open(l)
 	if err != nil {
 		return err
 	}
-	e := &entry{listener: listener, ended: make(chan struct{})}
+	e := &entry{listener: listen.Bounded(listener, most), ended: make(chan struct{})}
 	e.caller.Store(callerOf(&l))
 	e.server = &http.Server{
 		Handler:     e.telling(g.doors.Handler(func() doors.Caller { return *e.caller.Load() })),

@@ -16,7 +16,7 @@ import (
 const (
 	// maxBody bounds a body: a thousand questions with all that they may have.
 	maxBody = 8 << 20
-	// smallBody is one that counts for nothing, since connections are bounded.
+	// smallBody is one that counts for nothing, since connections are bounded (see listen).
 	smallBody = 16 << 10
 	// maxBodies bounds all larger ones at a time. What is decoded takes a few times that.
 	maxBodies = 64 << 20
