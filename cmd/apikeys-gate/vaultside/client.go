@@ -93,6 +93,11 @@ type bounded struct{ http.RoundTripper }
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := b.RoundTripper.RoundTrip(r)
 	if err != nil {
+		// It may have been half open, and then so are those that are idle beside it: the
+		// next call is to find that out of none of them.
+		if pool, ok := b.RoundTripper.(interface{ CloseIdleConnections() }); ok {
+			pool.CloseIdleConnections()
+		}
 		return response, err
 	}
 	most := int64(maxAnswer)
