@@ -105,6 +105,29 @@ func TestAFloodOfForgedKeysIsAnsweredHere(t *testing.T) {
 	})
 }
 
+// Whoever waits keeps a connection of the gateway. Those of a flood must not be kept from
+// others by what cannot be asked in time anyway.
+func TestAFloodIsNotWaitedFor(t *testing.T) {
+	for name, change := range map[string]func(q *Question){"of nobody": func(*Question) {}, "of one client": from("10.0.0.1")} {
+		in(t, Settings{}, func(w *world) {
+			w.vault.tagKey = newVault(t).tagKey
+			w.mu.Lock()
+			w.onTold = func(context.Context, *wire.Told) error { time.Sleep(20 * time.Millisecond); return nil }
+			w.mu.Unlock()
+			w.flood(5, 2000, change)
+			texts := make([]string, 2000)
+			for i := range texts {
+				texts[i] = w.text(apikeyID(), 1)
+			}
+			begun := time.Now()
+			w.all(texts, change)
+			if took := time.Since(begun); took > 200*time.Millisecond {
+				t.Errorf("%s: it took %s", name, took)
+			}
+		})
+	}
+}
+
 func TestARefusedTextIsNotAskedAgainForAWhile(t *testing.T) {
 	in(t, Settings{}, func(w *world) {
 		id, _ := w.issue()

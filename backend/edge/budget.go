@@ -30,6 +30,9 @@ const (
 	eachRate = 20
 	burst    = 10
 
+	// coldPart is how much of a bucket those that are not judged yet have in a cold start.
+	coldPart = 0.25
+
 	addresses = 65536 // that are told apart; who has more is bounded by what all have
 )
 
@@ -42,7 +45,7 @@ type allowance int
 
 const (
 	over  allowance = iota // too many turned out invalid
-	later                  // it depends on what those that are asked about turn out to be
+	later                  // many are asked about, and may turn out to be keys
 	mayAsk
 )
 
@@ -94,7 +97,10 @@ func (b *bucket) ask(rate float64, now time.Duration) allowance {
 	switch {
 	case b.used+1 <= rate*burst:
 		return mayAsk
-	case b.out > 0:
+	// What is used up by those that are not judged yet is a cold start, until they are. What
+	// is used up by those that were no keys is a flood: whoever waited there would keep a
+	// connection of the gateway for as long as one may, and others without.
+	case float64(b.out) >= rate*burst*coldPart:
 		return later
 	}
 	return over
