@@ -63,7 +63,7 @@ func NewQuotas(up Reserver, gate, run string, now func() record.Time, patience f
 	return q
 }
 
-// Ask and Return are those of limit.Source.
+// Ask, Return and Answers are those of limit.Source.
 
 // Ask has units asked for.
 func (q *Quotas) Ask(role, id string, need, units int64) {
@@ -77,12 +77,21 @@ func (q *Quotas) Return(role, id string, loan, units int64) {
 	})
 }
 
+// Answers tells whether the last call for a role was answered.
+func (q *Quotas) Answers(role string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.lanes[role]
+	return l == nil || !l.failed
+}
+
 // Spent is told that somebody looks for units of a key's quota: what is held here goes
 // back.
 func (q *Quotas) Spent(ctx context.Context, id string) { _ = q.Meter.GiveBack(ctx, id) }
 
-// Run gives back blocks that nobody uses, until ctx ends. While the engine does not
-// answer they stay, and it is asked whether it does: what is given back in vain is lost.
+// Run gives back blocks that nobody uses, until ctx ends. Those of a role about which the
+// engine does not answer stay, and it is asked whether it does: what is given back in vain
+// is lost.
 func (q *Quotas) Run(ctx context.Context) {
 	checks := time.NewTicker(idleChecks)
 	defer checks.Stop()
@@ -92,9 +101,8 @@ func (q *Quotas) Run(ctx context.Context) {
 			return
 		case <-checks.C:
 		}
-		if !q.probe() {
-			_ = q.Meter.Settle(ctx, idleBlock) // which only queues
-		}
+		q.probe()
+		_ = q.Meter.Settle(ctx, idleBlock) // which only queues
 	}
 }
 
@@ -137,21 +145,19 @@ func (q *Quotas) start(role string, l *lane) {
 	}
 }
 
-// probe asks again where the last call failed, and tells whether there is any such.
-func (q *Quotas) probe() (failing bool) {
+// probe asks again where the last call failed.
+func (q *Quotas) probe() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for role, l := range q.lanes {
 		if !l.failed {
 			continue
 		}
-		failing = true
 		if _, asked := l.asks[l.last]; !asked {
 			l.asks[l.last] = wire.Want{KeyID: l.last}
 		}
 		q.start(role, l)
 	}
-	return failing
 }
 
 func (q *Quotas) busy() (idle chan struct{}) {

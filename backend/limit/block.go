@@ -126,6 +126,8 @@ func (b *block) remaining(ctx context.Context, line Line, now record.Time) (int6
 
 func (b *block) held() bool { return b.left > 0 }
 
+func (b *block) arrives() bool { return true } // or is told of at once
+
 func (b *block) kept() bool { return b.left > 0 || b.out() }
 
 func (b *block) forget() { *b = block{ledger: b.ledger, id: b.id} }

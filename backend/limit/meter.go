@@ -69,6 +69,8 @@ type holding interface {
 	// to remember.
 	held() bool
 	kept() bool
+	// arrives tells whether what is given back would arrive, as far as is known.
+	arrives() bool
 	// forget drops what is known, because another changed it.
 	forget()
 }
@@ -253,8 +255,9 @@ func (m *Meter) settle(ctx context.Context, id string) (err error) {
 	return c.quota.giveBack(ctx)
 }
 
-// idle are the keys of a shard that hold a block and were not verified for idle;
-// for none at all, also those that may be taking one.
+// idle are the keys of a shard that hold a block and were not verified for idle, but for
+// those whose block would be lost on its way back; for none at all, also these, and those
+// that may be taking one.
 func (m *Meter) idle(s *shard, idle time.Duration) (ids []string) {
 	now := m.now()
 	s.mu.Lock()
@@ -264,7 +267,7 @@ func (m *Meter) idle(s *shard, idle time.Duration) (ids []string) {
 			if idle == 0 {
 				ids = append(ids, id)
 			}
-		} else if c.quota.held() && now-c.usedAt >= idle {
+		} else if c.quota.held() && now-c.usedAt >= idle && (idle == 0 || c.quota.arrives()) {
 			ids = append(ids, id)
 		}
 	}

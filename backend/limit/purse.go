@@ -185,6 +185,8 @@ func (p *purse) returnAll() {
 
 func (p *purse) held() bool { return p.left > 0 }
 
+func (p *purse) arrives() bool { return p.meter.source.Answers(p.role) }
+
 func (p *purse) kept() bool { return p.left > 0 || p.asked != nil }
 
 // forget gives back what is held, and knows nothing of the quota any more.

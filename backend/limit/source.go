@@ -17,6 +17,9 @@ type Source interface {
 	Ask(role, id string, need, units int64)
 	// Return gives back what was not spent of a loan. It is told once.
 	Return(role, id string, loan, units int64)
+	// Answers tells whether the last question about keys of a role was answered. What is
+	// given back in vain is lost.
+	Answers(role string) bool
 }
 
 // ErrSilent is returned when units of a quota were asked for, and no answer came in time.
