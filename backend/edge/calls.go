@@ -23,8 +23,9 @@ var paths = [...]string{changesPath, resolvePath, confirmPath, reservePath, repo
 
 // calls counts what was asked of Vault, and knows where it is silent.
 type calls struct {
-	mu sync.Mutex
-	by map[call]*outcomes
+	mu   sync.Mutex
+	sums [len(paths)]sum
+	last map[call]outcome
 }
 
 // call is a path, and the role that it is confined to.
@@ -37,54 +38,78 @@ func (c call) String() string {
 	return c.path + "/" + c.door
 }
 
-type outcomes struct {
+// sum is what came of all calls of a path.
+type sum struct {
 	answered, silent uint64
 	took             time.Duration // all of them
-	last             error
 }
 
-// maxCalls bounds how many are told apart: a role may be named by whoever asks.
-const maxCalls = 256
+// outcome is what came of the last call, and when.
+type outcome struct {
+	err error
+	at  time.Duration
+}
 
-func (c *calls) count(path, door string, took time.Duration, err error) {
+const (
+	// maxCalls bounds how many are told apart: a role may be named by whoever asks. The one
+	// that was asked at longest ago makes room.
+	maxCalls = 256
+	// deniedFor is for how long a denial is told where nothing was asked again. Some paths are
+	// asked at only when somebody comes with a key, and a policy that was mended, or a role
+	// that was misspelt once, must not be called out for ever.
+	deniedFor = 10 * time.Minute
+)
+
+// count counts a call that ended now.
+func (c *calls) count(path, door string, now, took time.Duration, err error) {
 	if errors.Is(err, context.Canceled) {
 		return // by us
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	of := c.by[call{path, door}]
-	if of == nil {
-		if len(c.by) >= maxCalls {
-			return
-		}
-		if c.by == nil {
-			c.by = make(map[call]*outcomes)
-		}
-		of = new(outcomes)
-		c.by[call{path, door}] = of
-	}
-	if of.last = err; err != nil {
-		of.silent++
+	s := &c.sums[slices.Index(paths[:], path)]
+	if s.took += took; err != nil {
+		s.silent++
 	} else {
-		of.answered++
+		s.answered++
 	}
-	of.took += took
+	of := call{path, door}
+	if _, known := c.last[of]; !known {
+		c.makeRoom()
+	}
+	c.last[of] = outcome{err, now}
+}
+
+// makeRoom sees to it that one more can be told apart. The caller holds mu.
+func (c *calls) makeRoom() {
+	if c.last == nil {
+		c.last = make(map[call]outcome)
+	}
+	if len(c.last) < maxCalls {
+		return
+	}
+	var oldest call
+	for of, last := range c.last {
+		if before, ok := c.last[oldest]; !ok || last.at < before.at {
+			oldest = of
+		}
+	}
+	delete(c.last, oldest)
 }
 
 // silent tells whether the last call was not answered.
 func (c *calls) silent(path, door string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	of := c.by[call{path, door}]
-	return of != nil && of.last != nil
+	return c.last[call{path, door}].err != nil
 }
 
 // denied are the paths that Vault's policies do not let the gate ask at.
-func (c *calls) denied() (paths []string) {
+func (c *calls) denied(now time.Duration) (paths []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for of, outcome := range c.by {
-		if errors.Is(outcome.last, ErrDenied) {
+	for of, last := range c.last {
+		if last.denied(now) {
 			paths = append(paths, of.String())
 		}
 	}
@@ -92,28 +117,35 @@ func (c *calls) denied() (paths []string) {
 	return paths
 }
 
+func (o outcome) denied(now time.Duration) bool {
+	return errors.Is(o.err, ErrDenied) && now-o.at < deniedFor
+}
+
 // measure tells how often what was asked, and where the answer is that it may not be. The
 // roles of paths stay out: whoever asks may name any.
-func (c *calls) measure(tell func(figure string, value float64, labels ...string)) {
+func (c *calls) measure(now time.Duration, tell func(figure string, value float64, labels ...string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var all [len(paths)]struct {
-		outcomes
-		denied int
-	}
-	for of, outcome := range c.by {
-		sum := &all[slices.Index(paths[:], of.path)]
-		sum.answered, sum.silent, sum.took = sum.answered+outcome.answered, sum.silent+outcome.silent, sum.took+outcome.took
-		if errors.Is(outcome.last, ErrDenied) {
-			sum.denied++
+	denied := make(map[string]int)
+	for of, last := range c.last {
+		if last.denied(now) {
+			denied[of.path]++
 		}
 	}
-	for i := range all {
-		tell("upstream_calls_total", float64(all[i].answered), paths[i], "answered")
-		tell("upstream_calls_total", float64(all[i].silent), paths[i], "silent")
-		tell("upstream_seconds_total", all[i].took.Seconds(), paths[i])
-		tell("upstream_denied", float64(all[i].denied), paths[i])
+	for i, path := range paths {
+		s := &c.sums[i]
+		tell("upstream_calls_total", float64(s.answered), path, "answered")
+		tell("upstream_calls_total", float64(s.silent), path, "silent")
+		tell("upstream_seconds_total", s.took.Seconds(), path)
+		tell("upstream_denied", float64(denied[path]), path)
 	}
+}
+
+// count counts a call that was sent at a moment and ends now, and answers how long it took.
+func (m *Mirror) count(path, door string, sent time.Duration, err error) (took time.Duration) {
+	now := m.now()
+	m.calls.count(path, door, now, now-sent, err)
+	return now - sent
 }
 
 // counted is an Upstream whose calls about quotas and uses are counted. Those of the
@@ -127,7 +159,7 @@ type counted struct {
 func (c counted) Reserve(ctx context.Context, role string, r wire.Reserve) (wire.Grants, error) {
 	sent := c.m.now()
 	grants, err := c.Upstream.Reserve(ctx, role, r)
-	c.m.calls.count(reservePath, role, c.m.now()-sent, err)
+	c.m.count(reservePath, role, sent, err)
 	return grants, err
 }
 
@@ -135,6 +167,6 @@ func (c counted) Reserve(ctx context.Context, role string, r wire.Reserve) (wire
 func (c counted) Report(ctx context.Context, role string, r wire.Report) error {
 	sent := c.m.now()
 	err := c.Upstream.Report(ctx, role, r)
-	c.m.calls.count(reportPath, role, c.m.now()-sent, err)
+	c.m.count(reportPath, role, sent, err)
 	return err
 }

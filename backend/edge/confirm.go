@@ -188,7 +188,7 @@ func (m *Mirror) confirmKeys(ctx context.Context, batch []known[record.Key]) boo
 	if err == nil {
 		err = m.admit(a.Cursor, a.Now, &at)
 	}
-	m.calls.count(confirmPath, "", m.now()-at.at, err)
+	m.count(confirmPath, "", at.at, err)
 	if err != nil {
 		return false
 	}

@@ -128,8 +128,7 @@ func (m *Mirror) poll(ctx context.Context, wait time.Duration) (next time.Durati
 	go m.hasten(ctx, cancel)
 	sent := m.now()
 	a, err := m.up.Changes(ctx, p)
-	took := m.now() - sent
-	m.calls.count(changesPath, "", took, err)
+	took := m.count(changesPath, "", sent, err)
 	waited := time.Duration(a.Waited) * time.Millisecond
 	switch {
 	case err != nil:

@@ -29,7 +29,7 @@ func (m *Mirror) Status() (s Status) {
 		s.Cursor = m.feed.cursor.String()
 	}
 	m.feed.mu.RUnlock()
-	s.Denied = m.calls.denied()
+	s.Denied = m.calls.denied(m.now())
 	s.Reason = m.reason(s)
 	return s
 }
@@ -74,7 +74,7 @@ func (m *Mirror) Measure(tell func(figure string, value float64, labels ...strin
 	m.texts.proofs.Measure("proofs", tell)
 	m.texts.invalid.Measure("invalid", tell)
 	m.asks.measure(tell)
-	m.calls.measure(tell)
+	m.calls.measure(m.now(), tell)
 	m.quotas.measure(tell)
 	m.reports.measure(tell)
 }

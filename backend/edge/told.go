@@ -52,14 +52,13 @@ func (m *Mirror) tell(ctx context.Context, door string, a wire.Ask) (*wire.Told,
 	k := m.mark()
 	a.Nonce = rand.Text()
 	told, err := m.up.Resolve(ctx, door, a)
-	took := m.now() - k.at
 	if err == nil {
 		err = own(told.Nonce, a.Nonce)
 	}
 	if err == nil {
 		err = m.takeIn(&told, len(a.Keys), door, &k)
 	}
-	m.calls.count(resolvePath, door, took, err)
+	m.count(resolvePath, door, k.at, err)
 	return &told, &k, err
 }
 
