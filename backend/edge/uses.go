@@ -3,14 +3,9 @@ package edge
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
-	"maps"
-	"net/http"
 	"net/netip"
-	"slices"
 	"sync"
-	"time"
 
 	"vault-plugin-secrets-apikeys/backend/verify"
 	"vault-plugin-secrets-apikeys/backend/wire"
@@ -22,16 +17,11 @@ type Reporter interface {
 }
 
 const (
-	reportEvery = 10 * time.Second
-	// reportAgain is after how long a first use that the engine was not told of yet is told
-	// again.
-	reportAgain = time.Second
-	reportTime  = 5 * time.Second
 	// maxUses bounds how many uses are gathered between reports, in some 40 MiB: each is
 	// one code of one version of a key.
 	maxUses = 131072
-	// maxRoles bounds of how many roles; half of them may be such that no key was seen of
-	// them, as whoever asks may name any.
+	// maxRoles bounds of how many roles, of those that have something to tell; half of them
+	// may be such that no key was seen of them, as whoever asks may name any.
 	maxRoles = 256
 )
 
@@ -114,6 +104,9 @@ func (u *Uses) Observe(o *verify.Observation) {
 // the lock, as all below does that does not take it.
 func (u *Uses) find(role string, of use) *tally {
 	g := u.roles[role]
+	if g == nil && len(u.roles) >= maxRoles/2 {
+		u.makeRoom()
+	}
 	if room := maxRoles - len(u.roles); g == nil && (room > maxRoles/2 || room > 0 && of.id != "") {
 		g = &gathered{run: rand.Text(), uses: make(map[use]*tally)}
 		u.roles[role] = g
@@ -135,6 +128,16 @@ func (u *Uses) find(role string, of use) *tally {
 	return counted
 }
 
+// makeRoom forgets a role that has nothing to tell. When it has, it begins another run.
+func (u *Uses) makeRoom() {
+	for role, g := range u.roles {
+		if g.told == nil && len(g.uses) == 0 {
+			delete(u.roles, role)
+			return
+		}
+	}
+}
+
 // Dropped is how many decisions were not counted for want of room, or because the engine
 // would not hear of them.
 func (u *Uses) Dropped() int64 {
@@ -149,113 +152,4 @@ func (u *Uses) measure(tell func(figure string, value float64, labels ...string)
 	defer u.mu.Unlock()
 	tell("uses_waiting", float64(u.uses))
 	tell("uses_dropped_total", float64(u.dropped))
-}
-
-// Run reports every 10 s, and the first use of a version that waits for it at once, until
-// ctx ends.
-func (u *Uses) Run(ctx context.Context) {
-	var said int64
-	for wait := reportEvery; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-u.urgent:
-			wait = reportAgain
-		case <-time.After(wait):
-		}
-		if u.Flush(ctx) == nil {
-			wait = reportEvery
-		}
-		if dropped := u.Dropped(); dropped > said {
-			u.logger.Error("uses of keys were not counted", "decisions", dropped-said)
-			said = dropped
-		}
-	}
-}
-
-// Flush reports all that was gathered. What could not be told stays.
-func (u *Uses) Flush(ctx context.Context) (failed error) {
-	u.reporting.Lock()
-	defer u.reporting.Unlock()
-	u.mu.Lock()
-	roles := slices.Sorted(maps.Keys(u.roles))
-	u.mu.Unlock()
-	for _, role := range roles {
-		if err := u.flush(ctx, role); err != nil {
-			u.logger.Warn("uses of keys are not all reported yet", "role", role, "error", err)
-			failed = errors.Join(failed, err)
-		}
-	}
-	return failed
-}
-
-func (u *Uses) flush(ctx context.Context, role string) error {
-	for {
-		told := u.next(role)
-		if told == nil {
-			return nil
-		}
-		limited, cancel := context.WithTimeout(ctx, reportTime)
-		err := u.up.Report(limited, role, *told)
-		cancel()
-		if err != nil && !hopeless(err) {
-			return err
-		}
-		u.done(role, told, err != nil)
-	}
-}
-
-// next is the report to tell next: the one that may have arrived, or a new one.
-func (u *Uses) next(role string) *wire.Report {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	g := u.roles[role]
-	if g.told != nil {
-		return g.told
-	}
-	if len(g.uses) == 0 {
-		return nil
-	}
-	g.sequence++
-	g.told = &wire.Report{Gate: u.gate, Run: g.run, Sequence: g.sequence}
-	for of, counted := range g.uses {
-		if len(g.told.Uses) == wire.MaxNames {
-			break
-		}
-		if counted.client.IsValid() {
-			counted.ClientIP = counted.client.String()
-		}
-		g.told.Uses = append(g.told.Uses, counted.Use)
-		delete(g.uses, of)
-	}
-	if len(g.uses) == 0 {
-		g.uses = make(map[use]*tally) // a map keeps the room of all that it ever had
-	}
-	return g.told
-}
-
-func (u *Uses) done(role string, told *wire.Report, lost bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.roles[role].told = nil
-	u.uses -= len(told.Uses)
-	if lost {
-		for _, of := range told.Uses {
-			u.dropped += of.Count
-		}
-	}
-}
-
-// hopeless tells whether an answer will be the same another time. What the gate's token
-// may not do it may do later.
-func hopeless(err error) bool {
-	var told interface{ HTTPStatus() int }
-	if !errors.As(err, &told) {
-		return false
-	}
-	switch told.HTTPStatus() {
-	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge:
-		return true
-	}
-	return false
 }
