@@ -3,6 +3,7 @@ package vaultside
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -18,8 +19,12 @@ type silences struct {
 	said map[string]time.Time
 }
 
-// maxSilences bounds how many are told apart: a role may be named by whoever asks.
-const maxSilences = 256
+const (
+	// maxSilences bounds how many are told apart: a role may be named by whoever asks.
+	maxSilences = 256
+	// sayAgain is after how long it is said again.
+	sayAgain = time.Minute
+)
 
 // tell logs that a path is silent, once a minute.
 func (s *silences) tell(log hclog.Logger, path string, err error) {
@@ -36,7 +41,13 @@ func (s *silences) tell(log hclog.Logger, path string, err error) {
 func (s *silences) due(path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if last, known := s.said[path]; known && time.Since(last) < time.Minute || !known && len(s.said) >= maxSilences {
+	if last, known := s.said[path]; known && time.Since(last) < sayAgain {
+		return false
+	}
+	if len(s.said) >= maxSilences { // what may be said again need not be known
+		maps.DeleteFunc(s.said, func(_ string, last time.Time) bool { return time.Since(last) >= sayAgain })
+	}
+	if len(s.said) >= maxSilences {
 		return false
 	}
 	if s.said == nil {
