@@ -3,6 +3,7 @@ package doors
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 )
@@ -40,10 +41,22 @@ func (v *visit) passedOn(escaped string, further bool) {
 
 // refuseQuery refuses a key in the query of a path that is the gateway's own.
 func (v *visit) refuseQuery() error {
-	if v.r.URL.RawQuery != "" && v.r.URL.Query().Has("key") {
+	if namesKey(v.r.URL.RawQuery) {
 		return record.Mistake("a key in the URL's query stands in logs in clear: consider this key leaked, and send keys in a header")
 	}
 	return nil
+}
+
+// namesKey tells whether there is a key in a query, also in one of those of which net/url
+// reads a part, or nothing.
+func namesKey(query string) bool {
+	for piece := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, _, _ := strings.Cut(piece, "=")
+		if name, err := url.QueryUnescape(name); err == nil && name == "key" {
+			return true
+		}
+	}
+	return false
 }
 
 // challenges name the ways in which a key may come.
