@@ -14,13 +14,18 @@ import (
 	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/doors"
 )
 
-// waiting bounds the lines that wait to be written.
-const waiting = 8192
+const (
+	// waiting bounds the lines that wait to be written, and mostBytes how long all of them
+	// are: as many scopes may stand in one as a gateway asks for.
+	waiting   = 8192
+	mostBytes = 16 << 20
+)
 
 // Log writes lines into a file, behind the answers.
 type Log struct {
 	items chan item
 	ended sync.WaitGroup
+	bytes atomic.Int64 // that wait
 	lost  atomic.Uint64
 	open  atomic.Bool
 }
@@ -110,17 +115,28 @@ func (l *Log) Decided(d doors.Decided) {
 		out.ClientIP = d.ClientIP.String()
 	}
 	text, _ := json.Marshal(out) // texts and numbers
-	select {
-	case l.items <- item{text: append(text, '\n')}:
-	default:
-		l.lost.Add(1)
+	l.queue(append(text, '\n'))
+}
+
+// queue has a line written where there is room for it, and else counts it.
+func (l *Log) queue(text []byte) {
+	size := int64(len(text))
+	if l.bytes.Add(size) <= mostBytes {
+		select {
+		case l.items <- item{text: text}:
+			return
+		default:
+		}
 	}
+	l.bytes.Add(-size)
+	l.lost.Add(1)
 }
 
 func (l *Log) write(file *os.File) {
 	out := l.writer(file)
 	for i := range l.items {
 		if i.text != nil {
+			l.bytes.Add(-int64(len(i.text)))
 			l.add(out, i.text)
 			if len(l.items) == 0 {
 				out.flush()

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-apikeys/backend/scope"
 	"vault-plugin-secrets-apikeys/backend/verify"
 	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/doors"
 )
@@ -129,6 +131,29 @@ func TestADiskThatHangsHoldsUpNothing(t *testing.T) {
 	}
 	_ = read.Close() // the disk fails at last
 	l.Close()
+}
+
+// TestWhatWaitsForADiskIsBoundedInBytes has gateways name as many scopes as they may.
+func TestWhatWaitsForADiskIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	read, full, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, long := New(full), good
+	long.Scopes = slices.Repeat([]string{strings.Repeat("a", scope.MaxLength)}, 128)
+	const many, each = 2000, 128 * scope.MaxLength
+	for range many {
+		l.Decided(long)
+	}
+	if kept := (many - int(l.Lost())) * each; kept > 20<<20 {
+		t.Errorf("%d bytes wait for the disk", kept)
+	}
+	_ = read.Close()
+	l.Close()
+	if left := l.bytes.Load(); left != 0 || l.Lost() < many-10 {
+		t.Errorf("at its end %d bytes wait, and of %d lines %d are lost", left, many, l.Lost())
+	}
 }
 
 func TestWithoutALogNothingIsWritten(t *testing.T) {
