@@ -146,6 +146,7 @@ func TestEachMistakeIsNamedWithItsLineAndWhatToWrite(t *testing.T) {
 		"no hop":                          {`"127.0.0.1:8280"`, "\"127.0.0.1:8280\"\n  client_ip_from = \"X-Forwarded-For\"\n  trusted_hops = 0", 10, "trusted_hops must lie between 1"},
 		"an address from a key's header":  {`"127.0.0.1:8280"`, "\"127.0.0.1:8280\"\n  client_ip_from = \"X-API-Key\"", 9, "client_ip_from must name a header that the gateway sets"},
 		"a socket_mode that is decimal":   {"\"tcp\" {\n  address = \"127.0.0.1:8280\"", "\"unix\" {\n  address = \"s\"\n  socket_mode = \"999\"", 9, "socket_mode must be octal"},
+		"a socket that everybody may use": {"\"tcp\" {\n  address = \"127.0.0.1:8280\"", "\"unix\" {\n  address = \"@gate\"\n  socket_mode = \"0600\"", 8, "the listener's address must be a path"},
 		"a socket that nobody can use":    {"\"tcp\" {\n  address = \"127.0.0.1:8280\"", "\"unix\" {\n  address = \"s\"\n  socket_mode = \"0066\"", 9, "socket_mode must be octal"},
 		"a socket with a certificate":     {"\"tcp\" {\n  address = \"127.0.0.1:8280\"", "\"unix\" {\n  address = \"s\"\n  tls_cert_file = \"c\"", 9, "there is no setting tls_cert_file here"},
 		"telemetry without a port":        {"listener", "telemetry {\n  address = \"127.0.0.1\"\n}\nlistener", 8, "telemetry's address must be HOST:PORT"},

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/hcl/token"
 )
@@ -43,6 +44,9 @@ func (b *block) unix(c *Config) Listener {
 	l := Listener{Network: "unix", Address: b.needed("address", "/run/apikeys-gate/gate.sock"), Mode: 0o600}
 	if _, line := b.setting("address"); len(l.Address) > maxSocket {
 		b.of.wrong(line, `a socket's path has at most %d bytes; write address = "/run/apikeys-gate/gate.sock"`, maxSocket)
+	}
+	if _, line := b.setting("address"); strings.HasPrefix(l.Address, "@") {
+		b.of.wrong(line, `the listener's address must be a path: what begins with @ is in no directory and has no mode, and every process of this machine could ask there; write address = "/run/apikeys-gate/gate.sock"`)
 	}
 	if mode, line := b.text("socket_mode", "0660"); mode != "" {
 		n, err := strconv.ParseUint(mode, 8, 32)
