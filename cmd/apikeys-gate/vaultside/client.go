@@ -46,6 +46,7 @@ func newClient(c *config.Vault) (*api.Client, error) {
 	a.HttpClient.Transport = bounded{a.HttpClient.Transport} // last: what stands above wants the one below
 	client.ClearToken()                                      // the environment's is a setting like others
 	client.ClearNamespace()
+	client.SetWrappingLookupFunc(func(string, string) string { return "" }) // nor is that: of a wrapped answer nothing is heard
 	if c.Namespace != "" {
 		client.SetNamespace(c.Namespace)
 	}
