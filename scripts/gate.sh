@@ -108,7 +108,7 @@ show() {
 }
 issue='KEY=$(vault write -field=key apikeys/issue/web owner=acme)'
 call="curl -i -H \"X-API-Key: \$KEY\" http://$site/orders"
-revoke='vault write apikeys/revoke key="$KEY"'
+revoke='vault write -field=status apikeys/revoke key="$KEY"'
 
 vault() { "$vault" "$@"; }
 asked() { curl -sS -i -H "X-API-Key: $KEY" "http://$site/orders" | tr -d '\r' | sed -n '1p; $p'; }

@@ -141,7 +141,7 @@ func (g *gate) reload() {
 }
 
 // errMoved is returned for a change that only a restart can make.
-var errMoved = errors.New("name, mount, Vault's address and the addresses of listeners and telemetry change by a restart only")
+var errMoved = errors.New("name, mount, Vault's address, telemetry's, and of listeners the address, the socket_mode and whether they speak TLS change by a restart only")
 
 func (g *gate) sameHouse(c *config.Config) error {
 	addresses := func(of *config.Config) (all []string) {

@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -64,5 +66,20 @@ func TestWhatIsAllowedAndShouldBeKnownIsWarnedOf(t *testing.T) {
 		if got := strings.Join(c.Warnings, "\n"); err != nil || !strings.HasPrefix(got, tc.warns) || tc.warns == "" && got != "" {
 			t.Errorf("of %s it warns %q, %v", name, got, err)
 		}
+	}
+}
+
+// A socket is there and cannot be read, by whoever it is.
+func TestAFileThatIsThereAndCannotBeReadIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := Parse("gate.hcl", []byte(strings.Replace(least, "/dev/null", file, 1)), nothingSet)
+	if err != nil || len(c.Warnings) != 1 || !strings.HasPrefix(c.Warnings[0], "token_file is not there yet, or cannot be read") {
+		t.Errorf("it warns of %q, %v", c.Warnings, err)
 	}
 }

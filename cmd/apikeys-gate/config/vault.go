@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // vault reads where Vault is. The environment goes before the file, as in Vault Agent.
@@ -136,9 +137,18 @@ func (b *block) awaited(c *Config, name, file string) {
 	_, line := b.setting(name)
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		b.of.wrong(line, "%s is a directory; write the path of a file", name)
-	} else if err != nil && file != "" {
+	} else if file != "" && (err != nil || !readable(file)) {
 		c.warn(name + " is not there yet, or cannot be read: it is awaited")
 	}
+}
+
+// readable tells whether this user may open a file, and waits for nobody at a pipe.
+func readable(file string) bool {
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err == nil {
+		_ = f.Close()
+	}
+	return err == nil
 }
 
 // needed is text that must be there.

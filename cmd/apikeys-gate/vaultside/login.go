@@ -10,8 +10,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/api"
-	"github.com/hashicorp/vault/api/auth/approle"
-	"github.com/hashicorp/vault/api/auth/kubernetes"
 
 	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/config"
 )
@@ -26,9 +24,10 @@ const (
 
 // login keeps a client logged in, in the one way that is configured.
 type login struct {
-	log     hclog.Logger
-	changed chan way      // another way to log in
-	again   chan struct{} // Vault denied what it was asked
+	log      hclog.Logger
+	changed  chan way      // another way to log in
+	again    chan struct{} // Vault denied what it was asked
+	failures silences
 }
 
 // way is how to log in, and the client that it is for.
@@ -134,13 +133,20 @@ func fromFile(path string) (string, error) {
 func (l *login) renew(ctx context.Context, w way) {
 	pause, most := minPause, maxPause
 	for ctx.Err() == nil {
-		begun := time.Now()
+		begun, tried := time.Now(), digest(w.of.AppRole)
 		secret, err := once(ctx, w)
-		if err != nil {
-			l.log.Error("the login failed", "error", err)
+		switch {
+		case err != nil && w.of.AppRole != nil && refused(err):
+			l.log.Error("vault refuses this AppRole; it is tried again when role_id_file or secret_id_file has changed, at SIGHUP, or after "+lockout.String(), "error", err)
+			otherwise(ctx, w.of.AppRole, tried)
+		case err != nil:
+			if l.failures.due("login") {
+				l.log.Error("the login failed; it is tried again", "error", err)
+			}
 			most = maxPause
-		} else {
-			l.log.Info("logged in", "ttl", time.Duration(secret.Auth.LeaseDuration)*time.Second, "renewable", secret.Auth.Renewable)
+		default:
+			l.failures.end("login")
+			l.log.Info("logged in", "ttl", (time.Duration(secret.Auth.LeaseDuration) * time.Second).String(), "renewable", secret.Auth.Renewable)
 			l.hold(ctx, w.client, secret)
 			most = maxDenied
 		}
@@ -190,43 +196,6 @@ func (l *login) leave(w way) {
 	if err := w.client.Auth().Token().RevokeSelfWithContext(ctx, ""); err != nil {
 		l.log.Debug("the token was not revoked; it ends by itself", "error", err)
 	}
-}
-
-// once logs in. What it logs in with is read anew each time.
-func once(ctx context.Context, w way) (*api.Secret, error) {
-	method, err := methodOf(w.of)
-	if err != nil {
-		return nil, err
-	}
-	secret, err := w.client.Auth().Login(ctx, method)
-	if err == nil && (secret == nil || secret.Auth == nil) {
-		err = errors.New("vault answered without a token")
-	}
-	return secret, err
-}
-
-func methodOf(c *config.Vault) (api.AuthMethod, error) {
-	if r := c.AppRole; r != nil {
-		id, err := fromFile(r.RoleIDFile)
-		if err != nil {
-			return nil, err
-		}
-		return approle.NewAppRoleAuth(id, &approle.SecretID{FromFile: r.SecretIDFile}, approle.WithMountPath(mountOf(r.MountPath, "approle")))
-	}
-	k := c.Kubernetes
-	options := []kubernetes.LoginOption{kubernetes.WithMountPath(mountOf(k.MountPath, "kubernetes"))}
-	if k.TokenPath != "" {
-		options = append(options, kubernetes.WithServiceAccountTokenPath(k.TokenPath))
-	}
-	return kubernetes.NewKubernetesAuth(k.Role, options...)
-}
-
-// mountOf is where a method is mounted, below auth/.
-func mountOf(path, fallback string) string {
-	if path == "" {
-		return fallback
-	}
-	return strings.TrimPrefix(path, "auth/")
 }
 
 // denied logs in again: either the token has ended, or its policies lack a path.

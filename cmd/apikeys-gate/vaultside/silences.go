@@ -27,12 +27,12 @@ const (
 )
 
 // tell logs that a path is silent, once a minute.
-func (s *silences) tell(log hclog.Logger, path string, err error) {
+func (s *silences) tell(log hclog.Logger, mount, path string, err error) {
 	if errors.Is(err, context.Canceled) || !s.due(path) {
 		return
 	}
 	if errors.Is(err, edge.ErrDenied) {
-		log.Error("vault denies what the gate asks: its token has ended, or its policies lack this path; -check prints those that it needs", "path", path)
+		log.Error("vault denies what the gate asks: its token has ended, or its policies lack this path of the mount; -check prints those that it needs", "mount", mount, "path", path)
 		return
 	}
 	log.Warn("vault does not answer what the gate asks", "path", path, "error", err)

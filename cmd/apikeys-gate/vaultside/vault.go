@@ -93,7 +93,7 @@ func of(path, role string) string {
 const maxAnswer = 64 << 20
 
 // errNotLoggedIn is returned before there is a token.
-var errNotLoggedIn = errors.New("not logged in yet")
+var errNotLoggedIn = errors.New("not logged in yet, and the log says why")
 
 // post sends a body and answers what stands in Vault's envelope.
 func post[T any](ctx context.Context, v *Vault, path string, body any) (answer T, err error) {
@@ -115,7 +115,7 @@ func post[T any](ctx context.Context, v *Vault, path string, body any) (answer T
 	}
 	if err != nil {
 		err = v.silence(ctx, path, err)
-		v.silent.tell(v.log, path, err)
+		v.silent.tell(v.log, v.mount, path, err)
 		return answer, err
 	}
 	if response.StatusCode == http.StatusNoContent {
@@ -127,7 +127,7 @@ func post[T any](ctx context.Context, v *Vault, path string, body any) (answer T
 	}
 	if err := json.NewDecoder(response.Body).Decode(&envelope); err != nil || envelope.Data == nil {
 		err = fmt.Errorf("the answer at %s is none of this engine, or of another version", path)
-		v.silent.tell(v.log, path, err)
+		v.silent.tell(v.log, v.mount, path, err)
 		return answer, err
 	}
 	v.silent.end(path)
