@@ -133,7 +133,7 @@ func forged(t *testing.T, s *site) {
 	lines := []string{key(k.Text), "X-Api_Key: " + k.Text, "X_API_KEY: " + k.Text}
 	for _, name := range all {
 		lower := strings.ToLower(name)
-		lines = append(lines, name+": evil", lower+": evil", strings.ReplaceAll(lower, "-", "_")+": evil", strings.Replace(name, "y-", "y_", 1)+": evil")
+		lines = append(lines, name+": evil", lower+": evil", strings.ReplaceAll(lower, "-", "_")+": evil", strings.Replace(name, "y-", "y_", 1)+": evil", strings.ReplaceAll(name, "-", ".")+": evil")
 	}
 	a := s.ask(t, "GET /orders", lines...)
 	a.want(t, "forged headers", http.StatusOK)
