@@ -63,8 +63,10 @@ func (l *lender) wantFigures(t *testing.T) {
 	var loans, units int64
 	for i := range l.shards {
 		for _, c := range l.shards[i].counters {
+			c.mu.Lock()
 			loans += int64(len(c.quota.(*purse).loans))
 			units += c.quota.(*purse).left
+			c.mu.Unlock()
 		}
 	}
 	if l.loans.Load() != loans || l.units.Load() != units {

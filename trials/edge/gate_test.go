@@ -58,7 +58,14 @@ func settings(name string) edge.Settings {
 // newGate starts a gate, which learns until the test ends.
 func newGate(t *testing.T, up *vault, seed uint64, s edge.Settings) *gate {
 	t.Helper()
+	return newGateIn(t, fine, up, seed, s)
+}
+
+// newGateIn is newGate in a weather that its first call meets already.
+func newGateIn(t *testing.T, w weather, up *vault, seed uint64, s edge.Settings) *gate {
+	t.Helper()
 	g := &gate{name: s.Gate, net: newNetwork(up, seed), machine: &machine{born: time.Now()}, bound: s.MaxStaleness + s.StaleGrace}
+	g.net.set(w)
 	g.Mirror = edge.New(g.net, s, g.machine)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
