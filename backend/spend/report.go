@@ -2,12 +2,14 @@ package spend
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 
 	"vault-plugin-secrets-apikeys/backend/apikey"
 	"vault-plugin-secrets-apikeys/backend/network"
 	"vault-plugin-secrets-apikeys/backend/record"
+	"vault-plugin-secrets-apikeys/backend/store"
 	"vault-plugin-secrets-apikeys/backend/verify"
 	"vault-plugin-secrets-apikeys/backend/wire"
 )
@@ -81,6 +83,11 @@ func (b *Book) observation(ctx context.Context, role string, u wire.Use) (o veri
 		return o, false, nil
 	}
 	l, found, err := b.find(ctx, role, u.KeyID)
+	if errors.Is(err, store.ErrUnreadable) {
+		// It will be as unreadable the next time, and a gate tells a report that failed again
+		// and again, before any other of its role: the uses of all its other keys would be lost.
+		return o, false, nil
+	}
 	if err != nil || !found {
 		return o, false, err
 	}
