@@ -72,45 +72,6 @@ func TestARevokedTokenRaisesTheAlarmInTime(t *testing.T) {
 	t.Logf("with another token it answers after %v", becomes(t, g, 200, key))
 }
 
-// TestAnAppRoleLogsInAgain revokes every token that a gate got for itself, and no key is refused for it.
-func TestAnAppRoleLogsInAgain(t *testing.T) {
-	t.Parallel()
-	e := own(t)
-	s, auth, dir := e.Server, e.Mount+"-gates", t.TempDir()
-	s.Expect(t, 204, "POST", "sys/auth/"+auth, fields{"type": "approle"})
-	s.Expect(t, 204, "POST", "auth/"+auth+"/role/gate", fields{"token_policies": []string{s.Policy(t, policyOf(t, e.Mount))}})
-	for file, id := range map[string]any{
-		"role":   s.Expect(t, 200, "GET", "auth/"+auth+"/role/gate/role-id", nil).Data()["role_id"],
-		"secret": s.Expect(t, 200, "POST", "auth/"+auth+"/role/gate/secret-id", nil).Data()["secret_id"],
-	} {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(id.(string)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	g := beside(t, e, harness.GateOptions{Token: "none", Login: `auth "approle" {
-    mount_path     = "` + auth + `"
-    role_id_file   = "` + dir + `/role"
-    secret_id_file = "` + dir + `/secret"
-  }`, Config: `max_staleness = "6s"`})
-	g.Ready(t)
-	key := e.Issue(t, "web", "acme").Text
-	becomes(t, g, 200, key)
-	answers := hammer(t, g, key, 10*time.Millisecond, 1)
-	for n := 1; n <= 3; n++ {
-		s.Expect(t, 204, "POST", "sys/leases/revoke-prefix/auth/"+auth+"/login", fields{"sync": true})
-		begun := time.Now()
-		loggedIn(t, g, n+1)
-		in := time.Since(begun)
-		t.Logf("it has logged in after %v and answers a new key after another %v", in, becomes(t, g, 200, e.Issue(t, "web", "acme").Text))
-	}
-	for _, a := range answers() {
-		if a.Status != 200 {
-			t.Fatalf("meanwhile a key was %d: %s", a.Status, a.Raw)
-		}
-	}
-	says(t, g, `"path":"gate/changes"`)
-}
-
 // TestAnEngineThatIsNone has a gate ask what is another engine, or nothing at all.
 func TestAnEngineThatIsNone(t *testing.T) {
 	for name, kind := range map[string]string{"none": "", "kv": "kv", "kv-v2": "kv-v2", "transit": "transit"} {
