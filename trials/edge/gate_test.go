@@ -58,7 +58,7 @@ func settings(name string) edge.Settings {
 // newGate starts a gate, which learns until the test ends.
 func newGate(t *testing.T, up *vault, seed uint64, s edge.Settings) *gate {
 	t.Helper()
-	return newGateIn(t, fine, up, seed, s)
+	return newGateIn(t, weather{}, up, seed, s)
 }
 
 // newGateIn is newGate in a weather that its first call meets already.
