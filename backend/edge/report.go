@@ -33,6 +33,8 @@ func (u *Uses) Run(ctx context.Context) {
 		}
 		if u.Flush(ctx) == nil {
 			wait = reportEvery
+		} else { // it may be of another role, and for good
+			wait = min(2*wait, reportEvery)
 		}
 		if dropped := u.Dropped(); dropped > said {
 			u.logger.Error("uses of keys were not counted", "decisions", dropped-said)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"vault-plugin-secrets-apikeys/backend/record"
 	"vault-plugin-secrets-apikeys/backend/verify"
@@ -62,4 +64,34 @@ func TestUsesOfManyRolesAreReported(t *testing.T) {
 	if err := u.Flush(t.Context()); err != nil || len(h.roles) != maxRoles || h.roles["held-0"] != 1 {
 		t.Errorf("%v: of %d roles it is told then", err, len(h.roles))
 	}
+}
+
+// refusing hears of no use of one role.
+type refusing struct{ asked int }
+
+func (r *refusing) Report(_ context.Context, role string, _ wire.Report) error {
+	if role == "ops" {
+		r.asked++
+		return ErrDenied
+	}
+	return nil
+}
+
+// TestAReportThatIsDeniedIsNotToldEachSecond has a version be used first, which is told at
+// once, beside a role of which Vault will not hear.
+func TestAReportThatIsDeniedIsNotToldEachSecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := new(refusing)
+		u := NewUses(r, "edge-1", slog.New(slog.DiscardHandler))
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		go u.Run(ctx)
+		u.Observe(&verify.Observation{Role: "ops", Decision: verify.Decision{Code: verify.Invalid}})
+		u.urgent <- struct{}{}
+		time.Sleep(2 * time.Minute)
+		if r.asked < 10 || r.asked > 20 {
+			t.Errorf("in two minutes it is told %d times", r.asked)
+		}
+	})
 }
