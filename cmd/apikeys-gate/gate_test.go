@@ -25,7 +25,7 @@ func TestAGateFromItsStartToItsEnd(t *testing.T) {
 	}
 	await(t, "a word of it", func() bool { return strings.Contains(r.log.String(), "fresh: vault answers") })
 	begun := time.Now()
-	r.signals <- syscall.SIGTERM
+	r.signals.end <- syscall.SIGTERM
 	<-r.ended
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("it ends after %v", took)
@@ -50,7 +50,7 @@ func TestWhatIsReadAgain(t *testing.T) {
 	reload := func(says string) {
 		t.Helper()
 		before := strings.Count(r.log.String(), says)
-		r.signals <- syscall.SIGHUP
+		r.signals.again <- syscall.SIGHUP
 		await(t, says, func() bool { return strings.Count(r.log.String(), says) > before })
 	}
 	challenged := func() string {
@@ -92,7 +92,7 @@ func TestWhatIsReadAgain(t *testing.T) {
 	if got := challenged(); got != `ApiKey realm="apikeys"` {
 		t.Errorf("at last it asks for %q", got)
 	}
-	r.signals <- syscall.SIGTERM
+	r.signals.end <- syscall.SIGTERM
 	<-r.ended
 	if line, err := os.ReadFile(log); err != nil || len(line) == 0 {
 		t.Errorf("the log was not opened anew: %q, %v", line, err)
@@ -119,7 +119,7 @@ func TestWithoutVaultAGateIsClosedAndSaysSo(t *testing.T) {
 	if !strings.Contains(r.log.String(), `"path":"gate/changes"`) {
 		t.Errorf("the log does not say which path is denied: %s", r.log)
 	}
-	r.signals <- syscall.SIGTERM
+	r.signals.end <- syscall.SIGTERM
 	<-r.ended
 }
 

@@ -72,16 +72,30 @@ func run(path string) (exit int) {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	told := newSignals()
+	told.listen()
 	g, err := newGate(path, c, log)
 	if err != nil {
 		log.Error("the gate cannot start", "error", err)
 		return 1
 	}
-	g.serve(signals)
+	g.serve(told)
 	runtime.KeepAlive(reserve)
 	return 0
+}
+
+// signals are what the process is told, by a channel for each kind: a channel that is full
+// drops what comes, and however often the gate is told to read again, its end must not be
+// lost. One SIGHUP that waits is enough, since it reads what is there by then.
+type signals struct{ end, again chan os.Signal }
+
+func newSignals() signals {
+	return signals{end: make(chan os.Signal, 1), again: make(chan os.Signal, 1)}
+}
+
+func (s signals) listen() {
+	signal.Notify(s.end, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(s.again, syscall.SIGHUP)
 }
 
 // level is how much is logged, by the variable that Vault's own programs know.

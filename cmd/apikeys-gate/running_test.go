@@ -47,7 +47,7 @@ func engine(t *testing.T) *httptest.Server {
 type running struct {
 	*gate
 	dir     string
-	signals chan os.Signal
+	signals signals
 	ended   chan struct{}
 	log     *lockedBuffer
 }
@@ -71,7 +71,7 @@ func (l *lockedBuffer) String() string {
 
 func start(t *testing.T, vault, more string) running {
 	t.Helper()
-	r := running{dir: t.TempDir(), signals: make(chan os.Signal), ended: make(chan struct{}), log: new(lockedBuffer)}
+	r := running{dir: t.TempDir(), signals: newSignals(), ended: make(chan struct{}), log: new(lockedBuffer)}
 	r.configure(t, vault, more)
 	for name, value := range map[string]string{"token": "t"} {
 		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(value), 0o600); err != nil {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"vault-plugin-secrets-apikeys/cmd/apikeys-gate/config"
@@ -23,7 +22,7 @@ const (
 )
 
 // serve answers until a signal ends it.
-func (g *gate) serve(signals <-chan os.Signal) {
+func (g *gate) serve(told signals) {
 	ctx, end := context.WithCancel(context.Background())
 	var learning, others sync.WaitGroup
 	login, logout := context.WithCancel(context.Background())
@@ -42,13 +41,8 @@ func (g *gate) serve(signals <-chan os.Signal) {
 	c := g.config.Load()
 	g.log.Info("started", "gate", c.Name, "vault", c.Vault.Address, "mount", c.Mount, "roles", c.Roles, "max_staleness", c.MaxStaleness.String(), "stale_grace", c.StaleGrace.String(), "telemetry", g.watched.Addr().String())
 	g.warn(c)
-	for s := range signals {
-		if s != syscall.SIGHUP {
-			g.log.Info("ending", "signal", s.String())
-			break
-		}
-		g.reload()
-	}
+	go g.reloadWhenTold(ctx, told.again)
+	g.log.Info("ending", "signal", (<-told.end).String())
 	g.stop(func() { end(); learning.Wait() }, func() { logout(); others.Wait() })
 }
 
@@ -115,6 +109,19 @@ func (e *entry) telling(h http.Handler) http.Handler {
 func (g *gate) warn(c *config.Config) {
 	for _, warning := range c.Warnings {
 		g.log.Warn(warning)
+	}
+}
+
+// reloadWhenTold runs beside everything else, and nobody waits for it at the end: a disk
+// that hangs while files are read must not keep the gate from ending.
+func (g *gate) reloadWhenTold(ctx context.Context, told <-chan os.Signal) {
+	for {
+		select {
+		case <-told:
+			g.reload()
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

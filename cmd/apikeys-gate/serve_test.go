@@ -5,9 +5,46 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
 	"testing"
 	"time"
 )
+
+// TestNoNumberOfSIGHUPsKeepsAGateFromEnding has it hang while it reads its configuration again, from a disk that does
+// not answer, and tells it to do so again and again before its end.
+func TestNoNumberOfSIGHUPsKeepsAGateFromEnding(t *testing.T) {
+	t.Parallel()
+	r := start(t, engine(t).URL, `roles = ["web"]`)
+	r.ready(t)
+	r.signals.listen()
+	t.Cleanup(func() { signal.Stop(r.signals.end); signal.Stop(r.signals.again) })
+	if err := errors.Join(os.Remove(r.file()), syscall.Mkfifo(r.file(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	tell := func(s syscall.Signal) {
+		if err := syscall.Kill(os.Getpid(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 {
+		tell(syscall.SIGHUP)
+		time.Sleep(5 * time.Millisecond) // those that come at once are one
+	}
+	tell(syscall.SIGTERM)
+	select {
+	case <-r.ended:
+	case <-time.After(10 * time.Second):
+		t.Error("it does not end")
+	}
+	// Whoever still reads there finds nothing, and ends.
+	if file, err := os.OpenFile(r.file(), os.O_WRONLY|syscall.O_NONBLOCK, 0); err != nil {
+		t.Errorf("nobody was reading the configuration: %v", err)
+	} else {
+		_ = file.Close()
+	}
+}
 
 // slow is a listener that takes its time between a connection and who is to serve it.
 type slow struct {
