@@ -1,10 +1,13 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -50,6 +53,42 @@ func TestAMistakeIsNamedOnceAndBeforeTheStart(t *testing.T) {
 		if says := fmt.Sprint(err); !strings.HasPrefix(says, tc.says) || strings.Contains(says, "\n") {
 			t.Errorf("of %s it says %s", name, says)
 		}
+	}
+}
+
+// TestADecisionLogIsAFileOrADevice has a log that nobody reads, which would hold the gate up where it is opened.
+func TestADecisionLogIsAFileOrADevice(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	socket, err := net.Listen("unix", at("socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	if err := errors.Join(os.WriteFile(at("file"), nil, 0o600), syscall.Mkfifo(at("fifo"), 0o600), os.Symlink(at("fifo"), at("link"))); err != nil {
+		t.Fatal(err)
+	}
+	for path, refused := range map[string]bool{
+		at("fifo"): true, at("link"): true, at("socket"): true,
+		at("file"): false, at("new"): false, "/dev/null": false,
+	} {
+		_, err := changed(t, `stale_grace =`, fmt.Sprintf("decision_log = %q\nstale_grace =", path), nothingSet)
+		if says := fmt.Sprint(err); refused != strings.HasPrefix(says, "gate.hcl:2: decision_log is neither a file nor a device") {
+			t.Errorf("of %s it says %s", path, says)
+		}
+	}
+	// In a container standard error is a pipe, with a reader.
+	read, pipe, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer pipe.Close()
+	before := os.Stderr
+	os.Stderr = pipe
+	defer func() { os.Stderr = before }()
+	if _, err := changed(t, `stale_grace =`, fmt.Sprintf("decision_log = \"/proc/self/fd/%d\"\nstale_grace =", pipe.Fd()), nothingSet); err != nil {
+		t.Errorf("of its own standard error it says %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -59,11 +60,29 @@ func (b *block) decisionLog(c *Config) {
 	if file == "" {
 		return
 	}
-	if info, err := os.Stat(file); err == nil && info.IsDir() {
+	info, err := os.Stat(file)
+	if err == nil && info.IsDir() {
 		b.of.wrong(line, `decision_log is a directory; write decision_log = "/var/log/apikeys-gate/decisions.json"`)
+	} else if err == nil && !writable(info) {
+		b.of.wrong(line, `decision_log is neither a file nor a device, and to open it may hang; write decision_log = "/var/log/apikeys-gate/decisions.json"`)
 	} else if _, err := os.Stat(filepath.Dir(file)); err != nil {
 		c.warn("the directory of decision_log is not there: the gate does not make it, and does not start without it")
 	}
+}
+
+// writable tells whether something can be opened to write lines into it, without having to wait for somebody. Of pipes
+// those can that this process has already: /dev/stderr is one in a container.
+func writable(info fs.FileInfo) bool {
+	switch info.Mode().Type() {
+	case 0, fs.ModeDevice | fs.ModeCharDevice:
+		return true
+	case fs.ModeNamedPipe:
+		return slices.ContainsFunc([]*os.File{os.Stdout, os.Stderr}, func(own *os.File) bool {
+			of, err := own.Stat()
+			return err == nil && os.SameFile(info, of)
+		})
+	}
+	return false
 }
 
 // segment is a part of a mount's path.
