@@ -12,16 +12,16 @@ import (
 	"vault-plugin-secrets-apikeys/test/surface"
 )
 
-// TestASealedVault seals Vault beside three gates: one that closes, one that goes on in a grace, and one that may not
-// confirm what it holds. At the end it looks for the texts of all keys wherever any of them wrote.
+// TestASealedVault seals Vault for a minute beside three gates: one that closes, one that goes on in a grace, and one that
+// may not confirm what it holds. At the end it looks for the texts of all keys wherever any of them wrote.
 func TestASealedVault(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, harness.Options{Plugin: true, Audit: true})
 	e := surface.New(t, s)
 	const settings = "max_staleness = \"3s\"\ndecision_log = \"/dev/stderr\"\nstale_grace = "
 	strict := beside(t, e, harness.GateOptions{Name: "strict", Config: settings + `"0s"`})
-	lenient := beside(t, e, harness.GateOptions{Name: "lenient", Config: settings + `"1m"`})
-	blind := beside(t, e, harness.GateOptions{Name: "blind", Config: settings + `"1m"`, Token: lacking(t, e, "gate/confirm")})
+	lenient := beside(t, e, harness.GateOptions{Name: "lenient", Config: settings + `"1h"`})
+	blind := beside(t, e, harness.GateOptions{Name: "blind", Config: settings + `"1h"`, Token: lacking(t, e, "gate/confirm")})
 	gates := []*harness.Gate{strict, lenient, blind}
 	warm, unknown := e.Issue(t, "web", "acme").Text, e.Issue(t, "web", "acme").Text
 	limited := e.Minted(t, "issue/web", fields{"owner": "acme", "quota": 320}).Text
@@ -31,19 +31,11 @@ func TestASealedVault(t *testing.T) {
 	}
 	throughAKill(t, e, strict, warm)
 	becomes(t, lenient, 200, limited)
-	answers := hammer(t, strict, warm, 10*time.Millisecond, 1)
-	begun := time.Now()
+	closes, goesOn := sealedWithout(t, strict, warm), sealedWith(t, lenient, warm)
 	s.Seal(t)
 	sealed := time.Now()
+	ofUnknown := hammer(t, lenient, unknown, 500*time.Millisecond, 1)
 	becomes(t, strict, 503, warm)
-	time.Sleep(100 * time.Millisecond)
-	all := answers()
-	closedProperly(t, all, time.Now())
-	if lastGood(all).After(sealed.Add(3 * time.Second)) {
-		t.Errorf("a gate without a grace is good %v after the seal", lastGood(all).Sub(sealed))
-	} else {
-		t.Logf("the last 200 came %v after the beginning of the seal, %v after its end", lastGood(all).Sub(begun), lastGood(all).Sub(sealed))
-	}
 	wantInGrace(t, lenient, warm, unknown)
 	spent := 1 + spentInGrace(t, lenient, limited)
 	for _, g := range gates {
@@ -51,6 +43,9 @@ func TestASealedVault(t *testing.T) {
 			t.Errorf("what is no key is %d", r.Status)
 		}
 	}
+	time.Sleep(time.Until(sealed.Add(time.Minute)))
+	closes(sealed)
+	goesOn(sealed, ofUnknown())
 	s.Unseal(t)
 	unsealed := time.Now()
 	e.AwaitPlugin(t)
@@ -66,6 +61,62 @@ func TestASealedVault(t *testing.T) {
 	}
 	names(t, blind, e.Mount, "gate/confirm")
 	wantNoText(t, s, gates, warm, unknown, limited)
+}
+
+// sealedWithout asks a gate without a grace all the time. It closes when what it knows is as old as it may be, no earlier
+// and no later, and stays so.
+func sealedWithout(t *testing.T, g *harness.Gate, warm string) (closes func(sealed time.Time)) {
+	t.Helper()
+	const maxStaleness = 3 * time.Second
+	answers, ages := hammer(t, g, warm, 10*time.Millisecond, 1), watchAge(t, g)
+	return func(sealed time.Time) {
+		t.Helper()
+		all := answers()
+		until := time.Now()
+		earliest, latest := ages()
+		good, closed := at(all, until)
+		closedProperly(t, all, until)
+		if good.After(latest.Add(maxStaleness)) || closed.Before(earliest.Add(maxStaleness)) {
+			t.Errorf("it heard everything up to %v..%v; a key is good until %v, and closed from %v on", earliest, latest, good, closed)
+		}
+		for _, a := range all {
+			if a.sent.After(good) && a.Status != http.StatusServiceUnavailable {
+				t.Fatalf("once it is closed a key is %d %s, %v", a.Status, a.Raw, a.err)
+			}
+		}
+		t.Logf("the last 200 came %v after the seal, at an age of %v to %v, the first 503 %v later, and nothing else for %v", good.Sub(sealed), good.Sub(latest), good.Sub(earliest), closed.Sub(good), until.Sub(closed))
+	}
+}
+
+// sealedWith asks a gate with a grace all the time. What it holds is good throughout, and says how old that is; of what
+// it has never seen it knows nothing.
+func sealedWith(t *testing.T, g *harness.Gate, warm string) (goesOn func(sealed time.Time, ofUnknown []answer)) {
+	t.Helper()
+	ofWarm := hammer(t, g, warm, 20*time.Millisecond, 1)
+	return func(sealed time.Time, ofUnknown []answer) {
+		t.Helper()
+		oldest, stale := 0, 0
+		for _, a := range ofWarm() {
+			age, err := strconv.Atoi(a.Header.Get("X-Apikey-Stale"))
+			switch {
+			case a.Status != http.StatusOK:
+				t.Fatalf("a key that it holds is %d %s, %v", a.Status, a.Raw, a.err)
+			case err != nil && (stale > 0 || a.sent.After(sealed.Add(4*time.Second))), err == nil && age < oldest:
+				t.Fatalf("%v after the seal the age is %q, and was %d", a.sent.Sub(sealed), a.Header.Get("X-Apikey-Stale"), oldest)
+			case err == nil:
+				oldest, stale = age, stale+1
+			}
+		}
+		if held := int(time.Since(sealed).Seconds()); oldest < held-1 || oldest > held+3 {
+			t.Errorf("%d s after the seal the age is %d", held, oldest)
+		}
+		for _, a := range ofUnknown {
+			if a.Status != http.StatusServiceUnavailable || a.sent.After(sealed.Add(4*time.Second)) && a.JSON["error"] != "stale" {
+				t.Fatalf("a key that it does not hold is %d %s, %v", a.Status, a.Raw, a.err)
+			}
+		}
+		t.Logf("a key that it holds was good %d times while its age grew to %d s, one that it does not hold was 503 %d times", stale, oldest, len(ofUnknown))
+	}
 }
 
 // throughAKill kills the plugin beside a gate that is asked all the time, and revokes a key when the next process is there.
