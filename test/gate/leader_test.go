@@ -14,7 +14,7 @@ import (
 // the next one, is good no longer than that.
 func TestAGateOutlivesLeaders(t *testing.T) {
 	t.Parallel()
-	const maxStaleness, kills = 20 * time.Second, 3
+	const maxStaleness, kills = 20 * time.Second, 6
 	c := harness.StartCluster(t, harness.Options{Plugin: true})
 	c.Active(t).Mount(t, "apikeys", harness.Mount{})
 	e := surface.Roles(t, surface.Engine{Server: c.Active(t), Mount: "apikeys"})
