@@ -44,6 +44,8 @@ const owners = 100
 // not a gate takes keys that it made.
 func (b *gateBed) crowd(n int) []holder {
 	b.server.Expect(b.t, http.StatusOK, http.MethodPost, gateMount+"/roles/web", web)
+	// As the README advises: above the number of keys in use, which gates report.
+	b.server.Expect(b.t, http.StatusOK, http.MethodPost, gateMount+"/config", map[string]any{"verify_cache_size": max(1<<16, 2*n)})
 	tags, records := b.patterns()
 	all := make([]holder, n)
 	keys := make([]key, n)
