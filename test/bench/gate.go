@@ -37,7 +37,7 @@ type gatePlan struct {
 
 var (
 	fullGates = gatePlan{crowds: []int{10, 100, 1000}, revoked: 30, idle: 15 * time.Second, parked: 1000, held: 16 * 4096, drains: 3,
-		beside: []besidePlan{{1, 1000, 4}, {10, 1000, 4}, {100, 300, 1}}, fresh: 10_000, hashed: 1000, keys: []int{10_000, 100_000}, flood: 20 * time.Second, flooders: 10_000, alone: 90 * time.Second,
+		beside: []besidePlan{{1, 1000, 4}, {10, 1000, 4}, {100, 300, 1}}, fresh: 10_000, hashed: 1000, keys: []int{10_000, 100_000}, flood: 20 * time.Second, flooders: 2500, alone: 90 * time.Second,
 		doors: doorsPlan{keys: 200_000, fit: 100_000, callers: []int{1, 32, 128}, rounds: 5, slice: time.Second, steady: 4 * time.Second}}
 	quickGates = gatePlan{crowds: []int{10, 100, 1000}, revoked: 10, idle: 5 * time.Second, parked: 1000, held: 2 * 4096, drains: 1,
 		beside: []besidePlan{{1, 50, 4}, {10, 50, 4}, {100, 15, 1}}, fresh: 2000, hashed: 100, keys: []int{2000, 10_000}, flood: 5 * time.Second, flooders: 1000, alone: 15 * time.Second,
