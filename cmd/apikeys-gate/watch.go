@@ -51,6 +51,7 @@ func conditionOf(s *edge.Status, maxStaleness time.Duration) condition {
 func (g *gate) watch(ctx context.Context) {
 	var (
 		before condition
+		heard  bool // of Vault, at least once
 		said   time.Time
 		since  = time.Now()
 	)
@@ -67,11 +68,14 @@ func (g *gate) watch(ctx context.Context) {
 		if now == before && (now == fresh || time.Since(said) < again) {
 			continue
 		}
+		if now == fresh && !heard { // it was closed until now, as each gate is at its start
+			before = ""
+		}
 		g.say(now, before, &s, time.Since(since))
 		if now != before {
 			since = time.Now()
 		}
-		before, said = now, time.Now()
+		before, said, heard = now, time.Now(), heard || now == fresh
 	}
 }
 
