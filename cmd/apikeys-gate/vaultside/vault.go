@@ -125,7 +125,8 @@ func post[T any](ctx context.Context, v *Vault, path string, body any) (answer T
 	var envelope struct {
 		Data *T `json:"data"`
 	}
-	if err := json.NewDecoder(response.Body).Decode(&envelope); err != nil || envelope.Data == nil {
+	// Vault's client takes all below 400 for success.
+	if err := json.NewDecoder(response.Body).Decode(&envelope); err != nil || envelope.Data == nil || response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("the answer at %s is none of this engine, or of another version", path)
 		v.silent.tell(v.log, v.mount, path, err)
 		return answer, err
