@@ -30,9 +30,9 @@ func masked(t *testing.T, log string) map[string]bool {
 	return all
 }
 
-// TestTheLogSaysWhatTheManualShows cuts a gate off and heals it, and has another be denied a path.
+// TestTheLogSaysWhatTheManualShows cuts a gate off and heals it, and has another be denied a path. No other test runs beside
+// it: on a busy machine a gate meets more than is shown.
 func TestTheLogSaysWhatTheManualShows(t *testing.T) {
-	t.Parallel()
 	e := own(t)
 	link := harness.NewLink(t, e.Server)
 	cut := beside(t, e, harness.GateOptions{Vault: link.Address(), Config: "max_staleness = \"4s\"\nstale_grace = \"4s\""})
