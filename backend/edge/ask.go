@@ -47,11 +47,12 @@ func (a *asks) close() {
 // wait waits until a question is answered, or until the time for it is over: then it is
 // busy, or Vault is silent.
 func (m *Mirror) wait(ctx context.Context, of about, text apikey.Presented, client netip.Prefix, until time.Duration) (none bool, err error) {
-	left := until - m.now()
+	now := m.now()
+	left := until - now
 	if left <= 0 {
 		return false, m.overdue(of.door)
 	}
-	q, err := m.asks.put(of, text, client, until)
+	q, err := m.asks.put(of, text, client, now, until)
 	if err != nil {
 		return false, err
 	}

@@ -68,8 +68,9 @@ func newAsks() *asks {
 	return &asks{open: make(map[about]*question), rests: make(map[string]rest), woken: make(chan struct{}, 1), texts: maxTexts, budget: newBudget()}
 }
 
-// put adds a question, or finds it.
-func (a *asks) put(of about, text apikey.Presented, client netip.Prefix, until time.Duration) (*question, error) {
+// put adds a question, or finds it. In a flood most are refused here, which costs less than
+// to wait for the next batch.
+func (a *asks) put(of about, text apikey.Presented, client netip.Prefix, now, until time.Duration) (*question, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	q, ok := a.open[of]
@@ -79,6 +80,10 @@ func (a *asks) put(of about, text apikey.Presented, client netip.Prefix, until t
 	}
 	if len(a.open) >= maxOpen {
 		a.count(text, unanswered)
+		return nil, ErrBusy
+	}
+	if !text.None() && a.budget.spent(client, now) {
+		a.count(text, overBudget)
 		return nil, ErrBusy
 	}
 	q = &question{about: of, text: text, client: client, until: until, done: make(chan struct{})}

@@ -62,6 +62,15 @@ func (b *budget) take(client netip.Prefix, now time.Duration) allowance {
 	return b.out(mayAsk, of)
 }
 
+// spent tells whether nothing is left for a text of a client.
+func (b *budget) spent(client netip.Prefix, now time.Duration) bool {
+	if b.all.ask(allRate, now) == over {
+		return true
+	}
+	of, known := b.each.Peek(client)
+	return known && of.ask(eachRate, now) == over
+}
+
 func (b *budget) out(all allowance, of *bucket) allowance {
 	if all == mayAsk {
 		b.all.take()

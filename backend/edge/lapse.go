@@ -54,5 +54,5 @@ func (w *walk) askedLately(id string) bool {
 // whether it is so still is known only by asking.
 func (w *walk) askBehind(id string) {
 	until := w.m.now() + w.m.settings.Load().ColdTimeout
-	_, _ = w.m.asks.put(about{name: name{w.door, wire.KeyKind, id}}, apikey.Presented{}, clientOf(w.client), until)
+	_, _ = w.m.asks.put(about{name: name{w.door, wire.KeyKind, id}}, apikey.Presented{}, clientOf(w.client), w.m.now(), until)
 }
